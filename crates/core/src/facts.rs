@@ -1,0 +1,149 @@
+//! What the core asks of the cluster, and the answers.
+//!
+//! A step calls [`Seen::get`]; a key nobody answered yet is remembered and reads as absent. When a pass has
+//! left keys behind, its result is thrown away, the shell answers them, and the pass runs again.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// One thing that a step wants to know.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// `LLMInferenceServiceConfig`.
+    Config(Ref),
+    /// ConfigMap with a scheduler configuration.
+    ConfigMap(Ref),
+    /// ServiceAccount named by a pod template, or `default`.
+    ServiceAccount(Ref),
+    /// Storage credentials: answered with name, type, annotations and the *names* of the data keys, as
+    /// `{metadata: {name, annotations}, type, keys: [..]}`. Values never reach the core.
+    Secret(Ref),
+    /// Gateway (`gateway.networking.k8s.io/v1`).
+    Gateway(Ref),
+    /// HTTPRoute that the service refers to but does not own.
+    HttpRoute(Ref),
+    /// InferencePool (v1) that the service refers to but does not own.
+    InferencePool(Ref),
+    /// The Service behind a Gateway: labelled `gateway.networking.k8s.io/gateway-name`, else of its name.
+    GatewayService(Ref),
+}
+
+/// Namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ref {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl Ref {
+    /// A reference.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+}
+
+impl std::fmt::Display for Ref {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What the cluster says about a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// There is no such object.
+    Absent,
+    /// The object, whole but for managed fields.
+    Found(Arc<Value>),
+    /// It could not be read (forbidden, time-out, malformed): nothing may be torn down because of this.
+    Unreadable(String),
+}
+
+impl Answer {
+    /// The object, if found.
+    pub fn found(&self) -> Option<&Value> {
+        match self {
+            Self::Found(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// The answers so far, and the questions still open.
+#[derive(Debug, Default)]
+pub struct Seen {
+    answers: BTreeMap<Key, Answer>,
+    open: RefCell<BTreeSet<Key>>,
+}
+
+static ABSENT: Answer = Answer::Absent;
+
+impl Seen {
+    /// The answer to `key`; an open question is remembered and reads as absent for now.
+    pub fn get(&self, key: &Key) -> &Answer {
+        self.answers.get(key).unwrap_or_else(|| {
+            self.open.borrow_mut().insert(key.clone());
+            &ABSENT
+        })
+    }
+
+    /// Records an answer.
+    pub fn insert(&mut self, key: Key, answer: Answer) {
+        self.answers.insert(key, answer);
+    }
+
+    /// Takes the questions that came up since the last call.
+    pub fn take_open(&self) -> BTreeSet<Key> {
+        self.open.take()
+    }
+
+    /// Every key that was answered: what a service depends on, for the reverse index of the watches.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.answers.keys()
+    }
+}
+
+/// What the core knows about the cluster as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// DNS domain, `cluster.local` by default.
+    pub domain: String,
+    /// Namespace of the operator, its presets and its ConfigMap.
+    pub system_namespace: String,
+    /// Prefix of preset names, `kserve-` in the peer; ours carries the version.
+    pub config_prefix: String,
+    /// Whether preset names are pinned in `status.annotations`.
+    pub pin_configs: bool,
+    /// Optional kinds that the cluster serves.
+    pub served: BTreeSet<llmisvc_kinds::Kind>,
+}
+
+/// Plain prefix of presets that KServe installs; looked up after the versioned name.
+pub const PLAIN_PREFIX: &str = "kserve-";
+/// Prefix of the presets that this release ships.
+pub const OWN_PREFIX: &str = concat!(
+    "llmisvc-v",
+    env!("CARGO_PKG_VERSION_MAJOR"),
+    "-",
+    env!("CARGO_PKG_VERSION_MINOR"),
+    "-",
+    env!("CARGO_PKG_VERSION_PATCH"),
+    "-"
+);
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            domain: "cluster.local".to_owned(),
+            system_namespace: "kserve".to_owned(),
+            config_prefix: OWN_PREFIX.to_owned(),
+            pin_configs: true,
+            served: llmisvc_kinds::Kind::ALL.iter().copied().collect(),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Label and annotation keys, and the sets that children carry (`reference/workloads.md §1.6`).
+
+use std::collections::BTreeMap;
+
+/// String map of labels or annotations, ordered.
+pub type Labels = BTreeMap<String, String>;
+
+/// Service name.
+pub const NAME: &str = "app.kubernetes.io/name";
+/// Always [`PART_OF_VALUE`]; the selector of our watches.
+pub const PART_OF: &str = "app.kubernetes.io/part-of";
+/// Value of [`PART_OF`].
+pub const PART_OF_VALUE: &str = "llminferenceservice";
+/// Which part of the service an object belongs to.
+pub const COMPONENT: &str = "app.kubernetes.io/component";
+/// `workload` on pods that are endpoints.
+pub const ENDPOINT: &str = "kserve.io/component";
+/// `both`, `decode` or `prefill`.
+pub const ROLE: &str = "llm-d.ai/role";
+/// Hash of the desired object as last applied.
+pub const APPLIED: &str = "llmisvc.io/applied";
+/// `true` stops the service.
+pub const STOP: &str = "serving.kserve.io/stop";
+/// `none` or a resource name: which accelerator the count goes to.
+pub const ACCELERATOR: &str = "llmisvc.io/accelerator";
+/// vLLM version that a preset's image carries; decides which flags exist.
+pub const VLLM_VERSION: &str = "llmisvc.io/vllm-version";
+/// Model-based routing switch on workload annotations and Gateways; never copied to children.
+pub const MODEL_BASED_ROUTING: &str = "serving.kserve.io/model-based-routing-enabled";
+/// Finalizer of services that own something which owner references do not reach.
+pub const FINALIZER: &str = "serving.kserve.io/llmisvc-finalizer";
+
+/// Value of [`COMPONENT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Component {
+    /// Main or decode workload, workload Service, TLS Secret, sidecar RBAC.
+    Workload,
+    /// Prefill workload.
+    Prefill,
+    /// HTTPRoute.
+    Router,
+    /// Endpoint picker, its Service, RBAC, and the pool.
+    Scheduler,
+}
+
+impl Component {
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Workload => "llminferenceservice-workload",
+            Self::Prefill => "llminferenceservice-workload-prefill",
+            Self::Router => "llminferenceservice-router",
+            Self::Scheduler => "llminferenceservice-router-scheduler",
+        }
+    }
+}
+
+/// `{name, part-of, component}`: the labels of every child, and the whole selector of new Deployments.
+pub fn base(service: &str, component: Component) -> Labels {
+    labels([(NAME, service), (PART_OF, PART_OF_VALUE), (COMPONENT, component.as_str())])
+}
+
+/// Selector of the endpoints of a service: what the workload Service and the pool select.
+pub fn endpoints(service: &str) -> Labels {
+    labels([(NAME, service), (PART_OF, PART_OF_VALUE), (ENDPOINT, "workload")])
+}
+
+/// A label set from pairs.
+pub fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Labels {
+    pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+}

@@ -1,0 +1,28 @@
+//! Everything the operator decides, without a client, a clock or an environment.
+//!
+//! ```text
+//! resolve → merge → render → complete → validate → build → plan → status
+//! ```
+//!
+//! [`decide`] runs the steps up to `build`; whatever it has to know about the cluster it asks for as
+//! [`facts::Key`]s, so that the operator answers from its watches and the CLI from files.
+
+pub mod build;
+pub mod decide;
+pub mod facts;
+pub mod labels;
+pub mod merge;
+pub mod names;
+pub mod node;
+pub mod object;
+pub mod plan;
+pub mod resolve;
+pub mod settings;
+pub mod shape;
+pub mod status;
+pub mod template;
+pub mod tree;
+pub mod valid;
+pub mod validate;
+
+pub use decide::{Decision, Fault, Inputs, Step, decide};

@@ -1,0 +1,112 @@
+//! The names of all children, made here and nowhere else.
+
+use md5::{Digest, Md5};
+
+const LIMIT: usize = 63;
+const HASH: usize = 32;
+
+/// The name of a child: `parent` + `suffix`, shortened with a hash where 63 bytes do not hold it
+/// (`reference/workloads.md §1.2`; existing objects carry these names, so the rule must not change).
+pub fn child(parent: &str, suffix: &str) -> String {
+    let room = LIMIT - HASH;
+    if parent.len() + suffix.len() <= LIMIT {
+        format!("{parent}{suffix}")
+    } else if suffix.len() < room {
+        format!("{}{}{suffix}", cut(parent, room - suffix.len()), hash(parent))
+    } else {
+        let stem = format!("{}{}", cut(parent, room), hash(&format!("{parent}{suffix}")));
+        let padded = format!("{stem}{}", cut(suffix, LIMIT - stem.len()));
+        padded.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
+    }
+}
+
+/// The first `len` bytes; names are ASCII, anything else is cut at the character before.
+fn cut(text: &str, len: usize) -> &str {
+    text.get(..text.floor_char_boundary(len)).unwrap_or(text)
+}
+
+fn hash(text: &str) -> String {
+    Md5::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+macro_rules! children {
+    ($( $(#[$doc:meta])* $name:ident = $suffix:literal; )*) => {
+        $( $(#[$doc])* pub fn $name(service: &str) -> String { child(service, $suffix) } )*
+    };
+}
+
+children! {
+    /// Deployment of the main or decode workload, and the ServiceAccount of its routing sidecar.
+    decode = "-kserve";
+    /// Deployment of the prefill workload.
+    prefill = "-kserve-prefill";
+    /// Service in front of the model servers.
+    workload_service = "-kserve-workload-svc";
+    /// TLS Secret of the service.
+    tls_secret = "-kserve-self-signed-certs";
+    /// Role of the routing sidecar.
+    sidecar_role = "-kserve-role";
+    /// RoleBinding of the routing sidecar.
+    sidecar_role_binding = "-kserve-rb";
+    /// Deployment of the endpoint picker.
+    scheduler = "-kserve-router-scheduler";
+    /// Service of the endpoint picker, unless the pool names another.
+    scheduler_service = "-epp-service";
+    /// ServiceAccount of the endpoint picker, unless its template names another.
+    scheduler_account = "-epp-sa";
+    /// Role of the endpoint picker.
+    scheduler_role = "-epp-role";
+    /// RoleBinding of the endpoint picker.
+    scheduler_role_binding = "-epp-rb";
+    /// InferencePool.
+    inference_pool = "-inference-pool";
+    /// HTTPRoute.
+    route = "-kserve-route";
+}
+
+/// ClusterRoleBinding of the endpoint picker. `a-b/c` and `a/b-c` share this name (`reference/router.md §20`,
+/// edge 9); [`scheduler_cluster_role_binding_of`] tells them apart where another service holds it.
+pub fn scheduler_cluster_role_binding(namespace: &str, service: &str) -> String {
+    child(namespace, &format!("-{service}-epp-auth-rb"))
+}
+
+/// The name used when another owner holds [`scheduler_cluster_role_binding`]: a hash of the UID is appended.
+pub fn scheduler_cluster_role_binding_of(namespace: &str, service: &str, uid: &str) -> String {
+    let short: String = hash(uid).chars().take(8).collect();
+    child(namespace, &format!("-{service}-epp-auth-rb-{short}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_are_concatenated() {
+        assert_eq!(child("llama", "-kserve"), "llama-kserve");
+    }
+
+    #[test]
+    fn long_parents_are_hashed_to_exactly_63_bytes() {
+        let parent = "a".repeat(60);
+        let name = child(&parent, "-kserve");
+        assert_eq!(name.len(), 63);
+        assert_eq!(name, format!("{}{}-kserve", "a".repeat(24), hash(&parent)));
+    }
+
+    #[test]
+    fn long_suffixes_are_hashed_with_the_parent() {
+        let suffix = format!("-{}-epp-auth-rb", "b".repeat(40));
+        let name = child("namespace-x", &suffix);
+        assert!(name.len() <= 63 && name.starts_with("namespace-x"));
+        assert!(name.contains(&hash(&format!("namespace-x{suffix}"))));
+    }
+
+    #[test]
+    fn colliding_cluster_names_are_told_apart_by_uid() {
+        assert_eq!(scheduler_cluster_role_binding("a-b", "c"), scheduler_cluster_role_binding("a", "b-c"));
+        assert_ne!(
+            scheduler_cluster_role_binding_of("a-b", "c", "1"),
+            scheduler_cluster_role_binding_of("a", "b-c", "2")
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! Desired objects, and the live ones they are compared with.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use llmisvc_kinds::Kind;
+use serde_json::{Value, json};
+
+use crate::labels::Labels;
+
+/// A child as it shall be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// The whole object as YAML would have it, without `status`.
+    pub body: Value,
+    /// For the TLS Secret: what the shell has to put into `data`.
+    pub tls: Option<TlsRequest>,
+}
+
+/// Names that a service's certificate must carry (`reference/workloads.md §8.7`). The core never sees keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsRequest {
+    /// DNS names, sorted.
+    pub dns: Vec<String>,
+    /// IP addresses, sorted; pod IPs are left out on purpose (`reference/router.md §20`, edge 1).
+    pub ips: Vec<IpAddr>,
+}
+
+impl Object {
+    /// An object with `apiVersion`, `kind` and metadata set; `rest` holds the other top-level fields.
+    pub fn new(kind: Kind, namespace: &str, name: &str, labels: Labels, rest: Value) -> Self {
+        let mut body = json!({
+            "apiVersion": kind.served().api_version(),
+            "kind": kind.served().kind,
+            "metadata": {"name": name, "labels": labels},
+        });
+        if kind.served().namespaced {
+            body["metadata"]["namespace"] = json!(namespace);
+        }
+        if let (Some(body), Value::Object(rest)) = (body.as_object_mut(), rest) {
+            body.extend(rest);
+        }
+        Self { kind, name: name.to_owned(), body, tls: None }
+    }
+}
+
+/// A child as the watch shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveObject {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// UID of the controlling owner, if any.
+    pub controller: Option<String>,
+    /// True while our manager's entry is an `Update` (created by POST): the first apply turns it.
+    pub created_by_post: bool,
+    /// True once `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// The object without managed fields.
+    pub body: Arc<Value>,
+}
+
+/// All live children of one service, by kind and name.
+pub type Live = BTreeMap<(Kind, String), LiveObject>;

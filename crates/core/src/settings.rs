@@ -1,0 +1,104 @@
+//! The global ConfigMap `inferenceservice-config` (`reference/workloads.md §2`), parsed key by key.
+
+use crate::facts::Ref;
+
+/// Effective settings: shipped defaults under whatever the ConfigMap says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Gateway of routes that name none.
+    pub gateway: Ref,
+    /// Preferred scheme in discovered URLs.
+    pub url_scheme: String,
+    /// TLS between the components of a service.
+    pub tls: bool,
+    /// Header of model-based routing.
+    pub model_header: String,
+    /// Model-based routing mode.
+    pub model_routing: ModelRouting,
+    /// Label substituted for `*` in wildcard listener hostnames.
+    pub wildcard_hostname: String,
+    /// Download init container.
+    pub storage: StorageSettings,
+    /// Where credentials are found.
+    pub credentials: CredentialSettings,
+    /// Annotations that carry a certificate's expiry; the first is written.
+    pub expiration_annotations: Vec<String>,
+    /// Keys that did not parse, with the reason; their last good value is in use.
+    pub problems: Vec<String>,
+}
+
+/// `ingress.modelBasedRoutingMode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelRouting {
+    /// On, unless a Gateway opts out.
+    Enabled,
+    /// On.
+    Forced,
+    /// Off.
+    Disabled,
+}
+
+/// Key `storageInitializer`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageSettings {
+    /// Image of the download container.
+    pub image: String,
+    /// CPU request.
+    pub cpu_request: String,
+    /// CPU limit.
+    pub cpu_limit: String,
+    /// Memory request.
+    pub memory_request: String,
+    /// Memory limit.
+    pub memory_limit: String,
+    /// ConfigMap with a CA bundle, if any.
+    pub ca_bundle_config_map: Option<String>,
+    /// Where the bundle is mounted.
+    pub ca_bundle_mount_path: Option<String>,
+}
+
+/// Key `credentials` (`reference/workloads.md §9.9`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialSettings {
+    /// Annotation on the service that names the storage Secret; empty turns it off.
+    pub secret_annotation: String,
+    /// Data key of the S3 key id.
+    pub s3_key_id: String,
+    /// Data key of the S3 secret key.
+    pub s3_secret_key: String,
+    /// S3 defaults by environment variable name, in the order of the reference.
+    pub s3_env: Vec<(String, String)>,
+    /// Data key (file name) of GCS credentials.
+    pub gcs_file: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            gateway: Ref::new("kserve", "kserve-ingress-gateway"),
+            url_scheme: "http".to_owned(),
+            tls: false,
+            model_header: "X-Gateway-Model-Name".to_owned(),
+            model_routing: ModelRouting::Enabled,
+            wildcard_hostname: "inference".to_owned(),
+            storage: StorageSettings {
+                image: "kserve/storage-initializer:latest".to_owned(),
+                cpu_request: "100m".to_owned(),
+                cpu_limit: "1".to_owned(),
+                memory_request: "100Mi".to_owned(),
+                memory_limit: "1Gi".to_owned(),
+                ca_bundle_config_map: None,
+                ca_bundle_mount_path: None,
+            },
+            credentials: CredentialSettings {
+                secret_annotation: "serving.kserve.io/storageSecretName".to_owned(),
+                s3_key_id: "AWS_ACCESS_KEY_ID".to_owned(),
+                s3_secret_key: "AWS_SECRET_ACCESS_KEY".to_owned(),
+                s3_env: Vec::new(),
+                gcs_file: "gcloud-application-credentials.json".to_owned(),
+            },
+            expiration_annotations: vec!["certificates.kserve.io/expiration".to_owned()],
+            problems: Vec::new(),
+        }
+    }
+}

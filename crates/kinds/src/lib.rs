@@ -1,0 +1,129 @@
+//! The kinds that the operator owns, in one list.
+//!
+//! [`Kind`] drives the object set, the apply order, pruning, the watches and the generated ClusterRole, so a
+//! new kind is added in one place. Bodies are trees (`serde_json::Value`): fields newer than any crate survive.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a kind is served and how it is addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// API group, empty for the core group.
+    pub group: &'static str,
+    /// API version within the group.
+    pub version: &'static str,
+    /// Kind as in YAML.
+    pub kind: &'static str,
+    /// Lower-case plural as in URLs and RBAC rules.
+    pub plural: &'static str,
+    /// False for cluster-scoped kinds.
+    pub namespaced: bool,
+    /// True for kinds whose CRD a cluster may lack.
+    pub optional: bool,
+}
+
+impl Served {
+    /// `apiVersion` as in YAML: `apps/v1`, or `v1` for the core group.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($( $(#[$doc:meta])* $name:ident = $group:literal / $version:literal $plural:literal $scope:ident $need:ident; )*) => {
+        /// A kind that the operator creates, in apply order: what others refer to comes first, and routes come
+        /// last, since some gateways never look again at a route whose backend was missing.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Kind { $( $(#[$doc])* $name, )* }
+
+        impl Kind {
+            /// Every owned kind, in apply order.
+            pub const ALL: &'static [Self] = &[ $( Self::$name, )* ];
+
+            /// Group, version, plural and scope.
+            pub const fn served(self) -> Served {
+                match self {
+                    $( Self::$name => Served {
+                        group: $group, version: $version, kind: stringify!($name), plural: $plural,
+                        namespaced: kinds!(@scope $scope), optional: kinds!(@need $need),
+                    }, )*
+                }
+            }
+        }
+    };
+    (@scope namespaced) => { true };
+    (@scope cluster) => { false };
+    (@need required) => { false };
+    (@need optional) => { true };
+}
+
+kinds! {
+    /// Per-service TLS key pair.
+    Secret = "" / "v1" "secrets" namespaced required;
+    /// Identity of routing sidecars and of the endpoint picker.
+    ServiceAccount = "" / "v1" "serviceaccounts" namespaced required;
+    /// What those identities may read.
+    Role = "rbac.authorization.k8s.io" / "v1" "roles" namespaced required;
+    /// Binds a Role.
+    RoleBinding = "rbac.authorization.k8s.io" / "v1" "rolebindings" namespaced required;
+    /// Lets the endpoint picker check tokens; the one child without an owner reference.
+    ClusterRoleBinding = "rbac.authorization.k8s.io" / "v1" "clusterrolebindings" cluster required;
+    /// Workload Service and endpoint picker Service.
+    Service = "" / "v1" "services" namespaced required;
+    /// Pool of model servers.
+    InferencePool = "inference.networking.k8s.io" / "v1" "inferencepools" namespaced optional;
+    /// Decode, prefill and scheduler.
+    Deployment = "apps" / "v1" "deployments" namespaced required;
+    /// Route from the gateways.
+    HTTPRoute = "gateway.networking.k8s.io" / "v1" "httproutes" namespaced optional;
+}
+
+impl Kind {
+    /// The owned kind with this `apiVersion` and `kind`, if there is one.
+    pub fn of(api_version: &str, kind: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|k| k.served().kind == kind && k.served().api_version() == api_version)
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.served().kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wire_form_is_pinned() {
+        let all: Vec<String> = Kind::ALL
+            .iter()
+            .map(|k| format!("{} {} {}", k.served().api_version(), k.served().kind, k.served().plural))
+            .collect();
+        assert_eq!(
+            all,
+            [
+                "v1 Secret secrets",
+                "v1 ServiceAccount serviceaccounts",
+                "rbac.authorization.k8s.io/v1 Role roles",
+                "rbac.authorization.k8s.io/v1 RoleBinding rolebindings",
+                "rbac.authorization.k8s.io/v1 ClusterRoleBinding clusterrolebindings",
+                "v1 Service services",
+                "inference.networking.k8s.io/v1 InferencePool inferencepools",
+                "apps/v1 Deployment deployments",
+                "gateway.networking.k8s.io/v1 HTTPRoute httproutes",
+            ]
+        );
+    }
+
+    #[test]
+    fn kinds_are_found_by_their_yaml_names() {
+        assert_eq!(Kind::of("apps/v1", "Deployment"), Some(Kind::Deployment));
+        assert_eq!(Kind::of("v1", "Deployment"), None);
+    }
+}
