@@ -1,1 +1,193 @@
-//! Placeholder.
+//! What to send so that the live children become the desired ones: as little as possible.
+//!
+//! Each child carries the hash of its desired form (`llmisvc.io/applied`). Nothing is sent when the hash is
+//! equal and every desired field is live; another hash applies, and so does a field that was edited by hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use llmisvc_kinds::Kind;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::labels::{APPLIED, PART_OF, PART_OF_VALUE};
+use crate::object::{Live, LiveObject, Object};
+use crate::tree;
+
+mod covers;
+pub use covers::covers;
+
+/// One request to send.
+#[derive(Debug, PartialEq)]
+pub enum Action<'a> {
+    /// POST, as our field manager.
+    Create(&'a Object),
+    /// Server-side apply. `turn`: our entry in the managed fields is still an `Update` from the POST and has to
+    /// become an `Apply` first, else the apply could not remove what the POST has set.
+    Apply {
+        /// The desired object.
+        object: &'a Object,
+        /// Whether the entry has to be turned first.
+        turn: bool,
+        /// What is there now.
+        live: &'a LiveObject,
+    },
+    /// Something that is not ours has this name: it is left alone and reported.
+    Taken {
+        /// The desired object.
+        object: &'a Object,
+        /// What is there now.
+        live: &'a LiveObject,
+    },
+}
+
+/// Requests in the order to send them.
+#[derive(Debug, Default, PartialEq)]
+pub struct Plan<'a> {
+    /// Creates and applies, in apply order.
+    pub actions: Vec<Action<'a>>,
+    /// Children that are ours and no longer wanted. To be deleted only after all actions went through.
+    pub prune: Vec<(Kind, String, &'a LiveObject)>,
+}
+
+/// Compares desired with live. `service_uid` decides what is ours; objects without an owner reference
+/// (cluster-scoped ones) are ours when they carry our labels, which is how they came to be in `live`.
+pub fn plan<'a>(desired: &'a [Object], live: &'a Live, service_uid: &str) -> Plan<'a> {
+    let wanted: BTreeSet<(Kind, &str)> = desired.iter().map(|o| (o.kind, o.name.as_str())).collect();
+    let prune = live
+        .iter()
+        .filter(|((kind, name), child)| {
+            !wanted.contains(&(*kind, name.as_str())) && ours(*kind, child, service_uid)
+        })
+        .filter(|(_, child)| !child.deleting)
+        .map(|((kind, name), child)| (*kind, name.clone(), child))
+        .collect();
+    let actions = desired.iter().filter_map(|o| action(o, live, service_uid)).collect();
+    Plan { actions, prune }
+}
+
+fn action<'a>(object: &'a Object, live: &'a Live, service_uid: &str) -> Option<Action<'a>> {
+    let Some(child) = live.get(&(object.kind, object.name.clone())) else {
+        return Some(Action::Create(object));
+    };
+    if !ours(object.kind, child, service_uid) {
+        return Some(Action::Taken { object, live: child });
+    }
+    (!settled(object, child)).then_some(Action::Apply { object, turn: child.created_by_post, live: child })
+}
+
+/// Whether a live child may be changed or deleted for this service.
+pub fn ours(kind: Kind, child: &LiveObject, service_uid: &str) -> bool {
+    if kind.served().namespaced {
+        child.controller.as_deref() == Some(service_uid)
+    } else {
+        tree::text(&child.body, &["metadata", "labels", PART_OF]) == PART_OF_VALUE
+    }
+}
+
+fn settled(object: &Object, child: &LiveObject) -> bool {
+    let applied = tree::text(&child.body, &["metadata", "annotations", APPLIED]);
+    applied == tree::text(&object.body, &["metadata", "annotations", APPLIED])
+        && covers(&child.body, &object.body)
+}
+
+/// Writes the hash of each object into its `llmisvc.io/applied` annotation.
+pub fn seal(objects: &mut [Object]) {
+    for object in objects {
+        let hash = fingerprint(object);
+        let metadata = tree::entry(&mut object.body, "metadata");
+        tree::object(metadata, "annotations").insert(APPLIED.to_owned(), Value::String(hash));
+    }
+}
+
+/// The first 16 hex digits of SHA-256 over the desired object and the names its certificate must carry.
+fn fingerprint(object: &Object) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(object.body.to_string());
+    if let Some(request) = &object.tls {
+        hasher.update(format!("{request:?}"));
+    }
+    hasher.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
+
+/// Live children that hold a name which the service wants and that are not ours, by kind and name.
+pub fn taken(plan: &Plan<'_>) -> BTreeMap<(Kind, String), String> {
+    let held = plan.actions.iter().filter_map(|a| match a {
+        Action::Taken { object, live } => Some(((object.kind, object.name.clone()), live.uid.clone())),
+        _ => None,
+    });
+    held.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::labels::{Component, base};
+
+    fn service(selector: &str) -> Object {
+        let rest = json!({"spec": {"selector": {"app": selector}}});
+        let mut set = [Object::new(Kind::Service, "ns", "m-svc", base("m", Component::Workload), rest)];
+        seal(&mut set);
+        let [object] = set;
+        object
+    }
+
+    fn live(object: &Object, controller: &str) -> LiveObject {
+        LiveObject {
+            uid: "child".to_owned(),
+            resource_version: "1".to_owned(),
+            controller: Some(controller.to_owned()),
+            created_by_post: true,
+            deleting: false,
+            body: Arc::new(object.body.clone()),
+        }
+    }
+
+    fn one(child: LiveObject) -> Live {
+        Live::from([((Kind::Service, "m-svc".to_owned()), child)])
+    }
+
+    #[test]
+    fn a_missing_child_is_created() {
+        let desired = [service("a")];
+        assert_eq!(plan(&desired, &Live::new(), "u").actions, [Action::Create(&desired[0])]);
+    }
+
+    #[test]
+    fn a_settled_child_costs_nothing() {
+        let desired = [service("a")];
+        assert_eq!(plan(&desired, &one(live(&desired[0], "u")), "u"), Plan::default());
+    }
+
+    #[test]
+    fn a_new_desired_form_and_a_hand_edit_are_applied() {
+        let desired = [service("b")];
+        let older = one(live(&service("a"), "u"));
+        assert!(matches!(plan(&desired, &older, "u").actions[..], [Action::Apply { turn: true, .. }]));
+        let mut edited = live(&desired[0], "u");
+        Arc::make_mut(&mut edited.body)["spec"]["selector"]["app"] = json!("by hand");
+        assert!(matches!(plan(&desired, &one(edited), "u").actions[..], [Action::Apply { .. }]));
+    }
+
+    #[test]
+    fn what_another_controls_is_neither_applied_nor_pruned() {
+        // W-5, R-13
+        let desired = [service("a")];
+        let theirs = one(live(&desired[0], "someone else"));
+        let found = plan(&desired, &theirs, "u");
+        assert!(matches!(found.actions[..], [Action::Taken { .. }]));
+        assert_eq!(taken(&found).len(), 1);
+        assert!(plan(&[], &theirs, "u").prune.is_empty());
+    }
+
+    #[test]
+    fn an_unwanted_child_of_ours_is_pruned_once() {
+        let child = live(&service("a"), "u");
+        assert_eq!(plan(&[], &one(child.clone()), "u").prune.len(), 1);
+        let going = one(LiveObject { deleting: true, ..child });
+        assert!(plan(&[], &going, "u").prune.is_empty());
+    }
+}

@@ -1,0 +1,165 @@
+//! Whether a live object has every field of the desired one.
+//!
+//! Defaults that the server filled in, and fields of others, make the live object larger; they do not count.
+//! Lists that others may share (containers, env, ports …) are matched by key, all others element by element.
+
+use serde_json::{Map, Value};
+
+/// Keys of the lists that server-side apply merges by key, by field name.
+const KEYED: &[(&str, &str)] = &[
+    ("containers", "name"),
+    ("initContainers", "name"),
+    ("volumes", "name"),
+    ("env", "name"),
+    ("volumeMounts", "mountPath"),
+    ("imagePullSecrets", "name"),
+    ("secrets", "name"),
+];
+
+/// Fields whose strings are quantities, which the server rewrites (`0.5` becomes `500m`).
+const QUANTITIES: &[&str] = &["limits", "requests"];
+
+/// True when every field of `desired` is in `live`. Nulls and empty values of `desired` ask for nothing.
+pub fn covers(live: &Value, desired: &Value) -> bool {
+    field("", live, desired)
+}
+
+fn field(name: &str, live: &Value, desired: &Value) -> bool {
+    match (live, desired) {
+        (Value::Object(live), Value::Object(desired)) => map(name, live, desired),
+        (Value::Array(live), Value::Array(desired)) => list(name, live, desired),
+        _ => live == desired,
+    }
+}
+
+fn map(name: &str, live: &Map<String, Value>, desired: &Map<String, Value>) -> bool {
+    desired.iter().all(|(key, value)| match live.get(key) {
+        Some(Value::String(a)) if is_quantity(name, key) => same_quantity(a, value),
+        Some(found) => field(key, found, value),
+        None => asks_nothing(value),
+    })
+}
+
+fn list(name: &str, live: &[Value], desired: &[Value]) -> bool {
+    match key_of(name) {
+        Some(key) => desired.iter().all(|d| find(live, d, key).is_some_and(|l| field("", l, d))),
+        None => live.len() == desired.len() && live.iter().zip(desired).all(|(l, d)| field("", l, d)),
+    }
+}
+
+fn key_of(name: &str) -> Option<&'static str> {
+    KEYED.iter().find(|(list, _)| *list == name).map(|(_, key)| *key)
+}
+
+fn find<'a>(live: &'a [Value], desired: &Value, key: &str) -> Option<&'a Value> {
+    live.iter().find(|l| l.get(key) == desired.get(key))
+}
+
+fn asks_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.values().all(asks_nothing),
+        _ => false,
+    }
+}
+
+fn is_quantity(parent: &str, key: &str) -> bool {
+    QUANTITIES.contains(&parent) || key == "sizeLimit"
+}
+
+fn same_quantity(live: &str, desired: &Value) -> bool {
+    let desired = match desired {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    live == desired || matches!((nanos(live), nanos(&desired)), (Some(a), Some(b)) if a == b)
+}
+
+/// A quantity in units of 1e-9, exactly (Kubernetes rounds finer ones up). None when it is not a quantity.
+pub fn nanos(text: &str) -> Option<i128> {
+    let split = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
+    let (number, suffix) = text.split_at(split);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let (times, over) = scale(suffix)?;
+    let divisor = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?.checked_mul(over)?;
+    digits.checked_mul(times)?.checked_mul(1_000_000_000).map(|n| n / divisor)
+}
+
+/// Multiplier and divisor of a quantity's suffix.
+fn scale(suffix: &str) -> Option<(i128, i128)> {
+    const DECIMAL: &str = "kMGTPE";
+    if let Some(exponent) = suffix.strip_prefix(['e', 'E']).filter(|e| !e.is_empty()) {
+        let power: i32 = exponent.parse().ok()?;
+        let size = 10_i128.checked_pow(power.unsigned_abs())?;
+        return Some(if power < 0 { (1, size) } else { (size, 1) });
+    }
+    let power = |unit: &str| {
+        Some(u32::try_from(DECIMAL.to_ascii_uppercase().find(&unit.to_ascii_uppercase())?).ok()? + 1)
+    };
+    match suffix {
+        "" => Some((1, 1)),
+        "n" => Some((1, 1_000_000_000)),
+        "u" => Some((1, 1_000_000)),
+        "m" => Some((1, 1000)),
+        binary if binary.len() == 2 && binary.ends_with('i') => {
+            Some((1024_i128.pow(power(binary.get(..1)?)?), 1))
+        }
+        decimal if decimal.len() == 1 && DECIMAL.contains(decimal) => {
+            Some((1000_i128.pow(power(decimal)?), 1))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn defaults_and_foreign_fields_do_not_count() {
+        let live = json!({"metadata": {"labels": {"a": "1", "theirs": "x"}}, "spec": {"replicas": 1, "strategy": {}}});
+        assert!(covers(&live, &json!({"metadata": {"labels": {"a": "1"}}, "spec": {"replicas": 1}})));
+    }
+
+    #[test]
+    fn an_edited_field_counts() {
+        assert!(!covers(&json!({"spec": {"replicas": 3}}), &json!({"spec": {"replicas": 1}})));
+        assert!(!covers(&json!({"spec": {}}), &json!({"spec": {"replicas": 1}})));
+    }
+
+    #[test]
+    fn shared_lists_are_matched_by_key_and_others_by_position() {
+        let live = json!({"env": [{"name": "X", "value": "theirs"}, {"name": "A", "value": "1"}], "args": ["a", "b"]});
+        assert!(covers(&live, &json!({"env": [{"name": "A", "value": "1"}]})));
+        assert!(!covers(&live, &json!({"env": [{"name": "B", "value": "1"}]})));
+        assert!(!covers(&live, &json!({"args": ["a"]})));
+    }
+
+    #[test]
+    fn quantities_are_compared_by_value_where_quantities_stand() {
+        let live = json!({"resources": {"limits": {"cpu": "500m", "memory": "1Gi", "nvidia.com/gpu": "1"}}});
+        let desired =
+            json!({"resources": {"limits": {"cpu": "0.5", "memory": "1024Mi", "nvidia.com/gpu": 1}}});
+        assert!(covers(&live, &desired));
+        assert!(!covers(&json!({"value": "1"}), &json!({"value": "1.0"})));
+    }
+
+    #[test]
+    fn quantities_parse_exactly() {
+        let cases = [
+            ("1", 1_000_000_000),
+            ("100m", 100_000_000),
+            ("1Ki", 1024 * 1_000_000_000),
+            ("1e3", 1_000_000_000_000),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(nanos(text), Some(expected), "{text}");
+        }
+        assert_eq!(nanos("1X"), None);
+        assert_eq!(nanos("G"), None);
+    }
+}
