@@ -2,6 +2,9 @@
 
 use crate::facts::Ref;
 
+mod parse;
+pub use parse::SettingsError;
+
 /// Effective settings: shipped defaults under whatever the ConfigMap says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
