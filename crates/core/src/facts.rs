@@ -14,6 +14,8 @@ use serde_json::Value;
 pub enum Key {
     /// `LLMInferenceServiceConfig`.
     Config(Ref),
+    /// Names of the configs in a namespace, for messages: answered with a list of strings.
+    ConfigNames(String),
     /// ConfigMap with a scheduler configuration.
     ConfigMap(Ref),
     /// ServiceAccount named by a pod template, or `default`.

@@ -1,0 +1,183 @@
+//! The presets that the operator chooses without being asked (`reference/workloads.md §3.1`, `§3.4`).
+
+use serde_json::Value;
+
+use crate::tree;
+
+macro_rules! presets {
+    ($( $(#[$doc:meta])* $name:ident = $suffix:literal $because:literal; )*) => {
+        /// A preset, by what it is for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Preset { $( $(#[$doc])* $name, )* }
+
+        impl Preset {
+            /// Name without prefix.
+            pub const fn suffix(self) -> &'static str {
+                match self { $( Self::$name => $suffix, )* }
+            }
+
+            /// The field that asks for it, below `spec`, for messages.
+            pub const fn because(self) -> &'static str {
+                match self { $( Self::$name => $because, )* }
+            }
+        }
+    };
+}
+
+presets! {
+    /// One pod does prefill and decode.
+    Template = "config-llm-template" "template";
+    /// Decode pods beside prefill pods.
+    Decode = "config-llm-decode-template" "template";
+    /// Prefill pods.
+    Prefill = "config-llm-prefill-template" "prefill.template";
+    /// Data parallel over nodes.
+    WorkerDataParallel = "config-llm-worker-data-parallel" "worker";
+    /// Decode, data parallel over nodes.
+    DecodeWorkerDataParallel = "config-llm-decode-worker-data-parallel" "worker";
+    /// Prefill, data parallel over nodes.
+    PrefillWorkerDataParallel = "config-llm-prefill-worker-data-parallel" "prefill.worker";
+    /// Pipeline parallel over nodes.
+    WorkerPipelineParallel = "config-llm-worker-pipeline-parallel" "worker";
+    /// Decode, pipeline parallel over nodes.
+    DecodeWorkerPipelineParallel = "config-llm-decode-worker-pipeline-parallel" "worker";
+    /// Prefill, pipeline parallel over nodes.
+    PrefillWorkerPipelineParallel = "config-llm-prefill-worker-pipeline-parallel" "prefill.worker";
+    /// Endpoint picker and pool.
+    Scheduler = "config-llm-scheduler" "router.scheduler";
+    /// Latency predictor beside the endpoint picker.
+    LatencyPredictor = "config-llm-scheduler-latency-predictor" "router.scheduler.config";
+    /// Tokenizer for precise prefix-cache routing.
+    Tokenizer = "config-llm-tokenizer" "router.scheduler.tokenizer";
+    /// HTTPRoute rules.
+    Route = "config-llm-router-route" "router.route";
+    /// Tracing defaults.
+    Tracing = "config-llm-tracing" "tracing";
+}
+
+impl Preset {
+    /// Key in `status.annotations`.
+    pub fn pin_key(self) -> String {
+        format!("serving.kserve.io/{}", self.suffix())
+    }
+
+    /// The route follows the Gateway API that is installed, so it is never pinned; the peer writes a pin for
+    /// it all the same and never reads it (edge C-13).
+    pub const fn is_pinned(self) -> bool {
+        !matches!(self, Self::Route)
+    }
+}
+
+/// The presets that a spec asks for, in merge order.
+pub fn implicit(spec: &Value) -> Vec<Preset> {
+    let router = [
+        (managed_scheduler(spec), Preset::Scheduler),
+        (wants_tokenizer(spec), Preset::Tokenizer),
+        (has_plugin(spec, &["predicted-latency-producer"]), Preset::LatencyPredictor),
+        (managed_route(spec), Preset::Route),
+        (is_set(spec, &["tracing"]), Preset::Tracing),
+    ];
+    let wanted = router.into_iter().filter_map(|(on, preset)| on.then_some(preset));
+    wanted.chain(prefill(spec)).chain(decode(spec)).collect()
+}
+
+fn prefill(spec: &Value) -> Option<Preset> {
+    let prefill = spec.get("prefill").filter(|p| p.is_object())?;
+    let of = [Preset::Prefill, Preset::PrefillWorkerDataParallel, Preset::PrefillWorkerPipelineParallel];
+    workload(prefill, of)
+}
+
+fn decode(spec: &Value) -> Option<Preset> {
+    let of = if is_set(spec, &["prefill"]) {
+        [Preset::Decode, Preset::DecodeWorkerDataParallel, Preset::DecodeWorkerPipelineParallel]
+    } else {
+        [Preset::Template, Preset::WorkerDataParallel, Preset::WorkerPipelineParallel]
+    };
+    workload(spec, of)
+}
+
+/// One node, or data parallel, or pipeline parallel; data parallel is tested first.
+fn workload(spec: &Value, [single, data, pipeline]: [Preset; 3]) -> Option<Preset> {
+    let size = |field| tree::get(spec, &["parallelism", field]).and_then(Value::as_i64).unwrap_or(0);
+    if !is_set(spec, &["worker"]) {
+        Some(single)
+    } else if size("data") > 0 || size("dataLocal") > 0 {
+        Some(data)
+    } else {
+        (size("pipeline") > 0).then_some(pipeline)
+    }
+}
+
+fn managed_scheduler(spec: &Value) -> bool {
+    let pool = tree::text(spec, &["router", "scheduler", "pool", "ref", "name"]);
+    is_set(spec, &["router", "scheduler"]) && pool.is_empty()
+}
+
+fn managed_route(spec: &Value) -> bool {
+    is_set(spec, &["router", "route"]) && tree::list(spec, &["router", "route", "http", "refs"]).is_empty()
+}
+
+fn wants_tokenizer(spec: &Value) -> bool {
+    let asked = is_set(spec, &["router", "scheduler", "tokenizer"]);
+    asked || has_plugin(spec, &["token-producer", "precise-prefix-cache-scorer"])
+}
+
+fn is_set(spec: &Value, path: &[&str]) -> bool {
+    tree::get(spec, path).is_some_and(Value::is_object)
+}
+
+/// Whether the scheduler configuration that is at hand lists one of these plugin types. A `config.ref` is not
+/// resolved at this point.
+fn has_plugin(spec: &Value, types: &[&str]) -> bool {
+    let Some(config) = scheduler_config(spec) else { return false };
+    tree::list(&config, &["plugins"]).iter().any(|p| types.contains(&tree::text(p, &["type"])))
+}
+
+fn scheduler_config(spec: &Value) -> Option<Value> {
+    let text = match tree::get(spec, &["router", "scheduler", "config", "inline"]) {
+        Some(Value::String(text)) => text.clone(),
+        Some(document) => return Some(document.clone()),
+        None => config_argument(spec)?,
+    };
+    serde_yaml_ng::from_str(&text).ok()
+}
+
+/// The value after the first `--config-text` of the picker's own arguments.
+fn config_argument(spec: &Value) -> Option<String> {
+    const FLAGS: &[&str] = &["--config-text", "-config-text", "--configText", "-configText"];
+    let containers = tree::list(spec, &["router", "scheduler", "template", "containers"]);
+    let args = tree::list(tree::named(containers, "main")?, &["args"]);
+    let at = args.iter().position(|a| a.as_str().is_some_and(|a| FLAGS.contains(&a)))?;
+    args.get(at + 1)?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::bare(json!({}), &[Preset::Template])]
+    #[case::disaggregated(json!({"prefill": {}}), &[Preset::Prefill, Preset::Decode])]
+    #[case::routed(json!({"router": {"route": {}, "gateway": {}}}), &[Preset::Route, Preset::Template])]
+    #[case::scheduled(json!({"router": {"scheduler": {}}}), &[Preset::Scheduler, Preset::Template])]
+    #[case::own_pool(json!({"router": {"scheduler": {"pool": {"ref": {"name": "p"}}}}}), &[Preset::Template])]
+    #[case::own_routes(json!({"router": {"route": {"http": {"refs": [{"name": "r"}]}}}}), &[Preset::Template])]
+    #[case::tracing(json!({"tracing": {}}), &[Preset::Tracing, Preset::Template])]
+    #[case::data_parallel(json!({"worker": {}, "parallelism": {"data": 4, "dataLocal": 2}}), &[Preset::WorkerDataParallel])]
+    // C-12
+    #[case::pipeline(json!({"worker": {}, "parallelism": {"pipeline": 4}}), &[Preset::WorkerPipelineParallel])]
+    #[case::plugin(
+        json!({"router": {"scheduler": {"config": {"inline": "plugins: [{type: token-producer}, {type: predicted-latency-producer}]"}}}}),
+        &[Preset::Scheduler, Preset::Tokenizer, Preset::LatencyPredictor, Preset::Template]
+    )]
+    #[case::argument(
+        json!({"router": {"scheduler": {"template": {"containers": [{"name": "main", "args": ["--config-text", "plugins: [{type: token-producer}]"]}]}}}}),
+        &[Preset::Scheduler, Preset::Tokenizer, Preset::Template]
+    )]
+    fn presets_follow_the_topology(#[case] spec: Value, #[case] expected: &[Preset]) {
+        assert_eq!(implicit(&spec), expected);
+    }
+}

@@ -1,0 +1,142 @@
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::*;
+use crate::facts::{Cluster, Seen};
+use crate::object::Live;
+use crate::settings::Settings;
+
+struct World {
+    service: Value,
+    seen: Seen,
+    cluster: Cluster,
+}
+
+impl World {
+    fn new(spec: Value) -> Self {
+        let service = json!({"metadata": {"name": "m", "namespace": "team"}, "spec": spec});
+        let cluster = Cluster { config_prefix: "v1-".to_owned(), ..Cluster::default() };
+        Self { service, seen: Seen::default(), cluster }
+    }
+
+    fn config(mut self, namespace: &str, name: &str, spec: Value) -> Self {
+        let answer = Answer::Found(Arc::new(json!({"spec": spec})));
+        self.seen.insert(Key::Config(Ref::new(namespace, name)), answer);
+        self
+    }
+
+    fn resolve(&self) -> Result<Layers, Fault> {
+        let (settings, live) = (Settings::default(), Live::new());
+        let inputs = Inputs {
+            service: &self.service,
+            settings: &settings,
+            cluster: &self.cluster,
+            seen: &self.seen,
+            live: &live,
+        };
+        resolve(&inputs)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.resolve().expect("resolves").configs.iter().map(ToString::to_string).collect()
+    }
+}
+
+#[test]
+fn presets_come_before_base_refs() {
+    let world = World::new(json!({"baseRefs": [{"name": "b"}, {"name": "a"}]}))
+        .config("team", "a", json!({}))
+        .config("kserve", "b", json!({}))
+        .config("kserve", "v1-config-llm-template", json!({}));
+    assert_eq!(world.names(), ["kserve/v1-config-llm-template", "kserve/b", "team/a"]);
+}
+
+#[test]
+fn the_namespace_of_the_service_shadows_the_system_namespace() {
+    let world = World::new(json!({})).config("team", "kserve-config-llm-template", json!({})).config(
+        "kserve",
+        "v1-config-llm-template",
+        json!({}),
+    );
+    assert_eq!(world.names(), ["team/kserve-config-llm-template"]);
+}
+
+#[test]
+fn the_versioned_name_comes_before_the_plain_one() {
+    let world = World::new(json!({})).config("kserve", "kserve-config-llm-template", json!({})).config(
+        "kserve",
+        "v1-config-llm-template",
+        json!({}),
+    );
+    assert_eq!(world.names(), ["kserve/v1-config-llm-template"]);
+}
+
+#[test]
+fn presets_follow_the_precedence_of_the_final_merge() {
+    // C-3: the base ref turns prefill on, the service turns it off again
+    let world = World::new(json!({"prefill": null, "baseRefs": [{"name": "pd"}]}))
+        .config("team", "pd", json!({"prefill": {}}))
+        .config("kserve", "v1-config-llm-template", json!({}));
+    assert_eq!(world.names(), ["kserve/v1-config-llm-template", "team/pd"]);
+}
+
+#[test]
+fn a_missing_config_names_where_it_was_looked_for_and_what_there_is() {
+    // C-19
+    let mut world = World::new(json!({"baseRefs": [{"name": "gone"}]}));
+    world.seen.insert(Key::ConfigNames("team".to_owned()), Answer::Found(Arc::new(json!(["gpu"]))));
+    let fault = world.resolve().expect_err("must not resolve");
+    assert_eq!(fault.reason, "ConfigNotFound");
+    assert_eq!(
+        fault.findings[0].to_string(),
+        "spec.baseRefs[0].name: LLMInferenceServiceConfig \"gone\" not found in namespaces [team kserve]; create it, or name one of these: team/gpu"
+    );
+}
+
+#[test]
+fn an_unreadable_config_is_not_a_missing_one() {
+    // C-15
+    let mut world = World::new(json!({"baseRefs": [{"name": "a"}]}));
+    world.seen.insert(Key::Config(Ref::new("team", "a")), Answer::Unreadable("timeout".to_owned()));
+    let fault = world.resolve().expect_err("must not resolve");
+    assert_eq!(fault.reason, "ValidationUnavailable");
+    assert!(fault.findings[0].message.contains("cannot be read: timeout"));
+}
+
+#[test]
+fn a_pin_holds_until_the_user_lets_go() {
+    // C-13
+    let mut world = World::new(json!({})).config("kserve", "v0-config-llm-template", json!({})).config(
+        "kserve",
+        "v1-config-llm-template",
+        json!({}),
+    );
+    world.service["status"] =
+        json!({"annotations": {"serving.kserve.io/config-llm-template": "v0-config-llm-template"}});
+    assert_eq!(world.names(), ["kserve/v0-config-llm-template"]);
+    world.service["metadata"]["annotations"] = json!({"llmisvc.io/unpin-configs": "true"});
+    let layers = world.resolve().expect("resolves");
+    assert_eq!(layers.configs[0].name, "v1-config-llm-template");
+    assert_eq!(layers.pins["serving.kserve.io/config-llm-template"], "v1-config-llm-template");
+}
+
+#[test]
+fn only_presets_in_use_are_pinned() {
+    // C-13
+    let world = World::new(json!({"router": {"route": {}}}))
+        .config("kserve", "v1-config-llm-template", json!({}))
+        .config("kserve", "v1-config-llm-router-route", json!({}));
+    let pins: Vec<String> = world.resolve().expect("resolves").pins.into_keys().collect();
+    assert_eq!(pins, ["serving.kserve.io/config-llm-template"]);
+}
+
+#[test]
+fn a_base_ref_to_a_preset_of_the_peer_finds_ours() {
+    let world = World::new(json!({"baseRefs": [{"name": "kserve-config-llm-template"}]})).config(
+        "kserve",
+        "v1-config-llm-template",
+        json!({}),
+    );
+    assert_eq!(world.names(), ["kserve/v1-config-llm-template", "kserve/v1-config-llm-template"]);
+}
