@@ -1,0 +1,98 @@
+//! What a cluster needs before the operator comes: CRDs, the system namespace, a gateway and nodes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use super::tools::Tools;
+use super::{Cluster, Variant, nodes};
+use crate::{documents, paths};
+
+/// Installs everything that is missing; does nothing when this very content is installed already.
+pub fn all(cluster: &Cluster, variant: Variant) -> Result<()> {
+    let plan = Plan::read()?;
+    let stamp = cluster.kubeconfig().with_extension("installed");
+    let local = cluster.kubeconfig().starts_with(paths::cache());
+    if local && fs::read_to_string(&stamp).is_ok_and(|done| done == plan.hash()) {
+        return Ok(());
+    }
+    plan.apply(cluster, variant)?;
+    if local {
+        fs::write(&stamp, plan.hash()).context("noting what is installed")?;
+    }
+    Ok(())
+}
+
+struct Plan {
+    foreign: Vec<String>,
+    ours: Vec<String>,
+    stages: Vec<String>,
+    gateway: String,
+}
+
+impl Plan {
+    fn read() -> Result<Self> {
+        let tools = Tools::manifests_only()?;
+        let here = paths::repository().join("tests/localcluster/manifests");
+        let mut stages = texts(tools.manifests("stages"))?;
+        stages.push(fs::read_to_string(here.join("stages.yaml"))?);
+        let gateway = fs::read_to_string(here.join("gateway.yaml"))?;
+        let foreign = texts(tools.manifests("crds"))?;
+        Ok(Self { foreign, ours: texts(paths::repository().join("config/crd"))?, stages, gateway })
+    }
+
+    fn hash(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        (&self.foreign, &self.ours, &self.stages, &self.gateway, nodes::all().to_string()).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
+    fn apply(&self, cluster: &Cluster, variant: Variant) -> Result<()> {
+        let missing = self.missing(cluster)?;
+        apply(cluster, &missing.join("\n---\n"))?;
+        apply(cluster, &self.ours.join("\n---\n"))?;
+        cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"], None)?;
+        apply(cluster, &self.gateway)?;
+        // Only where KWOK plays the nodes: a user's cluster has its own, and its own gateway controller.
+        if variant == Variant::Full && cluster.get("crd", "", "stages.kwok.x-k8s.io")?.is_some() {
+            apply(cluster, &self.stages.join("\n---\n"))?;
+            cluster.kubectl(&["apply", "-f", "-"], Some(&nodes::all().to_string()))?;
+            cluster.kubectl(&["wait", "--for=condition=Ready", "node", "--all", "--timeout=60s"], None)?;
+        }
+        Ok(())
+    }
+
+    /// CRDs of others stay as they are where the cluster has them.
+    fn missing(&self, cluster: &Cluster) -> Result<Vec<&str>> {
+        let present = cluster.kubectl(&["get", "crd", "-o", "name"], None)?;
+        let present: BTreeSet<&str> = present.lines().filter_map(|line| line.split_once('/')).map(|it| it.1).collect();
+        let name = |text: &str| -> Result<String> {
+            let crd = documents::parse(text)?;
+            Ok(crd.iter().find_map(|crd| crd.pointer("/metadata/name")?.as_str()).unwrap_or_default().to_owned())
+        };
+        let mut missing = Vec::new();
+        for text in &self.foreign {
+            if !present.contains(name(text)?.as_str()) {
+                missing.push(text.as_str());
+            }
+        }
+        Ok(missing)
+    }
+}
+
+/// Server-side: the larger CRDs do not fit into the annotation of a client-side apply.
+fn apply(cluster: &Cluster, text: &str) -> Result<()> {
+    if text.trim().is_empty() {
+        return Ok(());
+    }
+    let args = ["apply", "--server-side", "--force-conflicts", "--field-manager=localcluster", "-f", "-"];
+    cluster.kubectl(&args, Some(text)).map(drop)
+}
+
+/// The YAML files of a folder in order of their names; none when there is no such folder.
+fn texts(folder: PathBuf) -> Result<Vec<String>> {
+    documents::files(&folder)?.iter().map(|path| Ok(fs::read_to_string(path)?)).collect()
+}

@@ -1,0 +1,113 @@
+//! A Kubernetes API server to test against: the local control plane, or the user's own cluster.
+
+mod control_plane;
+mod envtest;
+mod install;
+mod kubectl;
+mod nodes;
+mod tools;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+pub use control_plane::{down, is_up};
+pub use kubectl::Kubectl;
+
+use crate::paths;
+
+/// Which parts run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// etcd, kube-apiserver, kube-controller-manager, kube-scheduler and KWOK with nodes.
+    Full,
+    /// etcd, kube-apiserver and kube-controller-manager: no pod ever runs.
+    Small,
+}
+
+impl Variant {
+    fn components(self) -> &'static str {
+        match self {
+            Self::Full => "etcd,kube-apiserver,kube-controller-manager,kube-scheduler,kwok-controller",
+            Self::Small => "etcd,kube-apiserver,kube-controller-manager",
+        }
+    }
+}
+
+/// A cluster that answers and has what the operator needs: CRDs, the system namespace, a gateway, GPU nodes.
+#[derive(Debug)]
+pub struct Cluster {
+    kubeconfig: PathBuf,
+    kubectl: Kubectl,
+}
+
+impl Cluster {
+    /// The cluster that all tests of a run share. It stays up when the tests end, so that the next run finds it;
+    /// `localcluster down` ends it.
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: OnceLock<Result<Cluster>> = OnceLock::new();
+        let name = || env::var("LLMISVC_CLUSTER").unwrap_or_else(|_| paths::cluster_name("test"));
+        SHARED
+            .get_or_init(|| Self::ensure(&name(), Variant::Full))
+            .as_ref()
+            .map_err(|error| anyhow::anyhow!("the shared cluster is not there: {error:#}"))
+    }
+
+    /// The user's cluster when `KUBECONFIG` is set, else the local control plane of this name, started if need
+    /// be; with everything installed.
+    pub fn ensure(name: &str, variant: Variant) -> Result<Self> {
+        let cluster = match Self::of_the_user() {
+            Some(theirs) => theirs,
+            None => control_plane::ensure(name, variant)?,
+        };
+        install::all(&cluster, variant).context("installing CRDs, nodes and gateway")?;
+        Ok(cluster)
+    }
+
+    fn of_the_user() -> Option<Self> {
+        let given = env::var_os("KUBECONFIG").filter(|given| !given.is_empty())?;
+        let first = env::split_paths(&given).next()?;
+        Some(Self::new(first, "kubectl".into()))
+    }
+
+    fn new(kubeconfig: PathBuf, program: PathBuf) -> Self {
+        let kubectl = Kubectl::new(program, &kubeconfig);
+        Self { kubeconfig, kubectl }
+    }
+
+    /// The kubeconfig with full permissions.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Runs kubectl with these arguments and input, as the user of [`Cluster::kubeconfig`], and returns what it
+    /// prints.
+    pub fn kubectl(&self, args: &[&str], stdin: Option<&str>) -> Result<String> {
+        self.kubectl.run(args, stdin)
+    }
+
+    /// The kubectl of this cluster, for streams and other users.
+    pub fn tool(&self) -> &Kubectl {
+        &self.kubectl
+    }
+
+    /// An object, or `None` when there is none. `namespace` is empty for cluster-scoped kinds.
+    pub fn get(&self, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>> {
+        let text = self.kubectl(&["get", kind, name, "-n", namespace, "--ignore-not-found", "-o", "json"], None)?;
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        serde_json::from_str(&text).map(Some).with_context(|| format!("kubectl get {kind} {name}"))
+    }
+
+    /// All objects of a kind, in one namespace or, when it is empty, in all.
+    pub fn list(&self, kind: &str, namespace: &str) -> Result<Vec<Value>> {
+        let place = if namespace.is_empty() { "--all-namespaces".to_owned() } else { format!("-n{namespace}") };
+        let text = self.kubectl(&["get", kind, &place, "-o", "json"], None)?;
+        let mut list: Value = serde_json::from_str(&text).with_context(|| format!("kubectl get {kind}"))?;
+        Ok(list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default())
+    }
+}

@@ -1,0 +1,64 @@
+//! The nodes that KWOK plays: sixteen with NVIDIA GPUs, one with AMD GPUs, one without.
+
+use serde_json::{Map, Value, json};
+
+const NVIDIA_NODES: usize = 16;
+
+/// All nodes, as one list that kubectl applies.
+pub fn all() -> Value {
+    let mut items: Vec<Value> = (0..NVIDIA_NODES).map(nvidia).collect();
+    items.push(amd());
+    items.push(cpu());
+    json!({"apiVersion": "v1", "kind": "List", "items": items})
+}
+
+fn nvidia(index: usize) -> Value {
+    let labels = json!({
+        "nvidia.com/gpu.present": "true",
+        "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
+        "nvidia.com/gpu.family": "hopper",
+        "nvidia.com/gpu.count": "8",
+        "nvidia.com/gpu.memory": "81559",
+        "node.kubernetes.io/instance-type": "p5.48xlarge",
+    });
+    node(&format!("gpu-h100-{index}"), labels, json!({"nvidia.com/gpu": "8", "rdma/ib": "8"}))
+}
+
+fn amd() -> Value {
+    let labels = json!({
+        "amd.com/gpu.product-name": "AMD_Instinct_MI300X_OAM",
+        "amd.com/gpu.vram": "192G",
+        "node.kubernetes.io/instance-type": "mi300x.8",
+    });
+    node("gpu-mi300x-0", labels, json!({"amd.com/gpu": "8"}))
+}
+
+fn cpu() -> Value {
+    node("cpu-0", json!({"node.kubernetes.io/instance-type": "m7i.48xlarge"}), json!({}))
+}
+
+fn node(name: &str, labels: Value, devices: Value) -> Value {
+    let labels = union(
+        json!({
+            "kubernetes.io/hostname": name,
+            "kubernetes.io/os": "linux",
+            "kubernetes.io/arch": "amd64",
+            "topology.kubernetes.io/region": "local",
+            "topology.kubernetes.io/zone": "local-a",
+        }),
+        labels,
+    );
+    let capacity =
+        union(json!({"cpu": "384", "memory": "4Ti", "ephemeral-storage": "20Ti", "pods": "500"}), devices);
+    json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": labels, "annotations": {"kwok.x-k8s.io/node": "fake"}},
+        "status": {"capacity": capacity, "allocatable": capacity},
+    })
+}
+
+fn union(left: Value, right: Value) -> Value {
+    let fields = |value| if let Value::Object(fields) = value { fields } else { Map::new() };
+    Value::Object(fields(left).into_iter().chain(fields(right)).collect())
+}
