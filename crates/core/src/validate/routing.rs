@@ -13,7 +13,7 @@ mod tests;
 use serde_json::Value;
 
 pub use self::account::{Account, NAMESPACE};
-pub(crate) use self::gateways::parent_gateways;
+pub(crate) use self::gateways::{gateway_of, parent_gateways};
 pub(crate) use self::route::has_header;
 use crate::decide::Finding;
 use crate::facts::{Key, Ref};

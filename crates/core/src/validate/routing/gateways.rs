@@ -22,8 +22,12 @@ pub(super) fn refs(ctx: &Context<'_>, router: &Value, findings: &mut Vec<Finding
 
 /// Gateways among the `parentRefs` of an HTTPRoute spec; parents of other kinds (a Service, in a mesh) are none.
 pub(crate) fn parent_gateways(route_spec: &Value, namespace: &str) -> BTreeSet<Ref> {
-    let parents = tree::list(route_spec, &["parentRefs"]).iter();
-    parents.filter(|p| is_gateway(p)).map(|p| reference(p, namespace)).collect()
+    tree::list(route_spec, &["parentRefs"]).iter().filter_map(|p| gateway_of(p, namespace)).collect()
+}
+
+/// The Gateway that a parent names, if it is one.
+pub(crate) fn gateway_of(parent: &Value, namespace: &str) -> Option<Ref> {
+    is_gateway(parent).then(|| reference(parent, namespace))
 }
 
 fn is_gateway(parent: &Value) -> bool {
