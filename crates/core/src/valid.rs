@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::labels::Labels;
 
-pub use crate::validate::routing::{Route, Routing, Scheduler};
+pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler};
 pub use crate::validate::workload::Download;
 
 /// Who the service is.

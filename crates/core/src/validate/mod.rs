@@ -2,3 +2,20 @@
 
 pub mod routing;
 pub mod workload;
+
+use serde_json::Value;
+
+use crate::decide::Inputs;
+use crate::valid::Identity;
+
+/// What validators read.
+pub struct Context<'a> {
+    /// What the pass works on.
+    pub inputs: &'a Inputs<'a>,
+    /// Who the service is.
+    pub id: &'a Identity,
+    /// The whole merged and rendered spec.
+    pub spec: &'a Value,
+    /// The config that the value at a path came from; none when it is the service's own.
+    pub origin: &'a dyn Fn(&str) -> Option<String>,
+}
