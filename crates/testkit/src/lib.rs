@@ -4,15 +4,15 @@
 pub mod cluster;
 //pub mod demo;
 pub mod documents;
-//pub mod golden;
+pub mod golden;
 pub mod net;
-//pub mod operator;
+pub mod operator;
 pub mod paths;
 #[cfg(feature = "scripted")]
 pub mod scripted;
 //pub mod tree;
-//pub mod world;
+pub mod world;
 
 pub use cluster::Cluster;
-//pub use operator::Operator;
-//pub use world::World;
+pub use operator::Operator;
+pub use world::World;

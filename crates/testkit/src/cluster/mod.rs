@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 pub use control_plane::{down, is_up};
-pub use kubectl::Kubectl;
+pub use kubectl::{Kubectl, capture};
 
 use crate::paths;
 

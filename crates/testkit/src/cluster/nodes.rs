@@ -7,8 +7,8 @@ const NVIDIA_NODES: usize = 16;
 /// All nodes, as one list that kubectl applies.
 pub fn all() -> Value {
     let mut items: Vec<Value> = (0..NVIDIA_NODES).map(nvidia).collect();
-    items.push(amd());
-    items.push(cpu());
+    items.extend([amd(), cpu()]);
+    let items: Vec<Value> = items.into_iter().enumerate().map(|(index, node)| addressed(node, index)).collect();
     json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 
@@ -38,24 +38,32 @@ fn cpu() -> Value {
 }
 
 fn node(name: &str, labels: Value, devices: Value) -> Value {
-    let labels = union(
-        json!({
-            "kubernetes.io/hostname": name,
-            "kubernetes.io/os": "linux",
-            "kubernetes.io/arch": "amd64",
-            "topology.kubernetes.io/region": "local",
-            "topology.kubernetes.io/zone": "local-a",
-        }),
-        labels,
-    );
-    let capacity =
-        union(json!({"cpu": "384", "memory": "4Ti", "ephemeral-storage": "20Ti", "pods": "500"}), devices);
+    let place = json!({
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": "amd64",
+        "topology.kubernetes.io/region": "local",
+        "topology.kubernetes.io/zone": "local-a",
+    });
+    let room = json!({"cpu": "384", "memory": "4Ti", "ephemeral-storage": "20Ti", "pods": "500"});
+    let capacity = union(room, devices);
     json!({
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name, "labels": labels, "annotations": {"kwok.x-k8s.io/node": "fake"}},
+        "metadata": {
+            "name": name,
+            "labels": union(place, labels),
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+        },
         "status": {"capacity": capacity, "allocatable": capacity},
     })
+}
+
+/// Pods get addresses of their node, apart from the Services'.
+fn addressed(node: Value, index: usize) -> Value {
+    let address = json!([{"type": "InternalIP", "address": format!("192.168.0.{}", index + 1)}]);
+    let status = union(node.get("status").cloned().unwrap_or_default(), json!({"addresses": address}));
+    union(node, json!({"spec": {"podCIDR": format!("10.244.{index}.0/24")}, "status": status}))
 }
 
 fn union(left: Value, right: Value) -> Value {

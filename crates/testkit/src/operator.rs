@@ -1,0 +1,192 @@
+//! The operator as a process, with its own ports and log.
+
+use std::env;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::cluster::{Cluster, capture};
+use crate::{net, paths};
+
+/// Ends the program when its own input ends: however a test run stops, it leaves no operator behind.
+const KEEPER: &str = r#"log=$1; shift; "$@" </dev/null >"$log" 2>&1 & child=$!
+echo $child; read -r _; kill -TERM $child 2>/dev/null; wait $child"#;
+
+/// How long the operator may take to become ready on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What differs from the usual start.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Another user than the cluster's administrator.
+    pub kubeconfig: Option<PathBuf>,
+    /// Further arguments; the last of a repeated flag wins.
+    pub args: Vec<String>,
+    /// Further environment variables.
+    pub env: Vec<(String, String)>,
+}
+
+/// A running operator. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Operator {
+    keeper: Child,
+    input: Option<ChildStdin>,
+    id: u32,
+    health: u16,
+    metrics: u16,
+    log: PathBuf,
+}
+
+impl Operator {
+    /// The operator that all tests of a process share, on the shared cluster.
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: OnceLock<Result<Operator>> = OnceLock::new();
+        let start = || Self::start(Cluster::shared()?, &Options::default());
+        SHARED.get_or_init(start).as_ref().map_err(|error| anyhow::anyhow!("the shared operator: {error:#}"))
+    }
+
+    /// Starts one and waits until it is ready.
+    pub fn start(cluster: &Cluster, options: &Options) -> Result<Self> {
+        let (health, metrics) = (net::free_port()?, net::free_port()?);
+        let log = log_file()?;
+        let mut command = Command::new("sh");
+        command.args(["-c", KEEPER, "keeper"]).arg(&log).arg(binary()?).args(flags(health, metrics));
+        command.args(&options.args).envs(environment(options.kubeconfig.as_deref().unwrap_or(cluster.kubeconfig())));
+        command.envs(options.env.iter().map(|(name, value)| (name, value)));
+        let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting sh")?;
+        let id = child_id(&mut keeper)?;
+        let operator = Self { input: keeper.stdin.take(), keeper, id, health, metrics, log };
+        operator.wait_until_ready()?;
+        Ok(operator)
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.is_ready() {
+            if !self.is_alive() || Instant::now() > deadline {
+                bail!("the operator did not become ready:\n{}", tail(&self.logs(), 40));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Whether `/readyz` says so now.
+    pub fn is_ready(&self) -> bool {
+        net::http_get(self.health, "/readyz").is_ok()
+    }
+
+    /// Whether the process is still there.
+    pub fn is_alive(&self) -> bool {
+        net::process_mentions(&self.id.to_string(), "llmisvc-operator")
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Everything logged so far.
+    pub fn logs(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The log file.
+    pub fn log_file(&self) -> &Path {
+        &self.log
+    }
+
+    /// The text of `/metrics`.
+    pub fn metrics(&self) -> Result<String> {
+        net::http_get(self.metrics, "/metrics")
+    }
+
+    /// Sends SIGTERM and waits for the end; the status is the operator's own.
+    pub fn stop(mut self) -> Result<ExitStatus> {
+        drop(self.input.take());
+        self.keeper.wait().context("waiting for the operator to end")
+    }
+
+    /// Ends it without a chance to clean up, as a crash does.
+    pub fn kill(self) -> Result<()> {
+        let id = self.id.to_string();
+        capture(Command::new("kill").args(["-KILL", &id]), None).map(drop)
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+fn child_id(keeper: &mut Child) -> Result<u32> {
+    let output = keeper.stdout.take().context("the keeper has no output")?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line)?;
+    line.trim().parse().context("the keeper did not print a process id")
+}
+
+fn log_file() -> Result<PathBuf> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let folder = paths::evidence().join("operators");
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    Ok(folder.join(format!("{}-{count}.log", std::process::id())))
+}
+
+/// The arguments of an operator outside the cluster.
+pub fn flags(health: u16, metrics: u16) -> Vec<String> {
+    vec![
+        format!("--health-probe-addr=127.0.0.1:{health}"),
+        format!("--metrics-addr=127.0.0.1:{metrics}"),
+        "--metrics-secure=false".to_owned(),
+        "--webhook-port=0".to_owned(),
+    ]
+}
+
+fn environment(kubeconfig: &Path) -> [(&'static str, PathBuf); 2] {
+    [("KUBECONFIG", kubeconfig.to_owned()), ("POD_NAMESPACE", PathBuf::from("kserve"))]
+}
+
+/// `LLMISVC_OPERATOR_BIN`, else a debug build of this checkout.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(given) = env::var_os("LLMISVC_OPERATOR_BIN") {
+        return Ok(PathBuf::from(given));
+    }
+    static BUILT: OnceLock<Result<()>> = OnceLock::new();
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let build = || {
+        let mut command = Command::new(cargo);
+        command.args(["build", "--quiet", "-p", "llmisvc-operator"]).current_dir(paths::repository());
+        capture(&mut command, None).map(drop)
+    };
+    BUILT.get_or_init(build).as_ref().map_err(|error| anyhow::anyhow!("building the operator: {error:#}"))?;
+    Ok(paths::target().join("debug/llmisvc-operator"))
+}
+
+/// Starts an operator that outlives this process; it has a process group of its own, so that Ctrl-C in the shell
+/// does not reach it.
+pub fn detach(program: &Path, kubeconfig: &Path, ports: (u16, u16), log: &Path) -> Result<u32> {
+    use std::os::unix::process::CommandExt as _;
+    let output = File::create(log).with_context(|| format!("creating {}", log.display()))?;
+    let mut command = Command::new(program);
+    command.args(flags(ports.0, ports.1)).envs(environment(kubeconfig)).process_group(0);
+    command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+    let child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+    Ok(child.id())
+}
+
+/// The last lines of a text.
+pub fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all.get(all.len().saturating_sub(lines)..).unwrap_or_default().join("\n")
+}
