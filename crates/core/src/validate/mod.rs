@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::decide::Inputs;
 use crate::valid::Identity;
 
-/// What validators read.
+/// What every part of the validation reads.
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// What the pass works on.
+    /// Inputs of the pass.
     pub inputs: &'a Inputs<'a>,
     /// Who the service is.
     pub id: &'a Identity,

@@ -4,6 +4,8 @@
 //! conditions say what is missing.
 
 mod account;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod gateways;
 mod route;
 mod scheduler;
