@@ -16,6 +16,7 @@ pub mod names;
 pub mod node;
 pub mod object;
 pub mod plan;
+pub mod presets;
 pub mod quantity;
 pub mod resolve;
 pub mod settings;

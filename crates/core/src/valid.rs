@@ -5,8 +5,10 @@ use serde_json::Value;
 
 use crate::labels::Labels;
 
+pub use crate::build::argv::ExtraArgs;
+pub use crate::validate::account::Account;
 pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler};
-pub use crate::validate::workload::Download;
+pub use crate::validate::storage::Download;
 
 /// Who the service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,4 +97,36 @@ pub struct Workload {
     pub download: Download,
     /// Selector of the live Deployment, kept as it is (selectors are immutable).
     pub live_selector: Option<Labels>,
+    /// `VLLM_ADDITIONAL_ARGS` of `main`, for composed commands.
+    pub extra_args: ExtraArgs,
+    /// The generated flags move KV caches between prefill and decode.
+    pub kv_transfer: bool,
+    /// Identity of the pods.
+    pub account: Account,
+    /// Routing sidecar in front of vLLM.
+    pub sidecar: Option<Sidecar>,
+}
+
+/// The routing sidecar of a decode workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidecar {
+    /// Name of the InferencePool whose pods may be asked for prefill.
+    pub pool: String,
+    /// `spec.router` is set, so that the sidecar is told the pool.
+    pub routed: bool,
+}
+
+impl Workload {
+    /// The name of its Deployment.
+    pub fn name(&self, service: &str) -> String {
+        match self.role {
+            Role::Both | Role::Decode => crate::names::decode(service),
+            Role::Prefill => crate::names::prefill(service),
+        }
+    }
+
+    /// True when the preset below the pod is one of ours, whatever its command has become.
+    pub fn is_own_preset(&self) -> bool {
+        self.annotations.contains_key(crate::labels::VLLM_VERSION)
+    }
 }

@@ -58,9 +58,12 @@ impl Operator {
         let log = log_file()?;
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(&log).arg(binary()?).args(flags(health, metrics));
-        command.args(&options.args).envs(environment(options.kubeconfig.as_deref().unwrap_or(cluster.kubeconfig())));
+        command
+            .args(&options.args)
+            .envs(environment(options.kubeconfig.as_deref().unwrap_or(cluster.kubeconfig())));
         command.envs(options.env.iter().map(|(name, value)| (name, value)));
-        let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting sh")?;
+        let mut keeper =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting sh")?;
         let id = child_id(&mut keeper)?;
         let operator = Self { input: keeper.stdin.take(), keeper, id, health, metrics, log };
         operator.wait_until_ready()?;

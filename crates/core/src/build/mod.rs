@@ -1,8 +1,60 @@
-//! From a validated service to its objects. Nothing here can fail.
+//! From a validated service to its children. Total: what could go wrong was said by `validate`.
 
+pub mod argv;
+pub mod expansion;
+pub mod pod;
 pub mod pool;
+pub mod propagation;
+pub mod resources;
 pub mod route;
 pub mod routing;
 pub mod scheduler;
 pub mod scheduler_config;
 pub mod scheduler_rbac;
+pub mod service;
+pub mod sidecar;
+pub mod storage;
+pub mod tls;
+pub mod workload;
+
+use serde_json::json;
+
+use crate::object::Object;
+use crate::tree;
+use crate::valid::{Identity, ValidService};
+
+/// All children in apply order; none when the service is stopped.
+pub fn build(svc: &ValidService) -> Vec<Object> {
+    if svc.stopped {
+        return Vec::new();
+    }
+    let mut objects = vec![tls::secret(svc), service::service(svc)];
+    objects.extend(sidecar::objects(svc));
+    objects.push(workload::deployment(svc, &svc.decode));
+    objects.extend(svc.prefill.iter().map(|prefill| workload::deployment(svc, prefill)));
+    objects.extend(routing::objects(svc));
+    for object in &mut objects {
+        own(&svc.id, object);
+    }
+    objects.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    objects
+}
+
+/// The owner reference, by which children are found and collected; cluster-scoped ones can't have it.
+fn own(id: &Identity, object: &mut Object) {
+    let Some(uid) = id.uid.as_ref().filter(|_| object.kind.served().namespaced) else { return };
+    let owner = json!({
+        "apiVersion": "serving.kserve.io/v1alpha2",
+        "kind": "LLMInferenceService",
+        "name": id.name,
+        "uid": uid,
+        "controller": true,
+        "blockOwnerDeletion": true,
+    });
+    let metadata = tree::object(&mut object.body, "metadata");
+    metadata.insert("ownerReferences".to_owned(), json!([owner]));
+}
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

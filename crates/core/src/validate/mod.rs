@@ -1,6 +1,21 @@
 //! From the merged, rendered spec to a [`crate::valid::ValidService`], or findings with their field paths.
 
+pub(crate) mod accelerator;
+pub mod account;
+pub(crate) mod cache;
+pub(crate) mod credentials;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub(crate) mod flags;
+pub mod identity;
+pub(crate) mod parallelism;
+pub(crate) mod pod;
+pub(crate) mod problem;
+pub(crate) mod rollout;
 pub mod routing;
+pub(crate) mod s3;
+pub(crate) mod scope;
+pub mod storage;
 pub mod workload;
 
 use serde_json::Value;

@@ -51,7 +51,8 @@ fn up(variant: Variant) -> Result<()> {
 }
 
 fn kubeconfig() -> Result<()> {
-    let cluster = cluster::is_up(&name())?.ok_or_else(|| anyhow::anyhow!("not running; `localcluster up` starts it"))?;
+    let cluster = cluster::is_up(&name())?
+        .ok_or_else(|| anyhow::anyhow!("not running; `localcluster up` starts it"))?;
     println!("{}", cluster.kubeconfig().display());
     Ok(())
 }

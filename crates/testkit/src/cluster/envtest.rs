@@ -24,7 +24,11 @@ pub fn ensure(assets: &Path, folder: &Path) -> Result<Cluster> {
     start(&Parts { assets: assets.to_owned(), home })?;
     let deadline = Instant::now() + Duration::from_secs(60);
     while !ready(&cluster) {
-        ensure!(Instant::now() < deadline, "not ready after a minute; logs: {}", folder.join("envtest").display());
+        ensure!(
+            Instant::now() < deadline,
+            "not ready after a minute; logs: {}",
+            folder.join("envtest").display()
+        );
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(cluster)

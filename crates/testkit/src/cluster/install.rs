@@ -68,10 +68,15 @@ impl Plan {
     /// CRDs of others stay as they are where the cluster has them.
     fn missing(&self, cluster: &Cluster) -> Result<Vec<&str>> {
         let present = cluster.kubectl(&["get", "crd", "-o", "name"], None)?;
-        let present: BTreeSet<&str> = present.lines().filter_map(|line| line.split_once('/')).map(|it| it.1).collect();
+        let present: BTreeSet<&str> =
+            present.lines().filter_map(|line| line.split_once('/')).map(|it| it.1).collect();
         let name = |text: &str| -> Result<String> {
             let crd = documents::parse(text)?;
-            Ok(crd.iter().find_map(|crd| crd.pointer("/metadata/name")?.as_str()).unwrap_or_default().to_owned())
+            Ok(crd
+                .iter()
+                .find_map(|crd| crd.pointer("/metadata/name")?.as_str())
+                .unwrap_or_default()
+                .to_owned())
         };
         let mut missing = Vec::new();
         for text in &self.foreign {

@@ -1,0 +1,52 @@
+//! The pod of a model server: the merged template, completed.
+
+use serde_json::{Value, json};
+
+use super::{argv, resources, sidecar, storage};
+use crate::tree;
+use crate::valid::{Role, ValidService, Workload};
+use crate::validate::workload::compose_flags;
+
+/// Port of NIXL's side channel, as in vLLM's own default; the other side is told it, so it is always set.
+const SIDE_CHANNEL_PORT: &str = "5600";
+
+/// The completed pod spec. Fields that nobody here knows stay as they are.
+pub fn pod(svc: &ValidService, workload: &Workload) -> Value {
+    let mut pod = workload.pod.clone();
+    if let Some(name) = workload.account.name() {
+        *tree::entry(&mut pod, "serviceAccountName") = json!(name);
+    }
+    sidecar::complete(&mut pod, svc, workload);
+    complete_main(&mut pod, svc, workload);
+    storage::attach(&mut pod, &workload.download);
+    resources::balance(&mut pod);
+    pod
+}
+
+fn complete_main(pod: &mut Value, svc: &ValidService, workload: &Workload) {
+    let Some(main) = tree::named_mut(tree::array(pod, "containers"), "main") else { return };
+    if let Some((resource, count)) = &workload.accelerators {
+        resources::add(main, resource, *count);
+    }
+    if workload.role != Role::Both && workload.is_own_preset() {
+        side_channel(main);
+    }
+    if let Some(flags) = compose_flags(workload, &svc.model, &svc.id.namespace, svc.tls) {
+        argv::compose(main, &flags, &workload.extra_args);
+    }
+}
+
+/// Where the other role finds this pod's KV caches.
+fn side_channel(main: &mut Value) {
+    let host = json!({"fieldRef": {"fieldPath": "status.podIP"}});
+    set_env(main, json!({"name": "VLLM_NIXL_SIDE_CHANNEL_HOST", "valueFrom": host}));
+    set_env(main, json!({"name": "VLLM_NIXL_SIDE_CHANNEL_PORT", "value": SIDE_CHANNEL_PORT}));
+}
+
+/// Adds a variable unless there is one of its name.
+pub fn set_env(container: &mut Value, variable: Value) {
+    let env = tree::array(container, "env");
+    if tree::named(env, tree::text(&variable, &["name"])).is_none() {
+        env.push(variable);
+    }
+}

@@ -1,0 +1,95 @@
+//! The routing sidecar of decode pods, and its identity (`reference/workloads.md §6.7, §8.5`).
+
+use llmisvc_kinds::Kind;
+use serde_json::{Value, json};
+
+use super::{argv, pod};
+use crate::labels::{self, Component, Labels};
+use crate::object::Object;
+use crate::valid::{Account, Sidecar, ValidService, Workload};
+use crate::{names, tree};
+
+/// Name of its container.
+pub const CONTAINER: &str = "llm-d-routing-sidecar";
+/// The command of our preset; any other one is left alone.
+pub const PRESET_COMMAND: &str = "/app/pd-sidecar";
+/// Group of the pool that we create: the sidecar asks that group for it.
+const POOL_GROUP: &str = "inference.networking.k8s.io";
+
+/// Tells the sidecar its pool, and composes the flags of our preset's.
+pub fn complete(pod: &mut Value, svc: &ValidService, workload: &Workload) {
+    let Some(sidecar) = &workload.sidecar else { return };
+    let Some(container) = tree::named_mut(tree::array(pod, "initContainers"), CONTAINER) else { return };
+    if sidecar.routed {
+        pod::set_env(container, json!({"name": "INFERENCE_POOL_NAME", "value": sidecar.pool}));
+    }
+    if argv::words(container, "command") == [PRESET_COMMAND] {
+        let user = argv::words(container, "args");
+        let generated = argv::without(flags(svc, sidecar), &user).concat();
+        *tree::entry(container, "args") = json!([generated, user].concat());
+    }
+}
+
+/// Only pods of the pool may be asked for prefill: the target is a request header, which clients can set too.
+fn flags(svc: &ValidService, sidecar: &Sidecar) -> Vec<Vec<String>> {
+    let mut flags = vec![
+        "--port=8000".to_owned(),
+        "--vllm-port=8001".to_owned(),
+        "--kv-connector=nixlv2".to_owned(),
+        "--enable-ssrf-protection=true".to_owned(),
+        format!("--pool-group={POOL_GROUP}"),
+        format!("--inference-pool={}/{}", svc.id.namespace, sidecar.pool),
+        format!("--secure-proxy={}", svc.tls),
+    ];
+    if svc.tls {
+        let tls = ["--cert-path=/var/run/kserve/tls", "--enable-tls=decoder", "--enable-tls=prefiller"];
+        flags.extend(tls.map(str::to_owned));
+    }
+    flags.into_iter().map(|flag| vec![flag]).collect()
+}
+
+/// ServiceAccount (unless it is the user's), Role and RoleBinding; none without a sidecar (W-2).
+pub fn objects(svc: &ValidService) -> Vec<Object> {
+    if svc.decode.sidecar.is_none() {
+        return Vec::new();
+    }
+    let account = svc.decode.account.name().unwrap_or("default");
+    let mut objects = vec![role(svc), binding(svc, account)];
+    objects.extend(managed_account(svc));
+    objects
+}
+
+fn child(svc: &ValidService, kind: Kind, name: &str, rest: Value) -> Object {
+    let labels: Labels = labels::base(&svc.id.name, Component::Workload);
+    Object::new(kind, &svc.id.namespace, name, labels, rest)
+}
+
+fn managed_account(svc: &ValidService) -> Option<Object> {
+    let Account::Managed { name, secrets, image_pull_secrets } = &svc.decode.account else { return None };
+    let mut rest = json!({});
+    for (key, list) in [("secrets", secrets), ("imagePullSecrets", image_pull_secrets)] {
+        if !list.is_empty() {
+            *tree::entry(&mut rest, key) = json!(list);
+        }
+    }
+    Some(child(svc, Kind::ServiceAccount, name, rest))
+}
+
+fn role(svc: &ValidService) -> Object {
+    let verbs = json!(["get", "list", "watch"]);
+    let groups = json!(["inference.networking.x-k8s.io", POOL_GROUP]);
+    let rules = json!([
+        {"apiGroups": [""], "resources": ["pods"], "verbs": verbs},
+        {"apiGroups": groups, "resources": ["inferencepools"], "verbs": verbs},
+    ]);
+    child(svc, Kind::Role, &names::sidecar_role(&svc.id.name), json!({"rules": rules}))
+}
+
+fn binding(svc: &ValidService, account: &str) -> Object {
+    let role = names::sidecar_role(&svc.id.name);
+    let rest = json!({
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": svc.id.namespace}],
+    });
+    child(svc, Kind::RoleBinding, &names::sidecar_role_binding(&svc.id.name), rest)
+}

@@ -1,0 +1,40 @@
+//! The presets that this release ships, from `config/presets`.
+
+use serde_json::{Value, json};
+
+use crate::tree;
+
+/// File contents. A released preset never changes, as services pin it by name; a new release ships new names.
+const FILES: [&str; 5] = [
+    include_str!("../../../config/presets/config-llm-template.yaml"),
+    include_str!("../../../config/presets/config-llm-decode-template.yaml"),
+    include_str!("../../../config/presets/config-llm-prefill-template.yaml"),
+    include_str!("../../../config/presets/config-llm-scheduler.yaml"),
+    include_str!("../../../config/presets/config-llm-router-route.yaml"),
+];
+
+/// The shipped presets as objects without a namespace, each name with the prefix.
+pub fn shipped(prefix: &str) -> Vec<Value> {
+    parsed().iter().map(|preset| named(preset.clone(), prefix)).collect()
+}
+
+fn parsed() -> &'static [Value] {
+    static PARSED: std::sync::LazyLock<Vec<Value>> = std::sync::LazyLock::new(|| {
+        let parse = |text| serde_yaml_ng::from_str(text).expect("a test parses every shipped preset");
+        FILES.into_iter().map(parse).collect()
+    });
+    &PARSED
+}
+
+fn named(mut preset: Value, prefix: &str) -> Value {
+    let metadata = tree::entry(&mut preset, "metadata");
+    let name = format!("{prefix}{}", tree::text(metadata, &["name"]));
+    *tree::entry(metadata, "name") = json!(name);
+    let managed_by = ("app.kubernetes.io/managed-by".to_owned(), json!("llmisvc-operator"));
+    tree::object(metadata, "labels").extend([managed_by]);
+    preset
+}
+
+#[cfg(test)]
+#[path = "presets_tests.rs"]
+mod tests;

@@ -1,0 +1,85 @@
+//! Under which ServiceAccount the pods run, and whose credentials the download gets
+//! (`reference/workloads.md §8.5`).
+
+use serde_json::Value;
+
+use super::identity;
+use super::problem::Problem;
+use super::scope::Scope;
+use crate::facts::{Answer, Key, Ref};
+use crate::{names, tree};
+
+/// Identity of a workload's pods.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Account {
+    /// The namespace's default account.
+    Default,
+    /// An account of the user.
+    Named(String),
+    /// Made for the routing sidecar; it inherits what the default account refers to.
+    Managed {
+        /// Its name.
+        name: String,
+        /// `secrets`, as in the default account.
+        secrets: Vec<Value>,
+        /// `imagePullSecrets`, as in the default account.
+        image_pull_secrets: Vec<Value>,
+    },
+}
+
+impl Account {
+    /// `serviceAccountName`, unless it is the default account.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Default => None,
+            Self::Named(name) | Self::Managed { name, .. } => Some(name),
+        }
+    }
+}
+
+/// Chooses the account. The answer is the account's object or, for a managed one, the default account's: that is
+/// where credentials come from.
+pub fn account<'a>(scope: &mut Scope<'a, '_>, pod: &Value, sidecar: bool) -> (Account, &'a Answer) {
+    let named = tree::text(pod, &["serviceAccountName"]).to_owned();
+    let managed = names::decode(&scope.ctx.id.name);
+    if sidecar && (named.is_empty() || named == managed) && !is_foreign(scope, &managed) {
+        let default = read(scope, "default");
+        let of = |key| default.found().map(|a| tree::list(a, &[key]).to_vec()).unwrap_or_default();
+        let (secrets, image_pull_secrets) = (of("secrets"), of("imagePullSecrets"));
+        return (Account::Managed { name: managed, secrets, image_pull_secrets }, default);
+    }
+    // A managed name that belongs to somebody else is used, not taken over (W-5).
+    let named = if sidecar && named.is_empty() { managed } else { named };
+    if named.is_empty() {
+        return (Account::Default, read(scope, "default"));
+    }
+    let answer = read(scope, &named);
+    // W-4: a stopped service needs no account.
+    if matches!(answer, Answer::Absent) && !identity::is_stopped(scope.ctx.id) {
+        let namespace = scope.ctx.id.namespace.clone();
+        let problem = Problem::NoAccount { name: named.clone(), namespace };
+        scope.error("template.serviceAccountName", &problem);
+    }
+    (Account::Named(named), answer)
+}
+
+fn read<'a>(scope: &Scope<'a, '_>, name: &str) -> &'a Answer {
+    let account = Ref::new(&scope.ctx.id.namespace, name);
+    scope.ctx.inputs.seen.get(&Key::ServiceAccount(account))
+}
+
+/// The account exists and this service does not control it.
+fn is_foreign(scope: &Scope<'_, '_>, name: &str) -> bool {
+    let account = Ref::new(&scope.ctx.id.namespace, name);
+    let found = scope.ctx.inputs.seen.get(&Key::ServiceAccount(account)).found();
+    found.is_some_and(|account| !is_controlled_by(account, scope))
+}
+
+fn is_controlled_by(account: &Value, scope: &Scope<'_, '_>) -> bool {
+    let mut owners = tree::list(account, &["metadata", "ownerReferences"]).iter();
+    let id = scope.ctx.id;
+    owners.any(|owner| match &id.uid {
+        Some(uid) => tree::text(owner, &["uid"]) == uid,
+        None => tree::text(owner, &["name"]) == id.name,
+    })
+}

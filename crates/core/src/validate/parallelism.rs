@@ -1,0 +1,93 @@
+//! Tensor, pipeline, data and expert parallelism (`reference/workloads.md §6.6, §16`).
+
+use llmisvc_api::v1alpha2::Parallelism;
+
+use super::problem::Problem;
+use super::scope::Scope;
+use crate::build::argv;
+
+/// Reads `parallelism`, and says what can't be or can't work.
+pub fn parallelism(scope: &mut Scope<'_, '_>) -> Parallelism {
+    let sizes = Parallelism {
+        tensor: size(scope, "tensor"),
+        pipeline: size(scope, "pipeline"),
+        data: size(scope, "data"),
+        data_local: size(scope, "dataLocal"),
+        data_rpc_port: port(scope),
+        expert: expert(scope),
+    };
+    check_pairs(scope, &sizes);
+    sizes
+}
+
+fn size(scope: &mut Scope<'_, '_>, key: &str) -> Option<i32> {
+    let number = scope.integer(&["parallelism", key], 1, "at least 1")?;
+    let narrow = i32::try_from(number).ok();
+    if narrow.is_none() {
+        let problem = Problem::Range { got: number, rule: "at most 2147483647" };
+        scope.error(&format!("parallelism.{key}"), &problem);
+    }
+    narrow
+}
+
+fn port(scope: &mut Scope<'_, '_>) -> Option<i32> {
+    let rule = "a port from 1 to 65535";
+    let number = scope.integer(&["parallelism", "dataRPCPort"], 1, rule)?;
+    let port = u16::try_from(number).ok().map(i32::from);
+    if port.is_none() {
+        scope.error("parallelism.dataRPCPort", &Problem::Range { got: number, rule });
+    }
+    port
+}
+
+fn expert(scope: &mut Scope<'_, '_>) -> Option<bool> {
+    let value = scope.given(&["parallelism", "expert"])?.clone();
+    if value.as_bool().is_none() {
+        let problem = Problem::Type { expected: "true or false", got: value.to_string() };
+        scope.error("parallelism.expert", &problem);
+    }
+    value.as_bool()
+}
+
+fn check_pairs(scope: &mut Scope<'_, '_>, sizes: &Parallelism) {
+    if let (Some(pipeline), Some(data)) = (sizes.pipeline, sizes.data.or(sizes.data_local)) {
+        scope.error("parallelism", &Problem::PipelineAndData { pipeline, data });
+    }
+    // Judged by presence: a value of the wrong type has its own finding already.
+    let given = |key| scope.given(&["parallelism", key]).is_some();
+    let (data, local) = (given("data"), given("dataLocal"));
+    if data != local {
+        let missing = if data { "dataLocal" } else { "data" };
+        scope.error(&format!("parallelism.{missing}"), &Problem::DataPair { missing });
+    }
+    if let (Some(data), Some(local)) = (sizes.data, sizes.data_local)
+        && data != local
+    {
+        scope.warn("parallelism.dataLocal", &Problem::DataOnOneNode { data, local });
+    }
+}
+
+/// What one pod runs: its ranks, and how they come about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World {
+    /// Ranks, each on an accelerator of its own.
+    pub size: i64,
+    /// Where the size comes from, for messages.
+    pub sizes: String,
+    /// False when neither the spec nor a flag gives any size.
+    pub given: bool,
+}
+
+/// The world size of a single pod: `data` multiplies there, `expert` does not (design: the accelerator count).
+/// A flag that the user gives counts more than the field, since vLLM obeys the flag.
+pub fn world(sizes: &Parallelism, user: &[String]) -> World {
+    let flag = |name: &str| argv::value_of(user, name).and_then(|v| v.parse::<i64>().ok()).filter(|n| *n > 0);
+    let parts = [
+        ("tensor", flag("tensor-parallel-size").or(sizes.tensor.map(i64::from))),
+        ("pipeline", flag("pipeline-parallel-size").or(sizes.pipeline.map(i64::from))),
+        ("data", flag("data-parallel-size").or(sizes.data.map(i64::from))),
+    ];
+    let size = parts.iter().fold(1_i64, |product, (_, n)| product.saturating_mul(n.unwrap_or(1)));
+    let text: Vec<String> = parts.iter().map(|(name, n)| format!("{name} {}", n.unwrap_or(1))).collect();
+    World { size, sizes: text.join(" × "), given: parts.iter().any(|(_, n)| n.is_some()) }
+}

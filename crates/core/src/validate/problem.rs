@@ -1,0 +1,86 @@
+//! Everything that can be wrong with, or is worth knowing about, a workload.
+
+use thiserror::Error;
+
+/// A problem without its path; [`super::scope::Scope`] adds the path and the config it came from.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Problem {
+    #[error("expected {expected}, got {got}")]
+    Type { expected: &'static str, got: String },
+    #[error("{got} is out of range: {rule}")]
+    Range { got: i64, rule: &'static str },
+    #[error("data and dataLocal belong together: {missing} is missing")]
+    DataPair { missing: &'static str },
+    #[error("pipeline {pipeline} and data {data} exclude each other: remove one")]
+    PipelineAndData { pipeline: i32, data: i32 },
+    #[error(
+        "dataLocal is {local}, but one node has to run all {data} data-parallel ranks: set both to the same"
+    )]
+    DataOnOneNode { data: i32, local: i32 },
+    #[error("multi-node workloads (worker) are not supported by this version: remove worker")]
+    Worker,
+    #[error("the rollout can't make progress with maxUnavailable and maxSurge both zero: raise one")]
+    RolloutStuck,
+    #[error("pod has no container \"main\": add one, or a preset that has one")]
+    NoMain,
+    #[error("model has no uri: set spec.model.uri, for example hf://org/model")]
+    NoUri,
+    #[error("{uri:?} is no model URI: expected scheme://…, for example hf://org/model")]
+    BadUri { uri: String },
+    #[error("unsupported scheme {scheme:?} in {uri:?}, supported: hf, s3, pvc")]
+    Scheme { scheme: String, uri: String },
+    #[error("{uri:?} names no claim: expected pvc://claim/path")]
+    NoClaim { uri: String },
+    #[error("path {path:?} leaves the claim: remove \"..\"")]
+    ClaimPath { path: String },
+    #[error("confidential models are not supported by this version: remove model.confidential")]
+    Confidential,
+    #[error("ServiceAccount {name:?} not found in namespace {namespace:?}: create it or name another")]
+    NoAccount { name: String, namespace: String },
+    #[error(
+        "ServiceAccount {name:?} could not be read ({reason}), and the download may need its credentials"
+    )]
+    AccountUnreadable { name: String, reason: String },
+    #[error(
+        "Secret {name:?} not found in namespace {namespace:?}: create it or remove the annotation {annotation}"
+    )]
+    NoSecret { name: String, namespace: String, annotation: String },
+    #[error("Secret {name:?} could not be read ({reason}), and the download may need it")]
+    SecretUnreadable { name: String, reason: String },
+    #[error("bad quoting in {value:?}: close every quote")]
+    Quoting { value: String },
+    #[error("{got:?} is no vLLM version: expected for example \"0.23.0\"")]
+    Version { got: String },
+    #[error("local model cache {cache:?} lacks the annotation {annotation} on the service")]
+    CacheAnnotation { cache: String, annotation: &'static str },
+    #[error("managed DRA ({annotation}) is not supported by this version: remove the annotation")]
+    ManagedDra { annotation: String },
+
+    // Warnings: these block nothing.
+    #[error("label {key}={got} would change the selector, {key}={kept} is kept")]
+    LabelIgnored { key: String, got: String, kept: String },
+    #[error(
+        "requests {requested} {resource}, but the parallelism needs {world} ({sizes}): set resources.limits or \
+         parallelism so that they agree"
+    )]
+    AcceleratorMismatch { requested: i64, resource: String, world: i64, sizes: String },
+    #[error(
+        "{needed} {resource} are needed by the parallelism, but the running workload has none, so none are added: \
+         set resources.limits or the annotation llmisvc.io/accelerator"
+    )]
+    AcceleratorKept { needed: i64, resource: String },
+    #[error("{user:?} replaces the generated {generated:?}")]
+    FlagReplaced { user: String, generated: String },
+    #[error("{word:?} reaches vLLM with its quotes: no shell removes them, so remove them here")]
+    QuotedArgument { word: String },
+    #[error("command and args of storage-initializer are the operator's: yours are ignored")]
+    StorageInitializerOverride,
+    #[error("Secret {name:?} of ServiceAccount {account:?} not found: no credentials are taken from it")]
+    AccountSecretMissing { name: String, account: String },
+    #[error("{uri:?} does not begin with the cache's source {source_uri:?}: the cache is not used")]
+    CacheMismatch { uri: String, source_uri: String },
+    #[error("prefill pods get no requests without spec.router.scheduler: add it")]
+    PrefillWithoutScheduler,
+    #[error("{feature} is not supported by this version and has no effect")]
+    NoEffect { feature: &'static str },
+}

@@ -1,0 +1,403 @@
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::super::fixture::{Fixture, Outcome, fixture, spec, template, with};
+use crate::facts::{Answer, Key, Ref};
+
+const NONE: [&str; 0] = [];
+
+fn outcome(spec: Value) -> Outcome {
+    fixture(spec).outcome()
+}
+
+/// `spec` with `main` completed by `member`.
+fn main(member: &str, value: Value) -> Value {
+    with(spec(), &format!("/template/containers/0/{member}"), value)
+}
+
+fn prefill(value: Value) -> Value {
+    with(spec(), "/prefill", value)
+}
+
+fn gpus(count: &str) -> Value {
+    json!({"limits": {"nvidia.com/gpu": count}})
+}
+
+fn account(name: &str) -> Value {
+    with(spec(), "/template/serviceAccountName", json!(name))
+}
+
+#[test]
+fn a_plain_workload_has_neither_findings_nor_warnings() {
+    let outcome = outcome(spec());
+    assert_eq!(outcome.findings, NONE);
+    assert_eq!(outcome.warnings, NONE);
+}
+
+#[rstest]
+#[case::type_(with(spec(), "/replicas", json!("two")), "spec.replicas: expected an integer, got \"two\"")]
+#[case::range(with(spec(), "/replicas", json!(-1)), "spec.replicas: -1 is out of range: at least 0")]
+#[case::expert(
+    with(spec(), "/parallelism", json!({"expert": 16})),
+    "spec.parallelism.expert: expected true or false, got 16"
+)]
+#[case::data_pair(
+    with(spec(), "/parallelism", json!({"data": 4})),
+    "spec.parallelism.dataLocal: data and dataLocal belong together: dataLocal is missing"
+)]
+#[case::data_pair_in_prefill(
+    prefill(json!({"template": template(), "parallelism": {"dataLocal": 4}})),
+    "spec.prefill.parallelism.data: data and dataLocal belong together: data is missing"
+)]
+#[case::pipeline_and_data(
+    with(spec(), "/parallelism", json!({"pipeline": 2, "data": 4, "dataLocal": 4})),
+    "spec.parallelism: pipeline 2 and data 4 exclude each other: remove one"
+)]
+#[case::tensor_zero(
+    with(spec(), "/parallelism", json!({"tensor": 0})),
+    "spec.parallelism.tensor: 0 is out of range: at least 1"
+)]
+#[case::tensor_huge(
+    with(spec(), "/parallelism", json!({"tensor": 4_294_967_296_i64})),
+    "spec.parallelism.tensor: 4294967296 is out of range: at most 2147483647"
+)]
+#[case::port(
+    with(spec(), "/parallelism", json!({"dataRPCPort": 70_000})),
+    "spec.parallelism.dataRPCPort: 70000 is out of range: a port from 1 to 65535"
+)]
+#[case::worker(
+    with(spec(), "/worker", json!({})),
+    "spec.worker: multi-node workloads (worker) are not supported by this version: remove worker"
+)]
+#[case::rollout_stuck(
+    with(spec(), "/rolloutStrategy", json!({"maxUnavailable": 0, "maxSurge": "0%"})),
+    "spec.rolloutStrategy: the rollout can't make progress with maxUnavailable and maxSurge both zero: raise one"
+)]
+#[case::rollout_percentage(
+    with(spec(), "/rolloutStrategy", json!({"maxSurge": "200%"})),
+    "spec.rolloutStrategy.maxSurge: expected a whole number, or a percentage up to 100%, got \"200%\""
+)]
+#[case::no_main(
+    with(spec(), "/template", json!({"containers": [{"name": "vllm"}]})),
+    "spec.template.containers: pod has no container \"main\": add one, or a preset that has one \
+     (from config kserve/base)"
+)]
+#[case::no_template(
+    with(spec(), "/template", Value::Null),
+    "spec.template.containers: pod has no container \"main\": add one, or a preset that has one \
+     (from config kserve/base)"
+)]
+#[case::container_list(
+    with(spec(), "/template/containers", json!({})),
+    "spec.template.containers: expected a list, got {} (from config kserve/base)"
+)]
+#[case::container_name(
+    with(spec(), "/template/containers", json!([1])),
+    "spec.template.containers[0]: expected an object with a name, got 1 (from config kserve/base)"
+)]
+#[case::argument_number(
+    main("args", json!(["--port", 8000])),
+    "spec.template.containers[main].args[1]: expected a string, got 8000 (from config kserve/base)"
+)]
+#[case::argument_text(
+    main("args", json!("--port 8000")),
+    "spec.template.containers[main].args: expected a list, got \"--port 8000\" (from config kserve/base)"
+)]
+#[case::no_uri(
+    with(spec(), "/model", json!({})),
+    "spec.model.uri: model has no uri: set spec.model.uri, for example hf://org/model"
+)]
+#[case::bad_uri(
+    with(spec(), "/model/uri", json!("llama")),
+    "spec.model.uri: \"llama\" is no model URI: expected scheme://…, for example hf://org/model"
+)]
+#[case::scheme(
+    with(spec(), "/model/uri", json!("gs://bucket/m")),
+    "spec.model.uri: unsupported scheme \"gs\" in \"gs://bucket/m\", supported: hf, s3, pvc"
+)]
+#[case::no_claim(
+    with(spec(), "/model/uri", json!("pvc:///m")),
+    "spec.model.uri: \"pvc:///m\" names no claim: expected pvc://claim/path"
+)]
+// S-11
+#[case::claim_path(
+    with(spec(), "/model/uri", json!("pvc://c/a/../../b")),
+    "spec.model.uri: path \"a/../../b\" leaves the claim: remove \"..\""
+)]
+#[case::confidential(
+    with(spec(), "/model/confidential", json!({"enabled": true})),
+    "spec.model.confidential: confidential models are not supported by this version: remove model.confidential"
+)]
+#[case::no_account(
+    account("robot"),
+    "spec.template.serviceAccountName: ServiceAccount \"robot\" not found in namespace \"ns\": create it or name \
+     another (from config kserve/base)"
+)]
+#[case::quoting(
+    main("env", json!([{"name": "VLLM_ADDITIONAL_ARGS", "value": "--x '{"}])),
+    "spec.template.containers[main].env[VLLM_ADDITIONAL_ARGS]: bad quoting in \"--x '{\": close every quote \
+     (from config kserve/base)"
+)]
+#[case::version(
+    with(spec(), "/annotations", json!({"llmisvc.io/vllm-version": "nightly"})),
+    "spec.annotations[llmisvc.io/vllm-version]: \"nightly\" is no vLLM version: expected for example \"0.23.0\""
+)]
+fn a_blocking_problem_is_named_with_its_path(#[case] spec: Value, #[case] expected: &str) {
+    let outcome = outcome(spec);
+    assert_eq!(outcome.findings, [expected]);
+    assert!(outcome.workloads.is_none());
+}
+
+#[rstest]
+#[case::data_on_one_node(
+    with(with(spec(), "/parallelism", json!({"data": 4, "dataLocal": 2})), "/annotations",
+        json!({"llmisvc.io/vllm-version": "0.23.0", "llmisvc.io/accelerator": "none"})),
+    "spec.parallelism.dataLocal: dataLocal is 2, but one node has to run all 4 data-parallel ranks: set both to the \
+     same"
+)]
+// W-1
+#[case::label_ignored(
+    with(spec(), "/labels", json!({"app.kubernetes.io/name": "other", "mine": "kept"})),
+    "spec.labels[app.kubernetes.io/name]: label app.kubernetes.io/name=other would change the selector, \
+     app.kubernetes.io/name=llama is kept"
+)]
+#[case::accelerator_mismatch(
+    with(main("resources", gpus("2")), "/parallelism", json!({"tensor": 2, "pipeline": 2})),
+    "spec.template.containers[main].resources: requests 2 nvidia.com/gpu, but the parallelism needs 4 (tensor 2 × \
+     pipeline 2 × data 1): set resources.limits or parallelism so that they agree (from config kserve/base)"
+)]
+#[case::accelerators_unused(
+    main("resources", gpus("8")),
+    "spec.template.containers[main].resources: requests 8 nvidia.com/gpu, but the parallelism needs 1 (tensor 1 × \
+     pipeline 1 × data 1): set resources.limits or parallelism so that they agree (from config kserve/base)"
+)]
+#[case::flag_replaced(
+    main("args", json!(["--port=9000"])),
+    "spec.template.containers[main].args: \"--port=9000\" replaces the generated \"--port 8000\" \
+     (from config kserve/base)"
+)]
+#[case::quoted_argument(
+    main("args", json!(["--limit-mm-per-prompt='{\"image\":1}'"])),
+    "spec.template.containers[main].args: \"--limit-mm-per-prompt='{\\\"image\\\":1}'\" reaches vLLM with its \
+     quotes: no shell removes them, so remove them here (from config kserve/base)"
+)]
+#[case::storage_initializer_override(
+    with(with(spec(), "/model/uri", json!("hf://org/m")), "/template/initContainers",
+        json!([{"name": "storage-initializer", "args": ["x"]}])),
+    "spec.template.initContainers[storage-initializer]: command and args of storage-initializer are the \
+     operator's: yours are ignored (from config kserve/base)"
+)]
+#[case::prefill_without_scheduler(
+    prefill(json!({"template": template()})),
+    "spec.prefill.template: prefill pods get no requests without spec.router.scheduler: add it"
+)]
+#[case::no_effect(
+    with(spec(), "/kvCacheOffloading", json!({"cpu": "1Gi"})),
+    "spec.kvCacheOffloading: KV cache offloading is not supported by this version and has no effect"
+)]
+fn a_warning_blocks_nothing(#[case] spec: Value, #[case] expected: &str) {
+    let outcome = outcome(spec);
+    assert_eq!(outcome.findings, NONE);
+    assert_eq!(outcome.warnings, [expected]);
+    assert!(outcome.workloads.is_some());
+}
+
+#[rstest]
+#[case::by_flag(with(main("args", json!(["--tensor-parallel-size", "4"])), "/template/containers/0/resources", gpus("4")))]
+#[case::by_alias(with(main("args", json!(["-tp=4"])), "/template/containers/0/resources", gpus("4")))]
+#[case::by_field(with(main("resources", gpus("4")), "/parallelism", json!({"tensor": 2, "pipeline": 2, "expert": true})))]
+// Cores and chips differ, the topology decides.
+#[case::on_tpu(with(main("resources", json!({"limits": {"google.com/tpu": 8}})), "/parallelism", json!({"tensor": 4})))]
+fn accelerators_that_fit_are_not_mentioned(#[case] spec: Value) {
+    assert_eq!(outcome(spec).warnings, NONE);
+}
+
+fn accelerators(fixture: &Fixture) -> Option<(String, i64)> {
+    fixture.outcome().workloads.unwrap().0.accelerators
+}
+
+fn tensor(count: i64) -> Value {
+    with(spec(), "/parallelism", json!({"tensor": count}))
+}
+
+#[rstest]
+#[case::tensor(tensor(2), Some(("nvidia.com/gpu", 2)))]
+#[case::all_but_expert(
+    with(spec(), "/parallelism", json!({"tensor": 2, "data": 4, "dataLocal": 4, "expert": true})),
+    Some(("nvidia.com/gpu", 8))
+)]
+#[case::no_parallelism(spec(), None)]
+#[case::cpu_image(with(tensor(2), "/template/containers/0/image", json!("docker.io/vllm/vllm-openai-cpu:v0.23.0")), None)]
+#[case::amd_image(
+    with(tensor(2), "/template/containers/0/image", json!("ghcr.io/llm-d/llm-d-rocm:v0.10.0")),
+    Some(("amd.com/gpu", 2))
+)]
+#[case::tpu_nodes(with(tensor(2), "/template/nodeSelector", json!({"cloud.google.com/gke-tpu-topology": "2x4"})), None)]
+#[case::claims(with(tensor(2), "/template/resourceClaims", json!([{"name": "gpu"}])), None)]
+fn the_accelerator_count_follows_from_parallelism(
+    #[case] spec: Value,
+    #[case] expected: Option<(&str, i64)>,
+) {
+    let expected = expected.map(|(resource, count)| (resource.to_owned(), count));
+    assert_eq!(accelerators(&fixture(spec)), expected);
+}
+
+#[test]
+fn an_annotation_names_the_accelerator_or_none() {
+    let mut fixture = fixture(tensor(2));
+    fixture.annotate("llmisvc.io/accelerator", "gpu.intel.com/xe");
+    assert_eq!(accelerators(&fixture), Some(("gpu.intel.com/xe".to_owned(), 2)));
+    fixture.service["spec"]["annotations"]["llmisvc.io/accelerator"] = json!("none");
+    assert_eq!(accelerators(&fixture), None);
+}
+
+fn live(resources: Value) -> Value {
+    json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "resources": resources}]}}}})
+}
+
+#[test]
+fn a_live_workload_without_accelerators_gets_none_and_a_warning() {
+    let mut fixture = fixture(tensor(2));
+    fixture.live_deployment("llama-kserve", live(json!({})));
+    assert_eq!(accelerators(&fixture), None);
+    assert_eq!(
+        fixture.outcome().warnings,
+        [
+            "spec.template.containers[main].resources: 2 nvidia.com/gpu are needed by the parallelism, but the running \
+          workload has none, so none are added: set resources.limits or the annotation llmisvc.io/accelerator \
+          (from config kserve/base)"
+        ]
+    );
+}
+
+#[test]
+fn the_count_of_a_live_workload_follows_a_changed_parallelism() {
+    let mut fixture = fixture(tensor(2));
+    fixture.live_deployment("llama-kserve", live(gpus("1")));
+    assert_eq!(accelerators(&fixture), Some(("nvidia.com/gpu".to_owned(), 2)));
+}
+
+// W-4
+#[test]
+fn a_stopped_service_needs_no_account() {
+    let mut fixture = fixture(account("robot"));
+    fixture.annotate("serving.kserve.io/stop", "true");
+    assert_eq!(fixture.outcome().findings, NONE);
+}
+
+fn hf() -> Fixture {
+    fixture(with(spec(), "/model/uri", json!("hf://org/m")))
+}
+
+#[test]
+fn managed_dra_is_refused() {
+    let mut fixture = fixture(spec());
+    fixture.annotate("serving.kserve.io/exp-dra-device-class", "gpu.nvidia.com");
+    let key = "serving.kserve.io/exp-dra-device-class";
+    assert_eq!(
+        fixture.outcome().findings,
+        [format!(
+            "metadata.annotations[{key}]: managed DRA ({key}) is not supported by this version: remove the annotation"
+        )]
+    );
+}
+
+#[test]
+fn an_account_that_cannot_be_read_blocks_a_download() {
+    let mut fixture = hf();
+    let key = Key::ServiceAccount(Ref::new("ns", "default"));
+    fixture.seen.insert(key, Answer::Unreadable("forbidden".to_owned()));
+    assert_eq!(
+        fixture.outcome().findings,
+        [
+            "spec.template.serviceAccountName: ServiceAccount \"default\" could not be read (forbidden), and the \
+          download may need its credentials (from config kserve/base)"
+        ]
+    );
+}
+
+#[test]
+fn a_secret_named_by_annotation_must_exist() {
+    let mut fixture = hf();
+    fixture.annotate("serving.kserve.io/storageSecretName", "creds");
+    assert_eq!(
+        fixture.outcome().findings,
+        [
+            "metadata.annotations[serving.kserve.io/storageSecretName]: Secret \"creds\" not found in namespace \"ns\": \
+          create it or remove the annotation serving.kserve.io/storageSecretName"
+        ]
+    );
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_blocks_a_download() {
+    let mut fixture = hf();
+    fixture.account("default", json!({"secrets": [{"name": "creds"}]}));
+    let key = Key::Secret(Ref::new("ns", "creds"));
+    fixture.seen.insert(key, Answer::Unreadable("timeout".to_owned()));
+    assert_eq!(
+        fixture.outcome().findings,
+        ["Secret creds: Secret \"creds\" could not be read (timeout), and the download may need it"]
+    );
+}
+
+#[test]
+fn a_missing_secret_of_an_account_is_a_warning() {
+    let mut fixture = hf();
+    fixture.account("default", json!({"secrets": [{"name": "gone"}]}));
+    assert_eq!(
+        fixture.outcome().warnings,
+        [
+            "spec.template.serviceAccountName: Secret \"gone\" of ServiceAccount \"default\" not found: no credentials \
+          are taken from it (from config kserve/base)"
+        ]
+    );
+}
+
+#[test]
+fn a_cache_without_its_annotations_is_refused() {
+    let mut fixture = hf();
+    fixture.label("internal.serving.kserve.io/localmodel", "cache");
+    fixture.annotate("internal.serving.kserve.io/localmodel-pvc-name", "cache-gpu");
+    assert_eq!(
+        fixture.outcome().findings,
+        ["metadata.annotations: local model cache \"cache\" lacks the annotation \
+          internal.serving.kserve.io/localmodel-sourceuri on the service"]
+    );
+}
+
+#[test]
+fn a_cache_of_another_model_is_not_used() {
+    // S-10
+    let mut fixture = hf();
+    fixture.label("internal.serving.kserve.io/localmodel", "cache");
+    fixture.annotate("internal.serving.kserve.io/localmodel-pvc-name", "cache-gpu");
+    fixture.annotate("internal.serving.kserve.io/localmodel-sourceuri", "hf://other");
+    assert_eq!(
+        fixture.outcome().warnings,
+        [
+            "spec.model.uri: \"hf://org/m\" does not begin with the cache's source \"hf://other\": the cache is not used"
+        ]
+    );
+}
+
+#[rstest]
+#[case("docker.io/vllm/vllm-openai:v0.11.0", "0.11.0")]
+#[case("vllm/vllm-openai", "0.23.0")]
+#[case("ghcr.io/llm-d/llm-d-cuda:v0.9.0", "0.23.0")]
+#[case("registry:5000/vllm/vllm-openai:v0.17.1@sha256:00", "0.17.1")]
+fn the_vllm_version_is_the_presets_unless_an_upstream_image_says_its_own(
+    #[case] image: &str,
+    #[case] version: &str,
+) {
+    let outcome = outcome(main("image", json!(image)));
+    assert_eq!(outcome.workloads.unwrap().0.composed_for.as_deref(), Some(version));
+}
+
+#[test]
+fn nothing_is_composed_for_a_foreign_command_or_a_foreign_preset() {
+    let foreign = main("command", json!(["sh", "-c", "vllm serve"]));
+    assert_eq!(outcome(foreign).workloads.unwrap().0.composed_for, None);
+    let preset = with(spec(), "/annotations", json!({}));
+    assert_eq!(outcome(preset).workloads.unwrap().0.composed_for, None);
+}
