@@ -60,6 +60,8 @@ pub struct Field {
     pub json: String,
     /// Name in Go.
     pub go: String,
+    /// Whether its fields can be reached without naming it.
+    pub embedded: bool,
     /// What it holds.
     pub shape: Shape,
 }
@@ -99,10 +101,28 @@ impl Shape {
         TABLE.get(&self.name).map_or(&[], Vec::as_slice)
     }
 
+    /// The way to the field with this Go name: first the fields themselves, then what embedded structs promote,
+    /// the shallowest first.
+    pub fn go_path(&self, go: &str) -> Option<Vec<&'static Field>> {
+        let mut level: Vec<Vec<&'static Field>> = self.fields().iter().map(|f| vec![f]).collect();
+        while !level.is_empty() {
+            if let Some(path) = level.iter().find(|path| path.last().is_some_and(|f| f.go == go)) {
+                return Some(path.clone());
+            }
+            level = level.iter().flat_map(|path| promoted(path)).collect();
+        }
+        None
+    }
+
     /// The Go type as Go's own messages have it, such as `*v1alpha2.ParallelismSpec`.
     pub fn go_type(&self) -> String {
         let star = if self.pointer { "*" } else { "" };
         format!("{star}{}", self.base_type())
+    }
+
+    /// Whether Go's type has the generated `String` method of the Kubernetes API, which prints nil as `nil`.
+    pub fn has_string_method(&self) -> bool {
+        ["core/", "meta/", "autoscaling/"].iter().any(|group| self.name.starts_with(group))
     }
 
     fn base_type(&self) -> String {
@@ -113,6 +133,11 @@ impl Shape {
             _ => self.name.rsplit('/').next().unwrap_or_default().to_owned(),
         }
     }
+}
+
+fn promoted(path: &[&'static Field]) -> Vec<Vec<&'static Field>> {
+    let Some(last) = path.last().filter(|f| f.embedded) else { return Vec::new() };
+    last.shape.fields().iter().map(|f| path.iter().copied().chain([f]).collect()).collect()
 }
 
 /// `LLMInferenceServiceSpec`.
@@ -137,7 +162,8 @@ static TABLE: LazyLock<BTreeMap<String, Vec<Field>>> = LazyLock::new(|| {
 });
 
 fn field(Row(json, go, text): Row) -> Field {
-    Field { json, go, shape: parse(&text) }
+    let embedded = go.starts_with('+');
+    Field { json, go: go.trim_start_matches('+').to_owned(), embedded, shape: parse(&text) }
 }
 
 /// Reads `*T`, `[keys]T`, `{}T`, a scalar's name or a struct's.
@@ -246,6 +272,19 @@ mod tests {
         assert_eq!(at("template.volumes.emptyDir.sizeLimit").kind(), Kind::Quantity);
         assert_eq!(at("router.scheduler.config.inline").kind(), Kind::Raw);
         assert!(spec().field("nothing").is_none());
+    }
+
+    #[test]
+    fn promoted_fields_are_found_under_their_go_names() {
+        let path = |go: &str| {
+            let path = root().go_path(go).unwrap_or_default();
+            path.iter().map(|f| f.json.as_str()).filter(|j| !j.is_empty()).collect::<Vec<_>>().join(".")
+        };
+        assert_eq!(path("Name"), "metadata.name");
+        assert_eq!(path("Spec"), "spec");
+        assert_eq!(path("ObjectMeta"), "metadata");
+        assert_eq!(path("Parallelism"), "parallelism");
+        assert!(root().go_path("name").is_none());
     }
 
     #[test]

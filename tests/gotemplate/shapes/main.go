@@ -2,7 +2,8 @@
 //
 //	{"TYPE": [["json name", "Go name", "type"], …], …}
 //
-// A json name of "" marks an embedded struct. Types: a scalar in lower case (string, bool, int, uint, float, quantity,
+// A Go name with "+" is an embedded struct, whose fields can be reached without it; if its json name is "" they stand
+// beside their neighbours in JSON too. Types: a scalar in lower case (string, bool, int, uint, float, quantity,
 // intstr, url, raw, time, duration, bytes), *T, [keys]T (a list, merged by these keys, or replaced when there are
 // none), {}T (a map with string keys), or the name of a struct.
 package main
@@ -99,7 +100,11 @@ func (t table) fieldOf(goField reflect.StructField) field {
 	if slices.Contains(strategy, "merge") {
 		keys = goField.Tag.Get("patchMergeKey")
 	}
-	return field{name, goField.Name, t.typeOf(goField.Type, keys)}
+	goName := goField.Name
+	if goField.Anonymous {
+		goName = "+" + goName
+	}
+	return field{name, goName, t.typeOf(goField.Type, keys)}
 }
 
 func main() {

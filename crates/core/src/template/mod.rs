@@ -1,1 +1,194 @@
-//! Placeholder.
+//! Go templates in configs, rendered leaf by leaf over the merged spec.
+//!
+//! The engine is `gotmpl`; [`view`] gives it Go's typed data and [`rewrite`] Go's typed semantics. What it prints
+//! is compared with Go's own `text/template` in `tests/gotemplate`.
+
+mod engine;
+mod error;
+mod funcs;
+mod newline;
+mod quantity;
+mod rewrite;
+mod scalar;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gotmpl::Value as Data;
+use serde_json::{Value, json};
+
+pub use error::{Place, TemplateError};
+
+use crate::decide::Finding;
+use crate::node::{LayerId, Node};
+use crate::shape::{self, Kind, Shape};
+use error::{Class, Failure};
+
+/// What templates see.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The whole service: metadata, spec, status.
+    pub service: &'a Value,
+    /// The merged spec, before rendering.
+    pub spec: &'a Value,
+    /// `.GlobalConfig`.
+    pub globals: &'a Globals,
+}
+
+/// The global settings that templates may read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Globals {
+    /// Namespace of the operator.
+    pub system_namespace: String,
+    /// Name of the default gateway.
+    pub ingress_gateway_name: String,
+    /// Namespace of the default gateway.
+    pub ingress_gateway_namespace: String,
+    /// TLS between the components of a service.
+    pub enable_tls: bool,
+    /// Header of model-based routing.
+    pub model_based_routing_header_name: String,
+    /// `<namespace>/<pool>`.
+    pub inference_pool_namespaced_name: String,
+}
+
+/// Renders every string and map key of a merged spec that contains a template. `layers` has the display name of
+/// each layer, the service's own last. A string of the service's own that is no template, such as a chat
+/// template, stays as it is, with a finding that names its path.
+pub fn render(
+    tree: &Node,
+    layers: &[String],
+    scope: &Scope<'_>,
+) -> Result<(Node, Vec<Finding>), TemplateError> {
+    let mut spec = scope.spec.clone();
+    let mut renderer = Renderer { layers, data: data(scope, &spec), findings: Vec::new() };
+    if let Some(name) = renderer.model_name(tree)? {
+        // The other leaves see the rendered name (`reference/workloads.md §18.1`, edge C-11).
+        spec["model"]["name"] = Value::String(name);
+        renderer.data = data(scope, &spec);
+        renderer.findings.clear();
+    }
+    let rendered = renderer.node(tree, Some(shape::spec()), "spec")?;
+    Ok((rendered, renderer.findings))
+}
+
+fn data(scope: &Scope<'_>, spec: &Value) -> Data {
+    let globals = scope.globals;
+    let mut root = json!({
+        "spec": spec,
+        "parallelism": spec.get("parallelism"),
+        "globalConfig": {
+            "systemNamespace": globals.system_namespace,
+            "ingressGatewayName": globals.ingress_gateway_name,
+            "ingressGatewayNamespace": globals.ingress_gateway_namespace,
+            "enableTLS": globals.enable_tls,
+            "modelBasedRoutingHeaderName": globals.model_based_routing_header_name,
+            "inferencePoolNamespacedName": globals.inference_pool_namespaced_name,
+        },
+    });
+    for key in ["apiVersion", "kind", "metadata", "status"] {
+        root[key] = scope.service.get(key).cloned().unwrap_or_default();
+    }
+    view::Item::new(Arc::new(root), shape::root()).view()
+}
+
+struct Renderer<'a> {
+    layers: &'a [String],
+    data: Data,
+    findings: Vec<Finding>,
+}
+
+impl Renderer<'_> {
+    fn model_name(&mut self, tree: &Node) -> Result<Option<String>, TemplateError> {
+        let Node::Leaf(Value::String(text), layer) = tree.nearest("model.name") else { return Ok(None) };
+        if !text.contains("{{") {
+            return Ok(None);
+        }
+        self.text(text, *layer, "spec.model.name").map(Some)
+    }
+
+    fn node(
+        &mut self,
+        node: &Node,
+        shape: Option<&'static Shape>,
+        path: &str,
+    ) -> Result<Node, TemplateError> {
+        Ok(match node {
+            Node::Leaf(Value::String(text), layer) if text.contains("{{") => {
+                let text = self.text(text, *layer, path)?;
+                Node::Leaf(typed(text, shape), *layer)
+            }
+            Node::Leaf(..) => node.clone(),
+            Node::List(items, layer) => {
+                let shape = shape.and_then(Shape::element);
+                let items = items.iter().enumerate();
+                let items =
+                    items.map(|(i, item)| self.node(item, shape, &format!("{path}[{}]", label(i, item))));
+                Node::List(items.collect::<Result<_, _>>()?, *layer)
+            }
+            Node::Map(map, layer) => Node::Map(self.map(map, shape, path)?, *layer),
+        })
+    }
+
+    fn map(
+        &mut self,
+        map: &BTreeMap<String, Node>,
+        shape: Option<&'static Shape>,
+        path: &str,
+    ) -> Result<BTreeMap<String, Node>, TemplateError> {
+        let mut rendered = BTreeMap::new();
+        for (key, value) in map {
+            let path = format!("{path}.{key}");
+            let below = shape.and_then(|s| s.field(key).or_else(|| s.element()));
+            let value = self.node(value, below, &path)?;
+            let key = if key.contains("{{") { self.text(key, value.layer(), &path)? } else { key.clone() };
+            rendered.insert(key, value);
+        }
+        Ok(rendered)
+    }
+
+    fn text(&mut self, text: &str, layer: LayerId, path: &str) -> Result<String, TemplateError> {
+        let own = layer + 1 >= self.layers.len();
+        match engine::execute(text, &self.data) {
+            Ok(rendered) => Ok(rendered),
+            Err(failure) if own && matches!(failure.class, Class::Parse | Class::Field) => {
+                self.findings.push(kept(path, &failure));
+                Ok(text.to_owned())
+            }
+            Err(failure) => {
+                let config = self.layers.get(layer).filter(|_| !own).cloned();
+                Err(TemplateError::new(failure, path, config))
+            }
+        }
+    }
+}
+
+fn kept(path: &str, failure: &Failure) -> Finding {
+    let message = format!(
+        "contains {{{{ but is no template over this service, so it is used as it stands: {}",
+        failure.message
+    );
+    Finding::new(path, message)
+}
+
+fn label(index: usize, item: &Node) -> String {
+    match item {
+        Node::Map(map, _) => match map.get("name") {
+            Some(Node::Leaf(Value::String(name), _)) => name.clone(),
+            _ => index.to_string(),
+        },
+        _ => index.to_string(),
+    }
+}
+
+/// Rendered text as the schema wants it: a number or a boolean where it says so and the text is one.
+fn typed(text: String, shape: Option<&Shape>) -> Value {
+    let parsed = match shape.map(Shape::kind) {
+        Some(Kind::Int | Kind::Uint | Kind::IntOrString) => text.trim().parse::<i64>().ok().map(Value::from),
+        Some(Kind::Float) => text.trim().parse::<f64>().ok().map(Value::from),
+        Some(Kind::Bool) => text.trim().parse::<bool>().ok().map(Value::from),
+        _ => None,
+    };
+    parsed.unwrap_or(Value::String(text))
+}
