@@ -3,9 +3,14 @@
 pub mod argv;
 pub mod expansion;
 pub mod pod;
+pub mod pool;
 pub mod propagation;
 pub mod resources;
+pub mod route;
 pub mod routing;
+pub mod scheduler;
+pub mod scheduler_config;
+pub mod scheduler_rbac;
 pub mod service;
 pub mod sidecar;
 pub mod storage;

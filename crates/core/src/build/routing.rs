@@ -1,9 +1,24 @@
-//! Scheduler, pool and route.
+//! Everything between the gateway and the pods, in apply order.
 
+use crate::build::{pool, route, scheduler, scheduler_rbac};
 use crate::object::Object;
 use crate::valid::ValidService;
 
-/// All objects of the router.
-pub fn objects(_svc: &ValidService) -> Vec<Object> {
-    Vec::new()
+/// Scheduler with its identity and Service, pool, and route; nothing when the service is stopped.
+pub fn objects(svc: &ValidService) -> Vec<Object> {
+    if svc.stopped {
+        return Vec::new();
+    }
+    let mut objects = Vec::new();
+    if let Some(managed) = &svc.routing.scheduler {
+        objects.extend(scheduler_rbac::objects(svc, managed));
+        objects.push(scheduler::service(svc, managed));
+        objects.push(pool::pool(svc, managed));
+        objects.push(scheduler::deployment(svc, managed));
+    }
+    objects.extend(svc.routing.route.as_ref().map(|managed| route::route(svc, managed)));
+    objects
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

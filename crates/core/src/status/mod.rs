@@ -1,1 +1,130 @@
-//! Placeholder.
+//! The status of a service as a function of what is known. It is always complete, whatever went wrong.
+
+pub mod condition;
+mod gateways;
+mod pool;
+mod refusal;
+mod report;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod url;
+mod view;
+mod workload;
+
+use serde_json::{Value, json};
+
+pub use self::refusal::{Refusal, RefusalReason};
+
+use self::condition::{Judgement, Judgements, conditions_of, follow, kind, roll_up};
+use self::view::View;
+use crate::decide::{Decision, Fault};
+use crate::facts::{Cluster, Seen};
+use crate::object::Live;
+use crate::settings::Settings;
+use crate::tree;
+
+/// What the status is made from.
+pub struct StatusInput<'a> {
+    /// The service as it was read, with its former status.
+    pub service: &'a Value,
+    /// What was decided about it.
+    pub decision: &'a Decision,
+    /// The global settings.
+    pub settings: &'a Settings,
+    /// The cluster as a whole.
+    pub cluster: &'a Cluster,
+    /// Gateways, routes and pools. Keys that are new to it are asked for; until they are answered, what the
+    /// former status says about them stays.
+    pub seen: &'a Seen,
+    /// Live children.
+    pub live: &'a Live,
+    /// Children that the API server refused in this pass.
+    pub refused: &'a [Refusal],
+    /// Time of this pass, RFC 3339.
+    pub now: &'a str,
+}
+
+/// The whole `status`, to replace the former one.
+pub fn status(input: &StatusInput<'_>) -> Value {
+    let view = View::new(input);
+    let conditions = follow(&conditions_of(input.service), judgements(&view), input.now);
+    let mut status = json!({"conditions": conditions});
+    let generation = tree::get(input.service, &["metadata", "generation"]).filter(|g| g.is_i64());
+    if let Some(generation) = generation {
+        *tree::entry(&mut status, "observedGeneration") = generation.clone();
+    }
+    for (key, value) in report::fields(&view) {
+        if !value.is_null() {
+            *tree::entry(&mut status, key) = value;
+        }
+    }
+    status
+}
+
+fn judgements(view: &View<'_>) -> Judgements {
+    let mut judgements = Judgements::new();
+    let mut put = |kind: &'static str, judgement: Option<Judgement>| {
+        let judgement = if view.stopped { judgement.map(|_| stopped()) } else { judgement };
+        judgements.extend(judgement.map(|j| (kind, j)));
+    };
+    put(kind::MAIN_WORKLOAD, workload::main(view));
+    put(kind::PREFILL_WORKLOAD, workload::prefill(view));
+    put(kind::SCHEDULER, workload::scheduler(view));
+    put(kind::GATEWAYS, gateways::judge(view));
+    put(kind::HTTP_ROUTES, routes::judge(view));
+    put(kind::INFERENCE_POOL, pool::judge(view));
+    refusal::apply(view, &mut judgements);
+    judgements.extend(roll_ups(view, &judgements));
+    judgements.extend(spec_ignored(view).map(|j| (kind::SPEC_IGNORED, j)));
+    judgements
+}
+
+fn stopped() -> Judgement {
+    Judgement::no("Stopped", "Service is stopped")
+}
+
+fn roll_ups(view: &View<'_>, judgements: &Judgements) -> Judgements {
+    let mut rolled = Judgements::from([(kind::PRESETS_COMBINED, presets_combined(view))]);
+    let lists: [(&str, &[&str]); 2] = [
+        (kind::WORKLOADS, &[kind::MAIN_WORKLOAD, kind::PREFILL_WORKLOAD]),
+        (kind::ROUTER, &[kind::GATEWAYS, kind::HTTP_ROUTES, kind::INFERENCE_POOL, kind::SCHEDULER]),
+    ];
+    for (roll, of) in lists {
+        let known = of.iter().any(|kind| judgements.contains_key(kind));
+        let judgement = match view.fault {
+            Some(fault) if !known => waiting(fault),
+            _ => roll_up(judgements, of),
+        };
+        rolled.insert(roll, judgement);
+    }
+    let ready = roll_up(&rolled, &[kind::PRESETS_COMBINED, kind::WORKLOADS, kind::ROUTER]);
+    rolled.insert(kind::READY, ready);
+    rolled
+}
+
+fn waiting(fault: &Fault) -> Judgement {
+    Judgement::unknown(fault.reason, "nothing has been created yet; condition PresetsCombined says why")
+}
+
+fn presets_combined(view: &View<'_>) -> Judgement {
+    let Some(fault) = view.fault else { return Judgement::yes() };
+    let findings: Vec<String> = fault.findings.iter().map(ToString::to_string).collect();
+    let message = findings.join("; ");
+    match fault.reason {
+        _ if view.stopped => Judgement::no("Stopped", format!("Service is stopped with warning: {message}")),
+        "ValidationUnavailable" => Judgement::unknown(fault.reason, message),
+        reason => Judgement::no(reason, message),
+    }
+}
+
+/// Advisory: fields that take no effect, contradictions, and keys of the global ConfigMap that did not parse.
+fn spec_ignored(view: &View<'_>) -> Option<Judgement> {
+    let warnings = view.input.decision.warnings.iter().map(ToString::to_string);
+    let problems =
+        view.input.settings.problems.iter().map(|p| format!("ConfigMap inferenceservice-config: {p}"));
+    let all: Vec<String> = warnings.chain(problems).collect();
+    let message = all.join("; ");
+    let judgement = Judgement { reason: "ConfigurationWarnings".to_owned(), message, ..Judgement::yes() };
+    (!all.is_empty()).then_some(judgement)
+}

@@ -1,18 +1,181 @@
 //! Validates router, scheduler, pool and route.
+//!
+//! Gateways, routes and accounts that are missing are no findings: the children are built all the same, and the
+//! conditions say what is missing.
+
+mod account;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod gateways;
+mod route;
+mod scheduler;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+pub use self::account::{Account, NAMESPACE};
+pub(crate) use self::gateways::{gateway_of, parent_gateways};
+pub(crate) use self::route::has_header;
+use crate::decide::Finding;
+use crate::facts::{Key, Ref};
+use crate::labels::Labels;
+use crate::names;
+use crate::tree;
+use crate::validate::Context;
+
+/// API group of the pools that we make and route to.
+pub const POOL_GROUP: &str = "inference.networking.k8s.io";
 
 /// Everything between the gateway and the pods.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Routing {
-    /// Managed endpoint picker.
+    /// `spec.router` is there, be it empty.
+    pub router: bool,
+    /// Managed endpoint picker and pool.
     pub scheduler: Option<Scheduler>,
-    /// Managed or referenced route.
+    /// Pool that somebody else keeps, with its picker.
+    pub external_pool: Option<ExternalPool>,
+    /// Managed route.
     pub route: Option<Route>,
+    /// Names of the user's own routes in the service's namespace.
+    pub route_refs: Vec<String>,
+    /// Gateways named in `spec.router.gateway.refs`.
+    pub gateway_refs: Vec<Ref>,
+}
+
+impl Routing {
+    /// There is a route, managed or not.
+    pub fn has_route(&self) -> bool {
+        self.route.is_some() || !self.route_refs.is_empty()
+    }
+
+    /// The pool that requests go to; none without a scheduler.
+    pub fn pool(&self, service: &str) -> Option<String> {
+        match (&self.external_pool, &self.scheduler) {
+            (Some(external), _) => Some(external.name.clone()),
+            (None, Some(_)) => Some(names::inference_pool(service)),
+            (None, None) => None,
+        }
+    }
+
+    /// The Service of the endpoint picker, ours or the external pool's.
+    pub fn picker_service(&self) -> Option<&str> {
+        let external = self.external_pool.as_ref().and_then(|p| p.picker.as_deref());
+        external.or(self.scheduler.as_ref().map(|s| s.picker.as_str()))
+    }
+}
+
+/// `spec.router.scheduler.pool.ref`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalPool {
+    /// Its name, in the service's namespace.
+    pub name: String,
+    /// The Service of its picker, where the pool could be read.
+    pub picker: Option<String>,
 }
 
 /// Managed endpoint picker and pool.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scheduler {}
+pub struct Scheduler {
+    /// Pods wanted; none leaves the live count.
+    pub replicas: Option<i64>,
+    /// Pod labels of the user, without those that would change the selector.
+    pub labels: Labels,
+    /// Pod annotations.
+    pub annotations: Labels,
+    /// Pod spec, `serviceAccountName` set.
+    pub pod: Value,
+    /// The command is exactly our preset's, so that the core may add flags.
+    pub composed: bool,
+    /// Spec of the pool, complete.
+    pub pool: Value,
+    /// Name of the picker's Service.
+    pub picker: String,
+    /// Who the picker is.
+    pub account: Account,
+    /// Name of the ClusterRoleBinding.
+    pub cluster_binding: String,
+    /// `config.inline` as text.
+    pub inline: Option<String>,
+    /// What must be kept of the live Deployment.
+    pub live: Option<LiveScheduler>,
+}
 
-/// Route.
+/// What a live scheduler Deployment has that is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveScheduler {
+    /// Its selector, which is immutable.
+    pub selector: Labels,
+    /// Configuration flag and text.
+    pub config: Option<(String, String)>,
+    /// Where that text came from, if we wrote it.
+    pub mark: Option<String>,
+}
+
+/// Managed route.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Route {}
+pub struct Route {
+    /// Spec of the HTTPRoute, complete.
+    pub spec: Value,
+}
+
+/// Validates `spec.router`, applies the fix-ups of `reference/workloads.md §3.8`, and asks for every Gateway,
+/// route, pool and account that it depends on.
+pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Vec<Finding>) -> Routing {
+    let Some(router) = tree::get(ctx.spec, &["router"]).filter(|r| r.is_object()) else {
+        return Routing::default();
+    };
+    let external_pool = external_pool(ctx, router, warnings);
+    let scheduler = match external_pool {
+        Some(_) => None,
+        None => scheduler::scheduler(ctx, router, findings, warnings),
+    };
+    let mut routing = Routing { router: true, scheduler, external_pool, ..Routing::default() };
+    routing.gateway_refs = gateways::refs(ctx, router, findings);
+    route::routes(ctx, router, &mut routing, findings, warnings);
+    gateways::ask(ctx, &routing);
+    warn_about_unsupported(ctx, router, warnings);
+    routing
+}
+
+fn external_pool(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>) -> Option<ExternalPool> {
+    let name = tree::text(router, &["scheduler", "pool", "ref", "name"]);
+    if name.is_empty() {
+        return None;
+    }
+    let own_spec = "spec.router.scheduler.pool.spec";
+    if tree::get(router, &["scheduler", "pool", "spec"]).is_some() && (ctx.origin)(own_spec).is_none() {
+        warnings.push(Finding::new(
+            own_spec,
+            "is ignored, since pool.ref names an external pool; remove one of the two",
+        ));
+    }
+    let key = Key::InferencePool(Ref::new(&ctx.id.namespace, name));
+    let picker =
+        ctx.inputs.seen.get(&key).found().map(|p| tree::text(p, &["spec", "endpointPickerRef", "name"]));
+    Some(ExternalPool { name: name.to_owned(), picker: picker.filter(|p| !p.is_empty()).map(str::to_owned) })
+}
+
+/// Fields that the API has and nothing reads are not ignored silently.
+fn warn_about_unsupported(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>) {
+    let fields: [(&[&str], &str); 4] = [
+        (&["ingress"], "Ingress is not supported; use spec.router.route"),
+        (&["route", "group"], "traffic splitting between services is not supported yet"),
+        (&["route", "weight"], "traffic splitting between services is not supported yet"),
+        (&["scheduler", "tokenizer"], "a standalone tokenizer is not supported yet"),
+    ];
+    for (path, why) in fields {
+        if tree::get(router, path).is_some_and(|v| !v.is_null()) {
+            warnings
+                .push(ctx.finding(&format!("spec.router.{}", path.join(".")), format!("is ignored: {why}")));
+        }
+    }
+}
+
+impl Context<'_> {
+    /// A finding with the config that the value came from.
+    pub(crate) fn finding(&self, path: &str, message: impl Into<String>) -> Finding {
+        Finding { path: path.to_owned(), message: message.into(), origin: (self.origin)(path) }
+    }
+}

@@ -1,0 +1,126 @@
+//! InferencePoolReady (`reference/router.md §8.4`).
+//!
+//! A pool becomes ready through the Gateways of the routes that lead to it. Where no route of the service leads
+//! to it, any Gateway that took it counts, and where no Gateway is in sight, none is waited for.
+
+use std::collections::BTreeSet;
+
+use llmisvc_kinds::Kind;
+use serde_json::Value;
+
+use super::condition::{Judgement, kind};
+use super::gateways::{former, is_stale};
+use super::routes::{condition, describe};
+use super::view::{Route, Sight, View};
+use crate::facts::{Key, Ref};
+use crate::tree;
+
+const FETCH: &str = "InferencePoolFetchError";
+const WAITING: &str = "WaitingForGateway";
+const NOT_READY: &str = "InferencePoolNotReady";
+
+/// None without a pool.
+pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
+    let (name, managed) = view.pool.as_ref()?;
+    let at = Ref::new(view.namespace, name);
+    let sight = match managed {
+        true => view.live(Kind::InferencePool, name).map_or(Sight::Absent, Sight::Found),
+        false => view.look(Key::InferencePool(at.clone())),
+    };
+    Some(match sight {
+        Sight::Found(pool) => judge_pool(view, &at, pool),
+        Sight::Absent if *managed => {
+            Judgement::no(FETCH, format!("InferencePool {at} has not been created yet"))
+        }
+        Sight::Absent => {
+            let hint = "create it or correct spec.router.scheduler.pool.ref";
+            Judgement::no(FETCH, format!("InferencePool {at} not found; {hint}"))
+        }
+        Sight::Unreadable(why) => {
+            Judgement::unknown(FETCH, format!("InferencePool {at} could not be read: {why}"))
+        }
+        Sight::Unasked => former(view, kind::INFERENCE_POOL),
+    })
+}
+
+fn judge_pool(view: &View<'_>, at: &Ref, pool: &Value) -> Judgement {
+    let parents = Parents::of(at, pool);
+    let leading = view.routes.iter().filter(|route| leads_to(route, &at.name));
+    let scope: BTreeSet<Ref> = leading.flat_map(Route::gateways).collect();
+    if scope.is_empty() { without_route(view, at, &parents) } else { through_routes(at, &scope, &parents) }
+}
+
+fn leads_to(route: &Route<'_>, pool: &str) -> bool {
+    let rules = route.spec.map(|spec| tree::list(spec, &["rules"])).unwrap_or_default();
+    let mut backends = rules.iter().flat_map(|rule| tree::list(rule, &["backendRefs"]));
+    backends.any(|b| tree::text(b, &["kind"]) == "InferencePool" && tree::text(b, &["name"]) == pool)
+}
+
+/// Every Gateway of the routes must have taken the pool; other parents are left-overs.
+fn through_routes(at: &Ref, scope: &BTreeSet<Ref>, parents: &Parents<'_>) -> Judgement {
+    if let Some((gateway, why)) = scope.iter().find_map(|g| Some((g, parents.refused_by(g)?))) {
+        return Judgement::no(NOT_READY, format!("InferencePool {at}: Gateway {gateway}: {why}"));
+    }
+    match scope.iter().find(|g| !parents.accepted_by(g)) {
+        Some(gateway) => {
+            Judgement::no(WAITING, format!("InferencePool {at} is not yet accepted by Gateway {gateway}"))
+        }
+        None => Judgement::yes(),
+    }
+}
+
+/// No route of ours leads to it: whoever took it counts (asks rank 1).
+fn without_route(view: &View<'_>, at: &Ref, parents: &Parents<'_>) -> Judgement {
+    let accepted = parents.all.iter().any(|p| parents.accepted_by(&p.0));
+    let refused = parents.all.iter().find_map(|p| Some((&p.0, parents.refused_by(&p.0)?)));
+    match (accepted, refused, view.gateway_refs.is_empty()) {
+        (true, _, _) => Judgement::yes(),
+        (false, Some((gateway, why)), _) => {
+            Judgement::no(NOT_READY, format!("InferencePool {at}: Gateway {gateway}: {why}"))
+        }
+        (false, None, true) => Judgement::yes(),
+        (false, None, false) => {
+            let hint =
+                "no route of this service leads to it, so set spec.router.route or make a route of your own";
+            Judgement::unknown(
+                WAITING,
+                format!("InferencePool {at} is not yet accepted by any Gateway; {hint}"),
+            )
+        }
+    }
+}
+
+/// Gateways in the status of a pool, with what they say.
+struct Parents<'a> {
+    all: Vec<(Ref, &'a Value)>,
+    generation: Option<i64>,
+}
+
+impl<'a> Parents<'a> {
+    fn of(at: &Ref, pool: &'a Value) -> Self {
+        let parents = tree::list(pool, &["status", "parents"]).iter();
+        let gateways = parents.filter(|p| matches!(tree::text(p, &["parentRef", "kind"]), "" | "Gateway"));
+        let all = gateways.map(|p| {
+            let namespace = Some(tree::text(p, &["parentRef", "namespace"])).filter(|n| !n.is_empty());
+            (Ref::new(namespace.unwrap_or(&at.namespace), tree::text(p, &["parentRef", "name"])), p)
+        });
+        let generation = tree::get(pool, &["metadata", "generation"]).and_then(Value::as_i64);
+        Self { all: all.collect(), generation }
+    }
+
+    /// What a Gateway says now; older statements do not count.
+    fn accepted(&self, gateway: &Ref) -> impl Iterator<Item = &'a Value> {
+        let of_gateway = self.all.iter().filter(move |(at, _)| at == gateway);
+        of_gateway.filter_map(|(_, p)| condition(p, "Accepted")).filter(|c| !is_stale(c, self.generation))
+    }
+
+    fn accepted_by(&self, gateway: &Ref) -> bool {
+        self.accepted(gateway).any(|c| tree::text(c, &["status"]) == "True")
+    }
+
+    fn refused_by(&self, gateway: &Ref) -> Option<String> {
+        self.accepted(gateway)
+            .find(|c| tree::text(c, &["status"]) == "False")
+            .map(|c| describe("Accepted", c))
+    }
+}

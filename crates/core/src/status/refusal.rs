@@ -1,0 +1,94 @@
+//! Children that the API server refused, as conditions of their components.
+
+use llmisvc_kinds::Kind;
+
+use super::condition::{Judgement, Judgements, kind};
+use super::view::View;
+use crate::names;
+
+/// A child that could not be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Why, in one word.
+    pub reason: RefusalReason,
+    /// What the server said.
+    pub message: String,
+}
+
+/// Why a child was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// The object is invalid.
+    Invalid,
+    /// Another owner has an object of this name.
+    Taken,
+    /// The cluster does not serve the kind.
+    NotServed,
+    /// Anything else: forbidden, quota, time-out.
+    Other,
+}
+
+/// Sets the condition of the component that the child belongs to; the first refusal of a component counts.
+pub(super) fn apply(view: &View<'_>, judgements: &mut Judgements) {
+    for refusal in view.input.refused.iter().rev() {
+        let (kind, reason) = component(view, refusal);
+        judgements.insert(kind, Judgement::no(reason, message(view, refusal)));
+    }
+}
+
+/// Condition and reason (`reference/router.md §2.4`, `§2.5`).
+fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str) {
+    let workload = (kind::MAIN_WORKLOAD, "ReconcileSingleNodeWorkloadError");
+    let scheduler = (kind::SCHEDULER, "SchedulerReconcileError");
+    match refusal.kind {
+        Kind::HTTPRoute => (kind::HTTP_ROUTES, "HTTPRouteReconcileError"),
+        Kind::InferencePool if refusal.reason == RefusalReason::NotServed => {
+            (kind::INFERENCE_POOL, "InferencePoolFetchError")
+        }
+        Kind::InferencePool => (kind::INFERENCE_POOL, "SchedulerReconcileError"),
+        Kind::Secret => (kind::MAIN_WORKLOAD, "ReconcileCertsError"),
+        _ if is_scheduler(view, refusal) => scheduler,
+        Kind::Service => (kind::MAIN_WORKLOAD, "ReconcileWorkloadServiceError"),
+        Kind::Deployment if refusal.name == names::prefill(view.name) => (kind::PREFILL_WORKLOAD, workload.1),
+        _ => workload,
+    }
+}
+
+fn is_scheduler(view: &View<'_>, refusal: &Refusal) -> bool {
+    let name = refusal.name.as_str();
+    let own = [
+        names::scheduler(view.name),
+        names::scheduler_account(view.name),
+        names::scheduler_role(view.name),
+        names::scheduler_role_binding(view.name),
+    ];
+    refusal.kind == Kind::ClusterRoleBinding
+        || own.iter().any(|own| own == name)
+        || (refusal.kind == Kind::Service && view.picker.as_deref() == Some(name))
+}
+
+fn message(view: &View<'_>, refusal: &Refusal) -> String {
+    let served = refusal.kind.served();
+    let path = if served.namespaced { view.path(&refusal.name) } else { refusal.name.clone() };
+    let Refusal { kind, message, .. } = refusal;
+    match refusal.reason {
+        RefusalReason::Invalid => format!("the API server refused {kind} {path}: {message}"),
+        RefusalReason::Taken => {
+            format!(
+                "{kind} {path} exists and is not controlled by this service; delete or rename it: {message}"
+            )
+        }
+        RefusalReason::NotServed => {
+            let version = served.api_version();
+            let crd = format!("{}.{}", served.plural, served.group);
+            format!(
+                "the cluster does not serve {kind} ({version}); install the CustomResourceDefinition {crd}"
+            )
+        }
+        RefusalReason::Other => format!("{kind} {path} could not be written: {message}"),
+    }
+}

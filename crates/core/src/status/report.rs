@@ -1,0 +1,182 @@
+//! The fields of the status that are no conditions (`reference/router.md §13.6`, `§15.4`, `§15.5`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use llmisvc_kinds::Kind;
+use serde_json::{Value, json};
+
+use super::url::{Url, discover, primary};
+use super::view::{Sight, View};
+use crate::facts::{Key, Ref};
+use crate::names;
+use crate::tree;
+use crate::validate::routing::{POOL_GROUP, gateway_of};
+
+/// Fields by name; null where there is nothing to say.
+pub(super) fn fields(view: &View<'_>) -> Vec<(&'static str, Value)> {
+    let mut fields = vec![
+        ("annotations", annotations(view)),
+        ("appliedConfigs", applied_configs(view)),
+        ("workloads", workloads(view)),
+    ];
+    if is_undecided(view) {
+        let former = |key: &'static str| (key, tree::get(view.input.service, &["status", key]).cloned());
+        let kept = ["url", "addresses", "router"].map(former);
+        fields.extend(kept.map(|(key, value)| (key, value.unwrap_or(Value::Null))));
+    } else if !view.stopped {
+        let urls = discover(view);
+        fields.push(("url", json!(primary(view, &urls).map(|u| &u.text))));
+        fields.push(("addresses", addresses(view, &urls)));
+        fields.push(("router", router(view)));
+    }
+    fields
+}
+
+/// Nothing was decided, and what the routes lead through was never asked for: the former answers stay.
+fn is_undecided(view: &View<'_>) -> bool {
+    let unasked = |at: Ref| matches!(view.look(Key::Gateway(at)), Sight::Unasked);
+    view.fault.is_some()
+        && !view.stopped
+        && (view.routes.is_empty() || view.gateways().into_iter().any(unasked))
+}
+
+/// Pins outlive a pass that decided nothing.
+fn annotations(view: &View<'_>) -> Value {
+    let pins = &view.input.decision.pins;
+    match pins.is_empty() {
+        true if view.fault.is_some() => {
+            tree::get(view.input.service, &["status", "annotations"]).cloned().unwrap_or(Value::Null)
+        }
+        true => Value::Null,
+        false => json!(pins),
+    }
+}
+
+fn applied_configs(view: &View<'_>) -> Value {
+    let applied = &view.input.decision.applied_configs;
+    if applied.is_empty() { Value::Null } else { json!(applied) }
+}
+
+fn workloads(view: &View<'_>) -> Value {
+    if view.stopped || !view.main {
+        return Value::Null;
+    }
+    let service = json!({"kind": "Service", "name": names::workload_service(view.name)});
+    let mut workloads = json!({"primary": deployment(view, &names::decode(view.name)), "service": service});
+    if view.prefill {
+        *tree::entry(&mut workloads, "prefill") = deployment(view, &names::prefill(view.name));
+    }
+    if view.scheduler {
+        *tree::entry(&mut workloads, "scheduler") = deployment(view, &names::scheduler(view.name));
+    }
+    workloads
+}
+
+fn deployment(view: &View<'_>, name: &str) -> Value {
+    let live = view.live(Kind::Deployment, name);
+    let ready =
+        live.and_then(|d| tree::get(d, &["status", "availableReplicas"])?.as_i64()).unwrap_or_default();
+    json!({"apiGroup": "apps", "kind": "Deployment", "name": name, "readyReplicas": ready})
+}
+
+fn addresses(view: &View<'_>, urls: &[Url]) -> Value {
+    if view.routes.is_empty() {
+        return json!([direct(view)]);
+    }
+    let addresses: Vec<Value> = urls.iter().map(|url| address(view, url)).collect();
+    if addresses.is_empty() { Value::Null } else { json!(addresses) }
+}
+
+/// Without a route: the workload Service, with its port (edge 38).
+fn direct(view: &View<'_>) -> Value {
+    let scheme = if view.valid.is_some_and(|v| v.tls) { "https" } else { "http" };
+    let host = format!(
+        "{}.{}.svc.{}",
+        names::workload_service(view.name),
+        view.namespace,
+        view.input.cluster.domain
+    );
+    json!({"name": "internal", "url": format!("{scheme}://{host}:8000"), "models": models(view, false)})
+}
+
+fn address(view: &View<'_>, url: &Url) -> Value {
+    let domain = &view.input.cluster.domain;
+    let name = match (url.is_cluster_local(domain), url.is_internal(domain)) {
+        (true, _) => "gateway-internal",
+        (false, true) => "internal",
+        (false, false) => "gateway-external",
+    };
+    json!({
+        "name": if url.by_model { format!("{name}-model-routing") } else { name.to_owned() },
+        "url": url.text,
+        "models": models(view, url.by_model),
+        "origin": gateway(&url.origin),
+    })
+}
+
+/// The model and its adapters: the qualified name, and the plain one where the path tells the service.
+fn models(view: &View<'_>, by_model: bool) -> Vec<Value> {
+    let names = match view.valid {
+        Some(valid) => std::iter::once(valid.model.clone()).chain(valid.adapters.iter().cloned()).collect(),
+        None => vec![view.name.to_owned()],
+    };
+    let qualified = |name: &str| json!({"name": format!("publishers/{}/models/{name}", view.namespace)});
+    let both = |name: &String| match by_model {
+        true => vec![qualified(name)],
+        false => vec![qualified(name), json!({"name": name})],
+    };
+    names.iter().flat_map(both).collect()
+}
+
+fn gateway(at: &Ref) -> Value {
+    let (name, namespace) = (&at.name, &at.namespace);
+    json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name, "namespace": namespace})
+}
+
+fn router(view: &View<'_>) -> Value {
+    let mut router = json!({});
+    let gateways = gateways(view);
+    if !gateways.is_empty() {
+        *tree::entry(&mut router, "gateways") = json!(gateways);
+    }
+    if let Some((pool, _)) = &view.pool {
+        *tree::entry(&mut router, "scheduler") = scheduler(view, pool);
+    }
+    if router == json!({}) { Value::Null } else { router }
+}
+
+fn scheduler(view: &View<'_>, pool: &str) -> Value {
+    let namespace = view.namespace;
+    let mut scheduler = json!({
+        "inferencePool": {"group": POOL_GROUP, "kind": "InferencePool", "name": pool, "namespace": namespace},
+    });
+    if let Some(picker) = &view.picker {
+        let service = json!({"group": "", "kind": "Service", "name": picker, "namespace": namespace});
+        *tree::entry(&mut scheduler, "service") = service;
+    }
+    scheduler
+}
+
+/// Gateways with the routes that name them, and the listeners these are bound to.
+fn gateways(view: &View<'_>) -> Vec<Value> {
+    let mut gateways: BTreeMap<Ref, (BTreeSet<&Ref>, BTreeSet<&str>)> = BTreeMap::new();
+    for route in &view.routes {
+        for parent in route.spec.map(|spec| tree::list(spec, &["parentRefs"])).unwrap_or_default() {
+            let Some(at) = gateway_of(parent, &route.at.namespace) else { continue };
+            let (routes, listeners) = gateways.entry(at).or_default();
+            routes.insert(&route.at);
+            listeners.extend(Some(tree::text(parent, &["sectionName"])).filter(|s| !s.is_empty()));
+        }
+    }
+    gateways.iter().map(|(at, (routes, listeners))| bound(at, routes, listeners)).collect()
+}
+
+fn bound(at: &Ref, routes: &BTreeSet<&Ref>, listeners: &BTreeSet<&str>) -> Value {
+    let route = |r: &&Ref| json!({"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": r.name, "namespace": r.namespace});
+    let mut bound = gateway(at);
+    *tree::entry(&mut bound, "httpRoutes") = routes.iter().map(route).collect();
+    if !listeners.is_empty() {
+        *tree::entry(&mut bound, "listeners") = json!(listeners);
+    }
+    bound
+}

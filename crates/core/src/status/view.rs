@@ -1,0 +1,186 @@
+//! What a service consists of, whether it was decided now or only lives on from an earlier decision.
+
+use std::collections::BTreeSet;
+
+use llmisvc_kinds::Kind;
+use serde_json::Value;
+
+use super::StatusInput;
+use crate::decide::Fault;
+use crate::facts::{Answer, Key, Ref};
+use crate::labels;
+use crate::names;
+use crate::tree;
+use crate::valid::ValidService;
+use crate::validate::routing::parent_gateways;
+
+/// A service as the status sees it.
+pub(super) struct View<'a> {
+    pub(super) input: &'a StatusInput<'a>,
+    pub(super) name: &'a str,
+    pub(super) namespace: &'a str,
+    pub(super) stopped: bool,
+    pub(super) fault: Option<&'a Fault>,
+    pub(super) valid: Option<&'a ValidService>,
+    /// There is a main Deployment, or shall be.
+    pub(super) main: bool,
+    pub(super) prefill: bool,
+    pub(super) scheduler: bool,
+    /// Name of the pool, and whether it is ours.
+    pub(super) pool: Option<(String, bool)>,
+    pub(super) picker: Option<String>,
+    /// `gateway.refs`.
+    pub(super) gateway_refs: Vec<Ref>,
+    pub(super) routes: Vec<Route<'a>>,
+}
+
+/// One route of the service.
+pub(super) struct Route<'a> {
+    pub(super) at: Ref,
+    pub(super) managed: bool,
+    /// Its spec: as it lives, else as it shall be.
+    pub(super) spec: Option<&'a Value>,
+    pub(super) sight: Sight<'a>,
+}
+
+impl Route<'_> {
+    pub(super) fn gateways(&self) -> BTreeSet<Ref> {
+        self.spec.map(|spec| parent_gateways(spec, &self.at.namespace)).unwrap_or_default()
+    }
+}
+
+/// What is known about an object.
+#[derive(Clone, Copy)]
+pub(super) enum Sight<'a> {
+    Found(&'a Value),
+    Absent,
+    Unreadable(&'a str),
+    /// Nobody asked before; the question is open now.
+    Unasked,
+}
+
+impl<'a> Sight<'a> {
+    pub(super) fn found(self) -> Option<&'a Value> {
+        match self {
+            Self::Found(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(input: &'a StatusInput<'a>) -> Self {
+        let mut view = Self::bare(input);
+        match &input.decision.outcome {
+            Ok(desired) => view.fill_from_decision(&desired.service),
+            Err(fault) => view.fill_from_live(fault),
+        }
+        view
+    }
+
+    fn bare(input: &'a StatusInput<'a>) -> Self {
+        let annotations = tree::strings(input.service, &["metadata", "annotations"]);
+        Self {
+            input,
+            name: tree::text(input.service, &["metadata", "name"]),
+            namespace: tree::text(input.service, &["metadata", "namespace"]),
+            stopped: annotations.get(labels::STOP).is_some_and(|v| v.eq_ignore_ascii_case("true")),
+            fault: None,
+            valid: None,
+            main: false,
+            prefill: false,
+            scheduler: false,
+            pool: None,
+            picker: None,
+            gateway_refs: Vec::new(),
+            routes: Vec::new(),
+        }
+    }
+
+    fn fill_from_decision(&mut self, service: &'a ValidService) {
+        let routing = &service.routing;
+        self.valid = Some(service);
+        self.main = true;
+        self.prefill = service.prefill.is_some();
+        self.scheduler = routing.scheduler.is_some();
+        self.pool = routing.pool(self.name).map(|name| (name, routing.external_pool.is_none()));
+        self.picker = routing.picker_service().map(str::to_owned);
+        self.gateway_refs.clone_from(&routing.gateway_refs);
+        if let Some(route) = &routing.route {
+            self.routes.push(self.managed_route(Some(&route.spec)));
+        }
+        let referenced: Vec<_> = routing.route_refs.iter().map(|name| self.referenced_route(name)).collect();
+        self.routes.extend(referenced);
+    }
+
+    /// Nothing was decided: what lives is what there is. Routes and Gateways of the user are those that the
+    /// service itself names.
+    fn fill_from_live(&mut self, fault: &'a Fault) {
+        self.fault = Some(fault);
+        self.main = self.live(Kind::Deployment, &names::decode(self.name)).is_some();
+        self.prefill = self.live(Kind::Deployment, &names::prefill(self.name)).is_some();
+        self.scheduler = self.live(Kind::Deployment, &names::scheduler(self.name)).is_some();
+        self.fill_pool_from_live();
+        if self.live(Kind::HTTPRoute, &names::route(self.name)).is_some() {
+            self.routes.push(self.managed_route(None));
+        }
+        let refs = tree::list(self.input.service, &["spec", "router", "route", "http", "refs"]).iter();
+        let referenced: Vec<_> = refs.map(|r| self.referenced_route(tree::text(r, &["name"]))).collect();
+        self.routes.extend(referenced);
+    }
+
+    fn fill_pool_from_live(&mut self) {
+        let pool = names::inference_pool(self.name);
+        let external =
+            tree::text(self.input.service, &["spec", "router", "scheduler", "pool", "ref", "name"]);
+        if let Some(live) = self.live(Kind::InferencePool, &pool) {
+            self.picker = Some(tree::text(live, &["spec", "endpointPickerRef", "name"]).to_owned());
+            self.pool = Some((pool, true));
+        } else if !external.is_empty() {
+            self.pool = Some((external.to_owned(), false));
+        }
+    }
+
+    fn managed_route(&self, desired: Option<&'a Value>) -> Route<'a> {
+        let name = names::route(self.name);
+        let live = self.live(Kind::HTTPRoute, &name);
+        Route {
+            at: Ref::new(self.namespace, &name),
+            managed: true,
+            spec: live.and_then(|l| tree::get(l, &["spec"])).or(desired),
+            sight: live.map_or(Sight::Absent, Sight::Found),
+        }
+    }
+
+    fn referenced_route(&self, name: &str) -> Route<'a> {
+        let at = Ref::new(self.namespace, name);
+        let sight = self.look(Key::HttpRoute(at.clone()));
+        Route { at, managed: false, spec: sight.found().and_then(|r| tree::get(r, &["spec"])), sight }
+    }
+
+    /// A live child that is not on its way out.
+    pub(super) fn live(&self, kind: Kind, name: &str) -> Option<&'a Value> {
+        self.input.live.get(&(kind, name.to_owned())).filter(|o| !o.deleting).map(|o| o.body.as_ref())
+    }
+
+    /// What the cluster says about a key; an open question is asked.
+    pub(super) fn look(&self, key: Key) -> Sight<'a> {
+        let asked = self.input.seen.keys().any(|k| *k == key);
+        match self.input.seen.get(&key) {
+            _ if !asked => Sight::Unasked,
+            Answer::Found(value) => Sight::Found(value),
+            Answer::Absent => Sight::Absent,
+            Answer::Unreadable(why) => Sight::Unreadable(why),
+        }
+    }
+
+    /// Gateways in use: the named ones and the parents of every route.
+    pub(super) fn gateways(&self) -> BTreeSet<Ref> {
+        self.gateway_refs.iter().cloned().chain(self.routes.iter().flat_map(Route::gateways)).collect()
+    }
+
+    /// `namespace/name` of a child.
+    pub(super) fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.namespace)
+    }
+}
