@@ -103,17 +103,8 @@ pub struct Workload {
     pub kv_transfer: bool,
     /// Identity of the pods.
     pub account: Account,
-    /// Routing sidecar in front of vLLM.
-    pub sidecar: Option<Sidecar>,
-}
-
-/// The routing sidecar of a decode workload.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sidecar {
-    /// Name of the InferencePool whose pods may be asked for prefill.
-    pub pool: String,
-    /// `spec.router` is set, so that the sidecar is told the pool.
-    pub routed: bool,
+    /// A routing sidecar stands in front of vLLM.
+    pub sidecar: bool,
 }
 
 impl Workload {

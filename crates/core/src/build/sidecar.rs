@@ -6,39 +6,45 @@ use serde_json::{Value, json};
 use super::{argv, pod};
 use crate::labels::{self, Component, Labels};
 use crate::object::Object;
-use crate::valid::{Account, Sidecar, ValidService, Workload};
+use crate::valid::{Account, ValidService, Workload};
+use crate::validate::routing::POOL_GROUP;
 use crate::{names, tree};
 
 /// Name of its container.
 pub const CONTAINER: &str = "llm-d-routing-sidecar";
 /// The command of our preset; any other one is left alone.
 pub const PRESET_COMMAND: &str = "/app/pd-sidecar";
-/// Group of the pool that we create: the sidecar asks that group for it.
-const POOL_GROUP: &str = "inference.networking.k8s.io";
 
 /// Tells the sidecar its pool, and composes the flags of our preset's.
 pub fn complete(pod: &mut Value, svc: &ValidService, workload: &Workload) {
-    let Some(sidecar) = &workload.sidecar else { return };
+    if !workload.sidecar {
+        return;
+    }
     let Some(container) = tree::named_mut(tree::array(pod, "initContainers"), CONTAINER) else { return };
-    if sidecar.routed {
-        pod::set_env(container, json!({"name": "INFERENCE_POOL_NAME", "value": sidecar.pool}));
+    if svc.routing.router {
+        pod::set_env(container, json!({"name": "INFERENCE_POOL_NAME", "value": pool(svc)}));
     }
     if argv::words(container, "command") == [PRESET_COMMAND] {
         let user = argv::words(container, "args");
-        let generated = argv::without(flags(svc, sidecar), &user).concat();
+        let generated = argv::without(flags(svc), &user).concat();
         *tree::entry(container, "args") = json!([generated, user].concat());
     }
 }
 
+/// The pool whose pods may be asked for prefill. Without one the name leads nowhere, and nobody may be asked.
+fn pool(svc: &ValidService) -> String {
+    svc.routing.pool(&svc.id.name).unwrap_or_else(|| names::inference_pool(&svc.id.name))
+}
+
 /// Only pods of the pool may be asked for prefill: the target is a request header, which clients can set too.
-fn flags(svc: &ValidService, sidecar: &Sidecar) -> Vec<Vec<String>> {
+fn flags(svc: &ValidService) -> Vec<Vec<String>> {
     let mut flags = vec![
         "--port=8000".to_owned(),
         "--vllm-port=8001".to_owned(),
         "--kv-connector=nixlv2".to_owned(),
         "--enable-ssrf-protection=true".to_owned(),
         format!("--pool-group={POOL_GROUP}"),
-        format!("--inference-pool={}/{}", svc.id.namespace, sidecar.pool),
+        format!("--inference-pool={}/{}", svc.id.namespace, pool(svc)),
         format!("--secure-proxy={}", svc.tls),
     ];
     if svc.tls {
@@ -50,7 +56,7 @@ fn flags(svc: &ValidService, sidecar: &Sidecar) -> Vec<Vec<String>> {
 
 /// ServiceAccount (unless it is the user's), Role and RoleBinding; none without a sidecar (W-2).
 pub fn objects(svc: &ValidService) -> Vec<Object> {
-    if svc.decode.sidecar.is_none() {
+    if !svc.decode.sidecar {
         return Vec::new();
     }
     let account = svc.decode.account.name().unwrap_or("default");

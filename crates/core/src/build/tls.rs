@@ -22,7 +22,8 @@ pub fn secret(svc: &ValidService) -> Object {
 
 fn dns(svc: &ValidService) -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
-    let services = [names::workload_service(&svc.id.name)].into_iter().chain(picker(svc));
+    let picker = svc.routing.picker_service().map(str::to_owned);
+    let services = [names::workload_service(&svc.id.name)].into_iter().chain(picker);
     for service in services {
         let short = format!("{service}.{}.svc", svc.id.namespace);
         names.extend([format!("{short}.{}", svc.domain), short]);
@@ -30,9 +31,4 @@ fn dns(svc: &ValidService) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// Service of the endpoint picker.
-fn picker(svc: &ValidService) -> Option<String> {
-    svc.routing.scheduler.as_ref().map(|_| names::scheduler_service(&svc.id.name))
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::identity::{identity, is_stopped, model_name};
-use super::routing::Routing;
+use super::routing::routing;
 use super::workload::workloads;
 use crate::decide::{Finding, Inputs};
 use crate::facts::{Answer, Cluster, Key, Ref, Seen};
@@ -97,6 +97,12 @@ impl Fixture {
 
     pub fn outcome(&self) -> Outcome {
         let (mut findings, mut warnings) = (Vec::new(), Vec::new());
+        let workloads = self.in_context(|ctx| workloads(ctx, &mut findings, &mut warnings));
+        let text = |list: Vec<Finding>| list.iter().map(ToString::to_string).collect();
+        Outcome { workloads, findings: text(findings), warnings: text(warnings) }
+    }
+
+    fn in_context<T>(&self, f: impl FnOnce(&Context<'_>) -> T) -> T {
         let cluster = Cluster::default();
         let inputs = Inputs {
             service: &self.service,
@@ -108,13 +114,10 @@ impl Fixture {
         let id = identity(&self.service);
         let origin = |path: &str| path.starts_with("spec.template").then(|| "kserve/base".to_owned());
         let spec = tree::get(&self.service, &["spec"]).unwrap();
-        let ctx = Context { inputs: &inputs, id: &id, spec, origin: &origin };
-        let workloads = workloads(&ctx, &mut findings, &mut warnings);
-        let text = |list: Vec<Finding>| list.iter().map(ToString::to_string).collect();
-        Outcome { workloads, findings: text(findings), warnings: text(warnings) }
+        f(&Context { inputs: &inputs, id: &id, spec, origin: &origin })
     }
 
-    /// The validated service, without a router.
+    /// The validated service.
     pub fn valid(&self) -> ValidService {
         let outcome = self.outcome();
         assert_eq!(outcome.findings, Vec::<String>::new());
@@ -128,7 +131,7 @@ impl Fixture {
             adapters: Vec::new(),
             decode,
             prefill,
-            routing: Routing::default(),
+            routing: self.in_context(|ctx| routing(ctx, &mut Vec::new(), &mut Vec::new())),
             id,
         }
     }

@@ -10,7 +10,7 @@ use crate::build::argv::{self, Flags, Version};
 use crate::build::sidecar;
 use crate::decide::Finding;
 use crate::labels::{self, Component, Labels};
-use crate::valid::{Role, Sidecar, Workload};
+use crate::valid::{Role, Workload};
 use crate::{names, tree};
 
 /// The main workload and the prefill one. None when something blocks.
@@ -57,7 +57,7 @@ fn read(scope: &mut Scope<'_, '_>) -> Option<Workload> {
     let pod = pod?;
     let main = tree::named(tree::list(&pod, &["containers"]), "main")?;
     let sidecar = sidecar(scope, &pod);
-    let (account, credentials) = account::account(scope, &pod, sidecar.is_some());
+    let (account, credentials) = account::account(scope, &pod, sidecar);
     let name = account.name().unwrap_or("default").to_owned();
     let download = storage::download(scope, &pod, (&name, credentials), live);
     let composed_for = composed_for(scope, main);
@@ -139,16 +139,9 @@ fn labels(scope: &mut Scope<'_, '_>, live: Option<&Labels>) -> Labels {
     fine
 }
 
-fn sidecar(scope: &Scope<'_, '_>, pod: &Value) -> Option<Sidecar> {
+fn sidecar(scope: &Scope<'_, '_>, pod: &Value) -> bool {
     let init = tree::list(pod, &["initContainers"]);
-    let present = scope.role != Role::Prefill && tree::named(init, sidecar::CONTAINER).is_some();
-    let router = tree::get(scope.ctx.spec, &["router"]);
-    let referenced = tree::text(scope.ctx.spec, &["router", "scheduler", "pool", "ref", "name"]);
-    let pool = match referenced {
-        "" => names::inference_pool(&scope.ctx.id.name),
-        name => name.to_owned(),
-    };
-    present.then(|| Sidecar { pool, routed: router.is_some_and(|r| !r.is_null()) })
+    scope.role != Role::Prefill && tree::named(init, sidecar::CONTAINER).is_some()
 }
 
 /// NIXL, unless the KV cache is configured otherwise.
@@ -196,7 +189,7 @@ pub fn compose_flags<'a>(
     Some(Flags {
         model,
         namespace,
-        port: if workload.sidecar.is_some() { 8001 } else { 8000 },
+        port: if workload.sidecar { 8001 } else { 8000 },
         version,
         grace: grace.unwrap_or(60),
         tls,

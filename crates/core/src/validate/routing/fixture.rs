@@ -14,7 +14,7 @@ use crate::names;
 use crate::object::{Live, LiveObject, Object};
 use crate::settings::Settings;
 use crate::tree;
-use crate::valid::{Download, ExtraArgs, Identity, Role, ValidService, Workload};
+use crate::valid::{Download, Identity, Role, ValidService, Workload};
 use crate::validate::Context;
 
 /// The scheduler preset as shipped.
@@ -190,10 +190,10 @@ fn workload(role: Role) -> Workload {
         accelerators: None,
         download: Download::None,
         live_selector: None,
-        extra_args: ExtraArgs::Words(Vec::new()),
+        extra_args: crate::valid::ExtraArgs::Words(Vec::new()),
         kv_transfer: false,
         account: crate::valid::Account::Default,
-        sidecar: None,
+        sidecar: false,
     }
 }
 
