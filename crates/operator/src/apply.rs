@@ -1,0 +1,331 @@
+//! Sends the creates and applies of a plan.
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
+use llmisvc_core::facts::Ref;
+use llmisvc_core::object::{LiveObject, Object};
+use llmisvc_core::plan::Action;
+use llmisvc_core::tree;
+use llmisvc_kinds::Kind;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::context::Context;
+use crate::gather::Subject;
+use crate::memo::{Mind, shown};
+use crate::metrics::Verb;
+use crate::stub::{Refusal, RefusalReason};
+use crate::tls::{self, TlsError, Verdict};
+use crate::wire::{Place, WireError};
+
+/// Creates of one service that may be under way at once.
+const AT_ONCE: usize = 8;
+
+/// Why one object was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The request failed.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// Its certificate could not be issued.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Something is there that the watch has not shown, or that changed just now: look again.
+    #[error("the object changed in the meantime")]
+    Moved,
+    /// Not ours.
+    #[error("the name is taken: the object is not controlled by this service")]
+    Taken,
+}
+
+/// What became of the actions.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Children that could not be written, for the status.
+    pub refused: Vec<Refusal>,
+    /// Try again, with backoff.
+    pub retry: bool,
+    /// A child is missing or wrong that this pass should have written: nothing may be pruned.
+    pub incomplete: bool,
+}
+
+/// Sends the actions group by group: what routes and pods refer to first, routes last. Within a group they go out
+/// together. A refusal stops nothing; an API server that cannot be reached stops the groups that follow.
+pub async fn run(ctx: &Arc<Context>, subject: &Subject, actions: &[Action<'_>], mind: &mut Mind) -> Applied {
+    let mut applied = Applied::default();
+    for rank in 0..=2 {
+        let group = actions.iter().filter(|action| rank_of(object(action).kind) == rank);
+        let results = send_group(ctx, subject, group.collect(), mind, &mut applied).await;
+        for (action, result) in results {
+            absorb(ctx, subject, action, result, mind, &mut applied);
+        }
+        if applied.retry {
+            break;
+        }
+    }
+    applied
+}
+
+async fn send_group<'a>(
+    ctx: &Arc<Context>,
+    subject: &Subject,
+    group: Vec<&'a Action<'a>>,
+    mind: &Mind,
+    applied: &mut Applied,
+) -> Vec<(&'a Action<'a>, Result<(), ApplyError>)> {
+    let now = Instant::now();
+    let mut sends = Vec::new();
+    for action in group {
+        if let Some(refusal) = mind.refusal(object(action), live_version(action), now) {
+            applied.refused.push(refusal);
+            applied.incomplete = true;
+        } else {
+            sends.push(async move { (action, write(ctx, subject, action).await) });
+        }
+    }
+    stream::iter(sends).buffered(AT_ONCE).collect().await
+}
+
+const fn rank_of(kind: Kind) -> u8 {
+    match kind {
+        Kind::Secret | Kind::ServiceAccount | Kind::Role | Kind::Service | Kind::InferencePool => 0,
+        Kind::HTTPRoute => 2,
+        _ => 1,
+    }
+}
+
+const fn object<'a>(action: &Action<'a>) -> &'a Object {
+    match action {
+        Action::Create(object) | Action::Apply { object, .. } | Action::Taken { object, .. } => object,
+    }
+}
+
+const fn live_version<'a>(action: &Action<'a>) -> &'a str {
+    match action {
+        Action::Create(_) => "",
+        Action::Apply { live, .. } | Action::Taken { live, .. } => live.resource_version.as_str(),
+    }
+}
+
+async fn write(ctx: &Context, subject: &Subject, action: &Action<'_>) -> Result<(), ApplyError> {
+    match action {
+        Action::Create(object) => create(ctx, subject, object).await,
+        Action::Apply { object, turn, live } => change(ctx, subject, object, *turn, live).await,
+        Action::Taken { .. } => Err(ApplyError::Taken),
+    }
+}
+
+async fn create(ctx: &Context, subject: &Subject, object: &Object) -> Result<(), ApplyError> {
+    let served = object.kind.served();
+    let place = Place { served: &served, namespace: &subject.place.namespace, name: &object.name };
+    // Seen by the last try, and the decision that followed found no other name.
+    if ctx.stores.guests(&subject.place).contains(&(object.kind, object.name.clone())) {
+        return Err(ApplyError::Taken);
+    }
+    let expirations = &subject.view.settings.expiration_annotations;
+    let filled = match &object.tls {
+        Some(request) => Some(tls::issued(&object.body, request, expirations, Timestamp::now())?),
+        None => None,
+    };
+    let permit = ctx.writes.acquire().await;
+    let answer = ctx.wire.post(place, filled.as_ref().unwrap_or(&object.body)).await;
+    drop(permit);
+    match answer {
+        Ok(created) => ctx.stores.put_child(object.kind, created),
+        Err(error) if error.code() == Some(409) => return look_again(ctx, &subject.place, object.kind, place).await,
+        Err(error) => return Err(error.into()),
+    }
+    ctx.metrics.did(Verb::Created, object.kind, 1);
+    Ok(())
+}
+
+async fn change(
+    ctx: &Context,
+    subject: &Subject,
+    object: &Object,
+    turn: bool,
+    live: &LiveObject,
+) -> Result<(), ApplyError> {
+    let served = object.kind.served();
+    let place = Place { served: &served, namespace: &subject.place.namespace, name: &object.name };
+    let permit = ctx.writes.acquire().await;
+    if turn {
+        turn_into_apply(ctx, subject, object.kind, place, live).await?;
+    }
+    let answer = match &object.tls {
+        None => ctx.wire.apply(place, &object.body).await,
+        Some(_) => ctx.wire.apply(place, &with_key_pair(ctx, subject, object, place).await?).await,
+    };
+    drop(permit);
+    match answer {
+        Ok(written) => ctx.stores.put_child(object.kind, written),
+        Err(error) if error.code() == Some(409) => return look_again(ctx, &subject.place, object.kind, place).await,
+        Err(error) => return Err(error.into()),
+    }
+    ctx.metrics.did(Verb::Applied, object.kind, 1);
+    Ok(())
+}
+
+/// Makes the entry that our POST left in the managed fields an `Apply`, so that the apply that follows owns what
+/// the POST has set and can remove it.
+async fn turn_into_apply(
+    ctx: &Context,
+    subject: &Subject,
+    kind: Kind,
+    place: Place<'_>,
+    live: &LiveObject,
+) -> Result<(), ApplyError> {
+    let slot = (kind, place.name.to_owned());
+    let Some(entry) = ctx.stores.post_entry(&subject.place, &slot) else { return Err(ApplyError::Moved) };
+    let ops = json!([
+        {"op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version},
+        {"op": "replace", "path": format!("/metadata/managedFields/{entry}/operation"), "value": "Apply"},
+    ]);
+    match ctx.wire.json_patch(place, "", &ops).await {
+        Ok(turned) => ctx.stores.put_child(kind, turned),
+        // A failed test is 422: the live object is another one than the watch has shown.
+        Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => {
+            return look_again(ctx, &subject.place, kind, place).await;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys,
+/// so the live one is read.
+async fn with_key_pair(
+    ctx: &Context,
+    subject: &Subject,
+    object: &Object,
+    place: Place<'_>,
+) -> Result<Value, ApplyError> {
+    let Some(request) = &object.tls else { return Ok(object.body.clone()) };
+    let expirations = &subject.view.settings.expiration_annotations;
+    let live = ctx.wire.get(place).await?.ok_or(ApplyError::Moved)?;
+    match tls::judge(&live, request, expirations, Timestamp::now()) {
+        Verdict::Keep(_) => Ok(tls::kept(&object.body, &live, expirations)),
+        Verdict::Reissue(why) => {
+            tracing::info!(service = shown(&subject.place), why, "new certificate");
+            Ok(tls::issued(&object.body, request, expirations, Timestamp::now())?)
+        }
+    }
+}
+
+/// Reads what really stands under a name, for the pass that follows at once.
+async fn look_again(ctx: &Context, service: &Ref, kind: Kind, place: Place<'_>) -> Result<(), ApplyError> {
+    match ctx.wire.get(place).await? {
+        Some(object) => ctx.stores.put_guest(kind, service, object),
+        None => ctx.stores.remove_child(kind, &Ref::new(namespace_of(kind, place), place.name), ""),
+    }
+    Err(ApplyError::Moved)
+}
+
+const fn namespace_of<'a>(kind: Kind, place: Place<'a>) -> &'a str {
+    if kind.served().namespaced { place.namespace } else { "" }
+}
+
+fn absorb(
+    ctx: &Context,
+    subject: &Subject,
+    action: &Action<'_>,
+    result: Result<(), ApplyError>,
+    mind: &mut Mind,
+    applied: &mut Applied,
+) {
+    let object = object(action);
+    let Err(error) = result else {
+        mind.accepted(object);
+        return;
+    };
+    let kind = object.kind;
+    tracing::warn!(
+        service = shown(&subject.place),
+        kind = kind.served().kind,
+        name = object.name,
+        error = &error as &dyn std::error::Error,
+        "child not written"
+    );
+    let next = next_of(kind, &error, mind.failures);
+    applied.retry |= next.retry;
+    applied.incomplete |= next.incomplete;
+    if let Some(reason) = next.reason {
+        ctx.metrics.did(Verb::Refused, kind, 1);
+        let refusal = Refusal { kind, name: object.name.clone(), reason, message: said(&error) };
+        if next.remember {
+            mind.refuse(object, live_version(action), refusal.clone(), Instant::now());
+        }
+        applied.refused.push(refusal);
+    }
+}
+
+/// What the server said, without our own words around it.
+fn said(error: &ApplyError) -> String {
+    match error {
+        ApplyError::Wire(WireError::Refused { message, .. }) => message.clone(),
+        other => other.to_string(),
+    }
+}
+
+struct NextStep {
+    reason: Option<RefusalReason>,
+    retry: bool,
+    remember: bool,
+    incomplete: bool,
+}
+
+/// Passes that may fail for a transient reason before the status says so: a blip is no news.
+const PATIENCE: u32 = 3;
+
+fn next_of(kind: Kind, error: &ApplyError, failures: u32) -> NextStep {
+    let stays = |reason| NextStep { reason: Some(reason), retry: false, remember: true, incomplete: true };
+    match error {
+        ApplyError::Moved => NextStep { reason: None, retry: true, remember: false, incomplete: true },
+        // Someone else's object is no reason to keep what is no longer wanted; it is looked at again by timer.
+        ApplyError::Taken => {
+            NextStep { reason: Some(RefusalReason::Taken), retry: false, remember: false, incomplete: false }
+        }
+        ApplyError::Wire(error) => match error.code() {
+            Some(400 | 413 | 422) => stays(RefusalReason::Invalid),
+            Some(404) if kind.served().optional => stays(RefusalReason::NotServed),
+            Some(403 | 404) => NextStep { retry: true, remember: false, ..stays(RefusalReason::Other) },
+            _ => later(failures),
+        },
+        ApplyError::Tls(_) => later(failures),
+    }
+}
+
+fn later(failures: u32) -> NextStep {
+    let reason = (failures >= PATIENCE).then_some(RefusalReason::Other);
+    NextStep { reason, retry: true, remember: false, incomplete: true }
+}
+
+/// Certificates among the desired objects that have to be issued anew although nothing else about their Secret
+/// changed, and when the next one will.
+pub fn certificates<'a>(
+    subject: &'a Subject,
+    desired: &'a [Object],
+    now: Timestamp,
+) -> (Vec<(&'a Object, &'a LiveObject)>, Option<Timestamp>) {
+    let expirations = &subject.view.settings.expiration_annotations;
+    let (mut due, mut next) = (Vec::new(), None);
+    for object in desired {
+        let (Some(request), Some(live)) =
+            (&object.tls, subject.live.get(&(object.kind, object.name.clone())))
+        else {
+            continue;
+        };
+        match tls::judge(&live.body, request, expirations, now) {
+            Verdict::Reissue(_) => due.push((object, live)),
+            Verdict::Keep(until) => next = Some(next.map_or(until, |n: Timestamp| n.min(until))),
+        }
+    }
+    (due, next)
+}
+
+/// The service's UID.
+pub fn uid(service: &Value) -> &str {
+    tree::text(service, &["metadata", "uid"])
+}

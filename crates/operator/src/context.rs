@@ -1,0 +1,88 @@
+//! What every pass works with.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use llmisvc_core::facts::Ref;
+use llmisvc_core::{Inputs, Step};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use crate::memo::Mind;
+use crate::metrics::Metrics;
+use crate::queue::Queue;
+use crate::stores::{Stores, lock};
+use crate::stub::StatusInput;
+use crate::wire::Wire;
+
+/// Writes in flight, over all services: more are slower (design, "Cost").
+const WRITES: usize = 8;
+
+/// The pure core, as the two functions that the shell calls.
+#[derive(Clone, Copy)]
+pub struct Core {
+    /// Resolves, merges, renders, validates and builds.
+    pub decide: fn(&Inputs<'_>) -> Step,
+    /// The whole new status.
+    pub status: fn(&StatusInput<'_>) -> Value,
+}
+
+/// Settings of the process that a pass needs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Namespace of the operator, its presets and its ConfigMap.
+    pub system_namespace: String,
+    /// Who reports events: the pod, or the host.
+    pub identity: String,
+}
+
+/// See the module.
+pub struct Context {
+    /// Requests.
+    pub wire: Wire,
+    /// What the watches have shown.
+    pub stores: Stores,
+    /// Who is due.
+    pub queue: Arc<Queue>,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// The core.
+    pub core: Core,
+    /// Process settings.
+    pub options: Options,
+    /// Bounds writes in flight.
+    pub writes: Semaphore,
+    minds: Mutex<BTreeMap<Ref, Mind>>,
+}
+
+impl Context {
+    /// A context without any memory.
+    pub fn new(wire: Wire, stores: Stores, core: Core, options: Options) -> Arc<Self> {
+        Arc::new(Self {
+            wire,
+            stores,
+            queue: Arc::default(),
+            metrics: Metrics::default(),
+            core,
+            options,
+            writes: Semaphore::new(WRITES),
+            minds: Mutex::default(),
+        })
+    }
+
+    /// Takes what is remembered of a service; the queue sees to it that only one pass has it.
+    pub fn take_mind(&self, service: &Ref) -> Mind {
+        lock(&self.minds).remove(service).unwrap_or_default()
+    }
+
+    /// Puts it back.
+    pub fn keep_mind(&self, service: &Ref, mind: Mind) {
+        lock(&self.minds).insert(service.clone(), mind);
+    }
+
+    /// Forgets the decisions of services that nothing has happened to for a while; they are made anew when
+    /// something does.
+    pub fn rest(&self) {
+        lock(&self.minds).values_mut().for_each(Mind::rest);
+    }
+}

@@ -1,0 +1,69 @@
+//! The finalizer: only where a ClusterRoleBinding exists, which no owner reference reaches.
+
+use llmisvc_core::facts::Ref;
+use llmisvc_core::labels::FINALIZER;
+use llmisvc_core::object::Object;
+use llmisvc_core::tree;
+use llmisvc_kinds::Kind;
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::prune;
+use crate::resources;
+use crate::wire::{Place, WireError};
+
+/// Whether the service is being deleted.
+pub fn deleting(service: &Value) -> bool {
+    tree::get(service, &["metadata", "deletionTimestamp"]).is_some()
+}
+
+fn finalizers(service: &Value) -> Vec<&str> {
+    tree::list(service, &["metadata", "finalizers"]).iter().filter_map(Value::as_str).collect()
+}
+
+/// Adds the finalizer when one of the objects needs it; gives the service as it then is.
+pub async fn ensure(
+    ctx: &Context,
+    place: &Ref,
+    service: &Value,
+    desired: &[Object],
+) -> Result<Option<Value>, WireError> {
+    let held = finalizers(service);
+    if held.contains(&FINALIZER) || !desired.iter().any(|o| !o.kind.served().namespaced) {
+        return Ok(None);
+    }
+    let all: Vec<&str> = held.into_iter().chain([FINALIZER]).collect();
+    let answer = patch(ctx, place, service, &all).await?;
+    ctx.stores.put_service(answer.clone());
+    Ok(Some(answer))
+}
+
+/// Deletes what no owner reference reaches, then lets the service go. Needs nothing but the watches: a config
+/// or an account that is gone already blocks no deletion.
+///
+/// Gives false when something failed and has to be tried again.
+pub async fn release(ctx: &Context, place: &Ref, service: &Value) -> Result<bool, WireError> {
+    if !finalizers(service).contains(&FINALIZER) {
+        return Ok(true);
+    }
+    let live = ctx.stores.live(place);
+    let outside = live.iter().filter(|((kind, _), _)| !kind.served().namespaced);
+    let outside: Vec<(Kind, String, _)> = outside.map(|((kind, name), c)| (*kind, name.clone(), c)).collect();
+    if !prune::run(ctx, place, &outside).await {
+        return Ok(false);
+    }
+    let rest: Vec<&str> = finalizers(service).into_iter().filter(|f| *f != FINALIZER).collect();
+    match patch(ctx, place, service, &rest).await {
+        Err(error) if error.code() != Some(404) => Err(error),
+        _ => Ok(true),
+    }
+}
+
+async fn patch(ctx: &Context, place: &Ref, service: &Value, finalizers: &[&str]) -> Result<Value, WireError> {
+    let patch = json!({"metadata": {
+        "resourceVersion": tree::text(service, &["metadata", "resourceVersion"]),
+        "finalizers": finalizers,
+    }});
+    let at = Place { served: &resources::SERVICE, namespace: &place.namespace, name: &place.name };
+    ctx.wire.merge_patch(at, &patch).await
+}

@@ -1,0 +1,155 @@
+//! Answers the core's questions until it has decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use llmisvc_core::facts::{Answer, Key, Ref, Seen};
+use llmisvc_core::object::Live;
+use llmisvc_core::{Decision, Inputs, Step};
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::memo::{Mind, Premises, roll_call};
+use crate::resources;
+use crate::stores::asked::{UNREADABLE, answer_for, wants_watch};
+use crate::stores::bag::Stamp;
+use crate::stores::raw::Raw;
+use crate::stores::{View, watching};
+
+/// What a pass starts from.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Namespace and name.
+    pub place: Ref,
+    /// The service.
+    pub service: Value,
+    /// The stamp of all but its status.
+    pub stamp: Stamp,
+    /// Settings and cluster.
+    pub view: View,
+    /// Live children.
+    pub live: Live,
+}
+
+/// A decision, and what it followed from.
+pub struct Considered {
+    /// The decision.
+    pub decision: Decision,
+    /// The answers it used.
+    pub seen: Seen,
+    /// The same by stamp.
+    pub answers: BTreeMap<Key, Stamp>,
+    /// An answer could not be read: ask again.
+    pub unreadable: bool,
+}
+
+/// Decides, or recalls the last decision when everything it followed from is as it was.
+pub async fn consider(ctx: &Arc<Context>, subject: &Subject, mind: &mut Mind) -> Considered {
+    let recalled = mind.recall();
+    if let Some((premises, asleep)) = recalled {
+        let holds = premises.hold(subject.stamp, &subject.view, roll_call(&subject.live));
+        let seen = if holds { unchanged(ctx, &premises.answers) } else { None };
+        if let (Some(seen), Some(decision)) = (seen, asleep.wake()) {
+            return Considered { decision, seen, answers: premises.answers, unreadable: false };
+        }
+        // What another spec asked for may be of no interest to this one.
+        if premises.service == subject.stamp {
+            let readable = premises.answers.into_iter().filter(|(_, stamp)| *stamp != UNREADABLE);
+            return decide(ctx, subject, readable.map(|(key, _)| key).collect()).await;
+        }
+    }
+    decide(ctx, subject, BTreeSet::new()).await
+}
+
+/// The answers, if all are at hand and as they were.
+fn unchanged(ctx: &Context, answers: &BTreeMap<Key, Stamp>) -> Option<Seen> {
+    let mut seen = Seen::default();
+    for (key, stamp) in answers {
+        let (answer, now) = ctx.stores.at_hand(key).or_else(|| ctx.stores.asked.last(key))?;
+        if now != *stamp || matches!(answer, Answer::Unreadable(_)) {
+            return None;
+        }
+        seen.insert(key.clone(), answer);
+    }
+    Some(seen)
+}
+
+/// Runs the core until it asks for nothing more. `keys` are what it asked for the last time.
+async fn decide(ctx: &Arc<Context>, subject: &Subject, mut keys: BTreeSet<Key>) -> Considered {
+    let mut seen = Seen::default();
+    let mut stamps = BTreeMap::new();
+    loop {
+        for key in std::mem::take(&mut keys) {
+            ctx.stores.depends(&subject.place, &key);
+            let (answer, stamp) = answer(ctx, &key).await;
+            stamps.insert(key.clone(), stamp);
+            seen.insert(key, answer);
+        }
+        match run(ctx, subject, &seen) {
+            Step::Need(asked) if asked.is_empty() => {
+                // Nothing to answer and nothing decided would go on for ever; a fault says so instead.
+                return undecided(seen, stamps);
+            }
+            Step::Need(asked) => keys = asked,
+            Step::Done(decision) => return finish(ctx, subject, *decision, seen, stamps),
+        }
+    }
+}
+
+fn run(ctx: &Context, subject: &Subject, seen: &Seen) -> Step {
+    (ctx.core.decide)(&Inputs {
+        service: &subject.service,
+        settings: &subject.view.settings,
+        cluster: &subject.view.cluster,
+        seen,
+        live: &subject.live,
+    })
+}
+
+fn finish(
+    ctx: &Context,
+    subject: &Subject,
+    decision: Decision,
+    seen: Seen,
+    answers: BTreeMap<Key, Stamp>,
+) -> Considered {
+    let keys: BTreeSet<Key> = answers.keys().cloned().collect();
+    ctx.stores.depends_on(&subject.place, &keys);
+    let unreadable = keys.iter().any(|key| matches!(seen.get(key), Answer::Unreadable(_)));
+    Considered { decision, seen, answers, unreadable }
+}
+
+fn undecided(seen: Seen, answers: BTreeMap<Key, Stamp>) -> Considered {
+    let fault = llmisvc_core::Fault {
+        reason: "ValidationUnavailable",
+        findings: vec![llmisvc_core::decide::Finding::new("spec", "no decision was reached; this is a defect")],
+    };
+    let decision = Decision {
+        applied_configs: Vec::new(),
+        pins: BTreeMap::new(),
+        warnings: Vec::new(),
+        outcome: Err(fault),
+    };
+    Considered { decision, seen, answers, unreadable: false }
+}
+
+async fn answer(ctx: &Arc<Context>, key: &Key) -> (Answer, Stamp) {
+    if let Some(known) = ctx.stores.at_hand(key).or_else(|| ctx.stores.asked.fresh(key)) {
+        return known;
+    }
+    let (served, place) = resources::of_key(key);
+    let place = crate::wire::Place { served: &served, namespace: &place.namespace, name: &place.name };
+    let answer = match ctx.wire.get(place).await {
+        Ok(object) => answer_for(key, object.map(Raw::new)),
+        Err(error) => {
+            tracing::warn!(kind = served.kind, error = &error as &dyn std::error::Error, "could not be read");
+            Answer::Unreadable(error.to_string())
+        }
+    };
+    let (_, stamp) = ctx.stores.asked.put(key, answer.clone());
+    if wants_watch(key, &answer) && !ctx.stores.asked.is_watched(key) {
+        let watch = tokio::spawn(watching::keep_asked(Arc::clone(ctx), key.clone()));
+        ctx.stores.asked.watched_by(key, watch.abort_handle());
+    }
+    (answer, stamp)
+}

@@ -1,0 +1,250 @@
+//! One pass over one service: gather, decide, plan, apply, prune, status, report.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use llmisvc_core::Decision;
+use llmisvc_core::facts::{Cluster, Ref};
+use llmisvc_core::object::{Live, Object};
+use llmisvc_core::plan::{Action, Plan, plan};
+use llmisvc_kinds::Kind;
+use tokio::time::Instant;
+
+use crate::apply::{self, Applied};
+use crate::context::Context;
+use crate::finalize;
+use crate::gather::{self, Considered, Subject};
+use crate::memo::{CEILING, Mind, Premises, backoff, roll_call, shown};
+use crate::metrics::{Outcome, Step, Verb};
+use crate::prune;
+use crate::report;
+use crate::stub::{Refusal, RefusalReason, StatusInput};
+use crate::wire::{Place, WireError};
+
+/// When the service has to be looked at again, besides whatever a watch shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    outcome: Outcome,
+    after: Option<Duration>,
+}
+
+impl Next {
+    const fn new(outcome: Outcome, after: Option<Duration>) -> Self {
+        Self { outcome, after }
+    }
+}
+
+/// One pass, with its memory, its metrics and what follows from its outcome.
+pub async fn reconcile(ctx: Arc<Context>, place: Ref) {
+    let mut mind = ctx.take_mind(&place);
+    let result = pass(&ctx, &place, &mut mind).await;
+    let mut next = result.unwrap_or_else(|error| {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(service = shown(&place), error, "pass failed");
+        Next::new(Outcome::Retry, None)
+    });
+    if next.outcome == Outcome::Retry {
+        mind.failures = mind.failures.saturating_add(1);
+        next.after = Some(backoff(mind.failures).min(next.after.unwrap_or(CEILING)));
+    } else if next.outcome == Outcome::Settled {
+        mind.failures = 0;
+    }
+    ctx.metrics.passed(next.outcome);
+    if next.outcome != Outcome::Deleted {
+        ctx.keep_mind(&place, mind);
+    }
+    if let Some(after) = next.after {
+        ctx.queue.add_after(place, after);
+    }
+}
+
+/// Gather, decide, plan, apply, prune, status, report.
+///
+/// # Guarantees
+///
+/// A settled service costs no request. Where nothing could be decided, nothing is applied and nothing pruned. A
+/// status is made on every outcome that gets as far as a decision, also when children could not be written.
+pub async fn pass(ctx: &Arc<Context>, place: &Ref, mind: &mut Mind) -> Result<Next, WireError> {
+    let Some((service, stamp)) = ctx.stores.service(place) else {
+        ctx.stores.forget_service(place);
+        return Ok(Next::new(Outcome::Deleted, None));
+    };
+    if finalize::deleting(&service) {
+        let released = finalize::release(ctx, place, &service).await?;
+        return Ok(Next::new(if released { Outcome::Settled } else { Outcome::Retry }, None));
+    }
+    if let Some(wait) = mind.pace(stamp, Instant::now()) {
+        return Ok(Next::new(Outcome::Held, Some(wait)));
+    }
+    mind.started(stamp, Instant::now());
+    look_at_guests(ctx, place, mind).await?;
+    let (view, live) = (ctx.stores.view(), ctx.stores.live(place));
+    let subject = Subject { place: place.clone(), service, stamp, view, live };
+    let began = Instant::now();
+    let considered = gather::consider(ctx, &subject, mind).await;
+    ctx.metrics.took(Step::Decide, began.elapsed());
+    carry_out(ctx, subject, considered, mind).await
+}
+
+/// Everything after the decision.
+async fn carry_out(
+    ctx: &Arc<Context>,
+    mut subject: Subject,
+    considered: Considered,
+    mind: &mut Mind,
+) -> Result<Next, WireError> {
+    let Considered { decision, seen, answers, unreadable } = considered;
+    let mut enacted = Enacted::default();
+    if let Ok(desired) = &decision.outcome {
+        if let Some(finalized) = finalize::ensure(ctx, &subject.place, &subject.service, &desired.objects).await? {
+            subject.service = finalized;
+            if let Some((_, stamp)) = ctx.stores.service(&subject.place) {
+                subject.stamp = stamp;
+                mind.restamp(stamp);
+            }
+        }
+        enacted = enact(ctx, &subject, &desired.objects, mind).await;
+    }
+    let live = ctx.stores.live(&subject.place);
+    let began = Instant::now();
+    let status = (ctx.core.status)(&StatusInput {
+        service: &subject.service,
+        decision: &decision,
+        settings: &subject.view.settings,
+        cluster: &subject.view.cluster,
+        seen: &seen,
+        live: &live,
+        refused: &enacted.applied.refused,
+        now: &report::now(),
+    });
+    let retry = enacted.applied.retry || unreadable;
+    remember(&subject, decision, answers, if retry { &subject.live } else { &live }, mind);
+    let held = report::run(ctx, &subject.place, &subject.service, &status, mind).await?;
+    ctx.metrics.took(Step::Report, began.elapsed());
+    let after = [held, enacted.timer].into_iter().flatten().min();
+    Ok(Next::new(if retry { Outcome::Retry } else { Outcome::Settled }, after))
+}
+
+/// The children that a pass has just written are what it decided, so they do not make it decide anew.
+fn remember(
+    subject: &Subject,
+    decision: Decision,
+    answers: std::collections::BTreeMap<llmisvc_core::facts::Key, u64>,
+    live: &Live,
+    mind: &mut Mind,
+) {
+    let premises =
+        Premises { service: subject.stamp, view: subject.view.clone(), answers, live: roll_call(live) };
+    mind.remember(premises, decision);
+}
+
+/// What came of the writes, and when to look again whatever happens.
+#[derive(Default)]
+struct Enacted {
+    applied: Applied,
+    timer: Option<Duration>,
+}
+
+async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mind: &mut Mind) -> Enacted {
+    let guests = ctx.stores.guests(&subject.place);
+    let ours = without_namesakes(&subject.live, &guests);
+    let mut plan = plan(desired, &ours, apply::uid(&subject.service));
+    let unserved = take_unserved(&mut plan, &subject.view.cluster);
+    let timer = add_certificates(subject, desired, &mut plan);
+    count_unchanged(ctx, desired, &plan);
+    let began = Instant::now();
+    let mut applied = apply::run(ctx, subject, &plan.actions, mind).await;
+    if !plan.actions.is_empty() {
+        ctx.metrics.took(Step::Apply, began.elapsed());
+    }
+    if !applied.retry && !applied.incomplete && !plan.prune.is_empty() {
+        let began = Instant::now();
+        applied.retry = !prune::run(ctx, &subject.place, &plan.prune).await;
+        ctx.metrics.took(Step::Prune, began.elapsed());
+    }
+    let refused = applied.refused.iter().any(|r| r.reason != RefusalReason::Taken).then_some(CEILING);
+    let taken = (!guests.is_empty()).then_some(Mind::guests_after());
+    applied.refused.extend(unserved);
+    Enacted { applied, timer: [timer, refused, taken].into_iter().flatten().min() }
+}
+
+/// A cluster-scoped object of another service is known by its labels only, which are like ours: it is shown to
+/// the decision, which takes another name, and not to the plan, which would take the object.
+fn without_namesakes(live: &Live, guests: &BTreeSet<(Kind, String)>) -> Live {
+    let theirs = |slot: &(Kind, String)| !slot.0.served().namespaced && guests.contains(slot);
+    live.iter().filter(|(slot, _)| !theirs(slot)).map(|(slot, child)| (slot.clone(), child.clone())).collect()
+}
+
+/// Objects of kinds that the cluster does not serve are not sent; the CRD's coming is noticed.
+fn take_unserved(plan: &mut Plan<'_>, cluster: &Cluster) -> Vec<Refusal> {
+    let unserved = |kind: Kind| kind.served().optional && !cluster.served.contains(&kind);
+    let mut refusals = Vec::new();
+    plan.actions.retain(|action| match action {
+        Action::Create(object) if unserved(object.kind) => {
+            refusals.push(not_served(object));
+            false
+        }
+        _ => true,
+    });
+    refusals
+}
+
+fn not_served(object: &Object) -> Refusal {
+    let served = object.kind.served();
+    let message = format!(
+        "the cluster does not serve {} {}: install the CRD {}",
+        served.api_version(),
+        served.kind,
+        crate::resources::crd_name(&served)
+    );
+    Refusal { kind: object.kind, name: object.name.clone(), reason: RefusalReason::NotServed, message }
+}
+
+/// Adds the Secrets whose certificate is due; gives the time until the next one is.
+fn add_certificates<'a>(subject: &'a Subject, desired: &'a [Object], plan: &mut Plan<'a>) -> Option<Duration> {
+    let now = Timestamp::now();
+    let (due, next) = apply::certificates(subject, desired, now);
+    for (object, live) in due {
+        let planned = plan.actions.iter().any(|action| match action {
+            Action::Create(o) | Action::Apply { object: o, .. } | Action::Taken { object: o, .. } => {
+                std::ptr::eq(*o, object)
+            }
+        });
+        if !planned {
+            plan.actions.push(Action::Apply { object, turn: live.created_by_post, live });
+        }
+    }
+    next.and_then(|at| Duration::try_from(at.duration_since(now)).ok())
+}
+
+fn count_unchanged(ctx: &Context, desired: &[Object], plan: &Plan<'_>) {
+    let changed = |object: &Object| {
+        plan.actions.iter().any(|action| match action {
+            Action::Create(o) | Action::Apply { object: o, .. } | Action::Taken { object: o, .. } => {
+                std::ptr::eq(*o, object)
+            }
+        })
+    };
+    for object in desired.iter().filter(|o| !changed(o)) {
+        ctx.metrics.did(Verb::Unchanged, object.kind, 1);
+    }
+}
+
+/// Objects of others under our names carry no label that a watch selects, so they are read again by timer.
+async fn look_at_guests(ctx: &Context, place: &Ref, mind: &mut Mind) -> Result<(), WireError> {
+    let guests = ctx.stores.guests(place);
+    if guests.is_empty() || !mind.guests_due(Instant::now()) {
+        return Ok(());
+    }
+    for slot in guests {
+        let served = slot.0.served();
+        let at = Place { served: &served, namespace: &place.namespace, name: &slot.1 };
+        match ctx.wire.get(at).await? {
+            Some(object) => ctx.stores.put_guest(slot.0, place, object),
+            None => ctx.stores.dismiss(place, &slot),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! Writes the status when it says something new, and one event when readiness changes.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use llmisvc_core::facts::Ref;
+use llmisvc_core::tree;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::context::Context;
+use crate::memo::{Mind, shown};
+use crate::resources;
+use crate::wire::{Place, WireError};
+
+/// How long progress on the way to Ready may wait to be written together with what follows. Readers are promised
+/// five seconds.
+const PROGRESS: Duration = Duration::from_secs(3);
+
+/// When a new status has to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// It says nothing new.
+    Never,
+    /// At once.
+    Now,
+    /// Together with what comes until then.
+    After(Duration),
+}
+
+/// Time as the API writes it.
+pub fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Writes `new` if it is due; gives how long it may wait, if it does.
+pub async fn run(
+    ctx: &Context,
+    place: &Ref,
+    service: &Value,
+    new: &Value,
+    mind: &mut Mind,
+) -> Result<Option<Duration>, WireError> {
+    let old = service.get("status").unwrap_or(&Value::Null);
+    match due(old, new, mind, Instant::now()) {
+        Due::Never => {
+            mind.held = None;
+            Ok(None)
+        }
+        Due::After(wait) => Ok(Some(wait)),
+        Due::Now => {
+            mind.held = None;
+            let written = write(ctx, place, new).await;
+            ctx.metrics.status_written(written.is_ok());
+            let stored = written?;
+            mind.written = Some((digest(new), digest(&stored)));
+            announce(ctx, place, service, old, new).await;
+            Ok(None)
+        }
+    }
+}
+
+async fn write(ctx: &Context, place: &Ref, status: &Value) -> Result<Value, WireError> {
+    let at = Place { served: &resources::SERVICE, namespace: &place.namespace, name: &place.name };
+    let ops = json!([{"op": "add", "path": "/status", "value": status}]);
+    let answer = ctx.wire.json_patch(at, "/status", &ops).await?;
+    let stored = answer.get("status").cloned().unwrap_or_default();
+    ctx.stores.put_service(answer);
+    Ok(stored)
+}
+
+/// The first word on a generation, Ready, and the loss of it go out at once; progress in between is held back, so
+/// that a service costs two writes from create to Ready and not one per child.
+fn due(old: &Value, new: &Value, mind: &mut Mind, now: Instant) -> Due {
+    let (before, after) = (digest(old), digest(new));
+    // What the server drops from a status would otherwise be written again and again.
+    if before == after || mind.written == Some((after, before)) {
+        return Due::Never;
+    }
+    let observed = |status| tree::get(status, &["observedGeneration"]).and_then(Value::as_i64);
+    let news = observed(old) != observed(new) || ready(old) != ready(new) || ready(new) == "True";
+    let since = *mind.held.get_or_insert(now);
+    let waited = now.saturating_duration_since(since);
+    if news || waited >= PROGRESS { Due::Now } else { Due::After(PROGRESS - waited) }
+}
+
+/// Status of the Ready condition; empty when there is none.
+fn ready(status: &Value) -> &str {
+    let conditions = tree::list(status, &["conditions"]);
+    let ready = conditions.iter().find(|c| tree::text(c, &["type"]) == "Ready");
+    ready.map(|c| tree::text(c, &["status"])).unwrap_or_default()
+}
+
+/// A hash that does not see times and nulls.
+fn digest(status: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hash(status, &mut hasher);
+    hasher.finish()
+}
+
+fn hash(value: &Value, hasher: &mut DefaultHasher) {
+    match value {
+        Value::Object(map) => {
+            for (key, part) in map.iter().filter(|(k, v)| *k != "lastTransitionTime" && !v.is_null()) {
+                key.hash(hasher);
+                hash(part, hasher);
+            }
+            "}".hash(hasher);
+        }
+        Value::Array(list) => {
+            list.iter().for_each(|part| hash(part, hasher));
+            "]".hash(hasher);
+        }
+        leaf => leaf.to_string().hash(hasher),
+    }
+}
+
+/// One event per change of readiness: none while a service comes up, or when it can't be told.
+fn event(name: &str, old: &Value, new: &Value) -> Option<(&'static str, &'static str, String)> {
+    match (ready(old), ready(new)) {
+        ("True", "False") => {
+            let message = format!("LLMInferenceService [{name}] is no longer Ready because of: {}", falses(new));
+            Some(("Warning", "LLMInferenceServiceNotReady", message))
+        }
+        (old, "True") if old != "True" => {
+            Some(("Normal", "LLMInferenceServiceReady", format!("LLMInferenceService [{name}] is Ready")))
+        }
+        _ => None,
+    }
+}
+
+fn falses(status: &Value) -> String {
+    let conditions = tree::list(status, &["conditions"]).iter();
+    let falses = conditions.filter(|c| tree::text(c, &["status"]) == "False").map(|c| tree::text(c, &["type"]));
+    falses.filter(|kind| *kind != "Ready").collect::<Vec<_>>().join(", ")
+}
+
+/// An event that cannot be written is no reason to try anything again.
+async fn announce(ctx: &Context, place: &Ref, service: &Value, old: &Value, new: &Value) {
+    let Some((kind, reason, message)) = event(&place.name, old, new) else { return };
+    tracing::info!(service = shown(place), reason, "{message}");
+    let body = event_body(ctx, place, service, (kind, reason, &message));
+    let at = Place { served: &resources::EVENT, namespace: &place.namespace, name: "" };
+    if let Err(error) = ctx.wire.post(at, &body).await {
+        tracing::debug!(service = shown(place), error = &error as &dyn std::error::Error, "event not written");
+    }
+}
+
+fn event_body(
+    ctx: &Context,
+    place: &Ref,
+    service: &Value,
+    (kind, reason, message): (&str, &str, &str),
+) -> Value {
+    let time = now();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": format!("{}.", place.name), "namespace": place.namespace},
+        "involvedObject": {
+            "apiVersion": resources::SERVICE.api_version(),
+            "kind": resources::SERVICE.kind,
+            "namespace": place.namespace,
+            "name": place.name,
+            "uid": tree::text(service, &["metadata", "uid"]),
+            "resourceVersion": tree::text(service, &["metadata", "resourceVersion"]),
+        },
+        "type": kind,
+        "reason": reason,
+        "message": message,
+        "source": {"component": "LLMInferenceServiceController", "host": ctx.options.identity},
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(generation: i64, ready: &str, workloads: &str, time: &str) -> Value {
+        json!({"observedGeneration": generation, "url": null, "conditions": [
+            {"type": "Ready", "status": ready, "lastTransitionTime": time},
+            {"type": "WorkloadsReady", "status": workloads, "lastTransitionTime": time},
+        ]})
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn times_alone_are_nothing_new() {
+        let (old, new) = (status(1, "False", "False", "a"), status(1, "False", "False", "b"));
+        assert_eq!(due(&old, &new, &mut Mind::default(), Instant::now()), Due::Never);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_generation_and_readiness_are_written_at_once() {
+        let old = status(1, "False", "False", "a");
+        let mut mind = Mind::default();
+        assert_eq!(due(&old, &status(2, "False", "False", "a"), &mut mind, Instant::now()), Due::Now);
+        assert_eq!(due(&old, &status(1, "True", "True", "a"), &mut mind, Instant::now()), Due::Now);
+        assert_eq!(due(&Value::Null, &old, &mut mind, Instant::now()), Due::Now);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_waits_but_not_for_ever() {
+        let (old, new) = (status(1, "False", "False", "a"), status(1, "False", "True", "a"));
+        let (mut mind, now) = (Mind::default(), Instant::now());
+        assert_eq!(due(&old, &new, &mut mind, now), Due::After(PROGRESS));
+        let later = now + Duration::from_secs(1);
+        assert_eq!(due(&old, &new, &mut mind, later), Due::After(PROGRESS - Duration::from_secs(1)));
+        assert_eq!(due(&old, &new, &mut mind, now + PROGRESS), Due::Now);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_server_drops_is_not_written_twice() {
+        let (stored, new) = (json!({"a": 1}), json!({"a": 1, "unknown": 2}));
+        let mut mind = Mind { written: Some((digest(&new), digest(&stored))), ..Mind::default() };
+        assert_eq!(due(&stored, &new, &mut mind, Instant::now()), Due::Never);
+    }
+
+    #[test]
+    fn events_tell_readiness_and_its_loss_and_nothing_else() {
+        //
+        let (up, down) = (status(1, "True", "True", "a"), status(1, "False", "False", "a"));
+        let unknown = status(1, "Unknown", "Unknown", "a");
+        let ready = "LLMInferenceService [m] is Ready".to_owned();
+        assert_eq!(event("m", &down, &up), Some(("Normal", "LLMInferenceServiceReady", ready)));
+        let lost = "LLMInferenceService [m] is no longer Ready because of: WorkloadsReady".to_owned();
+        assert_eq!(event("m", &up, &down), Some(("Warning", "LLMInferenceServiceNotReady", lost)));
+        assert_eq!(event("m", &up, &unknown), None);
+        assert_eq!(event("m", &up, &up), None);
+        assert_eq!(event("m", &Value::Null, &down), None);
+    }
+}

@@ -1,0 +1,95 @@
+//! Resources that the operator reads or writes besides the owned kinds.
+
+use kube::api::ApiResource;
+use llmisvc_core::facts::{Key, Ref};
+use llmisvc_kinds::Served;
+
+const fn resource(
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    namespaced: bool,
+    optional: bool,
+) -> Served {
+    Served { group, version, kind, plural, namespaced, optional }
+}
+
+/// `LLMInferenceService`.
+pub const SERVICE: Served =
+    resource("serving.kserve.io", "v1alpha2", "LLMInferenceService", "llminferenceservices", true, false);
+/// `LLMInferenceServiceConfig`.
+pub const CONFIG: Served = resource(
+    "serving.kserve.io",
+    "v1alpha2",
+    "LLMInferenceServiceConfig",
+    "llminferenceserviceconfigs",
+    true,
+    false,
+);
+/// ConfigMap: the global one, and scheduler configurations by name.
+pub const CONFIG_MAP: Served = resource("", "v1", "ConfigMap", "configmaps", true, false);
+/// ServiceAccount, by name.
+pub const SERVICE_ACCOUNT: Served = resource("", "v1", "ServiceAccount", "serviceaccounts", true, false);
+/// Secret, by name.
+pub const SECRET: Served = resource("", "v1", "Secret", "secrets", true, false);
+/// Service behind a Gateway.
+pub const GATEWAY_SERVICE: Served = resource("", "v1", "Service", "services", true, false);
+/// Gateway.
+pub const GATEWAY: Served =
+    resource("gateway.networking.k8s.io", "v1", "Gateway", "gateways", true, true);
+/// HTTPRoute, by name.
+pub const HTTP_ROUTE: Served =
+    resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", true, true);
+/// InferencePool, by name.
+pub const INFERENCE_POOL: Served =
+    resource("inference.networking.k8s.io", "v1", "InferencePool", "inferencepools", true, true);
+/// Lease of the leader.
+pub const LEASE: Served = resource("coordination.k8s.io", "v1", "Lease", "leases", true, false);
+/// Event.
+pub const EVENT: Served = resource("", "v1", "Event", "events", true, false);
+/// CustomResourceDefinition, metadata only.
+pub const CRD: Served = resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "CustomResourceDefinition",
+    "customresourcedefinitions",
+    false,
+    false,
+);
+/// TokenReview.
+pub const TOKEN_REVIEW: Served =
+    resource("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", false, false);
+/// SubjectAccessReview.
+pub const ACCESS_REVIEW: Served =
+    resource("authorization.k8s.io", "v1", "SubjectAccessReview", "subjectaccessreviews", false, false);
+
+/// The same for `kube`'s watcher.
+pub fn api_resource(served: &Served) -> ApiResource {
+    ApiResource {
+        group: served.group.to_owned(),
+        version: served.version.to_owned(),
+        api_version: served.api_version(),
+        kind: served.kind.to_owned(),
+        plural: served.plural.to_owned(),
+    }
+}
+
+/// `plural.group`, the name of the CRD that serves it.
+pub fn crd_name(served: &Served) -> String {
+    format!("{}.{}", served.plural, served.group)
+}
+
+/// The resource that answers a key, and where.
+pub fn of_key(key: &Key) -> (Served, &Ref) {
+    match key {
+        Key::Config(r) => (CONFIG, r),
+        Key::ConfigMap(r) => (CONFIG_MAP, r),
+        Key::ServiceAccount(r) => (SERVICE_ACCOUNT, r),
+        Key::Secret(r) => (SECRET, r),
+        Key::Gateway(r) => (GATEWAY, r),
+        Key::HttpRoute(r) => (HTTP_ROUTE, r),
+        Key::InferencePool(r) => (INFERENCE_POOL, r),
+        Key::GatewayService(r) => (GATEWAY_SERVICE, r),
+    }
+}

@@ -1,0 +1,163 @@
+//! Objects of others that we read whole: configs, Gateways, the Services behind them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use llmisvc_core::facts::{Answer, Ref};
+use llmisvc_core::tree;
+use serde_json::{Value, json};
+
+use super::raw::Raw;
+
+/// What tells two versions of an answer apart.
+pub type Stamp = u64;
+
+/// The stamp of an answer that is not an object.
+pub const ABSENT: Stamp = 0;
+
+/// An object and its stamp.
+#[derive(Clone, Debug)]
+pub struct Held {
+    value: Arc<Value>,
+    stamp: Stamp,
+}
+
+/// Objects by place.
+#[derive(Debug, Default)]
+pub struct Bag {
+    objects: BTreeMap<Ref, Held>,
+    /// Whether a change of `status` counts.
+    status_counts: bool,
+}
+
+impl Bag {
+    /// One in which a change of status alone is no change.
+    pub fn without_status() -> Self {
+        Self::default()
+    }
+
+    /// One in which every change counts.
+    pub fn with_status() -> Self {
+        Self { status_counts: true, ..Self::default() }
+    }
+
+    /// Takes an object in; gives its place when it changed.
+    pub fn put(&mut self, raw: Raw) -> Option<Ref> {
+        let place = raw.place()?;
+        let stamp = stamp(&raw.value, self.status_counts);
+        let changed = self.objects.get(&place).is_none_or(|held| held.stamp != stamp);
+        self.objects.insert(place.clone(), Held { value: Arc::new(raw.value), stamp });
+        changed.then_some(place)
+    }
+
+    /// Forgets an object.
+    pub fn remove(&mut self, place: &Ref) -> bool {
+        self.objects.remove(place).is_some()
+    }
+
+    /// Forgets what a complete list did not show.
+    pub fn retain(&mut self, listed: &BTreeSet<Ref>) -> BTreeSet<Ref> {
+        let gone: BTreeSet<Ref> = self.objects.keys().filter(|p| !listed.contains(p)).cloned().collect();
+        self.objects.retain(|place, _| listed.contains(place));
+        gone
+    }
+
+    /// The answer for a place.
+    pub fn answer(&self, place: &Ref) -> (Answer, Stamp) {
+        answer(self.objects.get(place))
+    }
+
+    /// The answer for the first object in `namespace` whose label has this value.
+    pub fn labelled(&self, namespace: &str, label: &str, value: &str) -> (Answer, Stamp) {
+        let from = Ref::new(namespace, "");
+        let mut here = self.objects.range(from..).take_while(|(place, _)| place.namespace == namespace);
+        let found = here.find(|(_, o)| tree::text(&o.value, &["metadata", "labels", label]) == value);
+        answer(found.map(|(_, held)| held))
+    }
+
+    /// A label of the object at a place.
+    pub fn label(&self, place: &Ref, label: &str) -> Option<String> {
+        let held = self.objects.get(place)?;
+        tree::get(&held.value, &["metadata", "labels", label])?.as_str().map(str::to_owned)
+    }
+}
+
+fn answer(held: Option<&Held>) -> (Answer, Stamp) {
+    held.map_or((Answer::Absent, ABSENT), |h| (Answer::Found(Arc::clone(&h.value)), h.stamp))
+}
+
+/// A hash of what counts about an object: never its resourceVersion, its status only when asked for.
+pub fn stamp(value: &Value, status_counts: bool) -> Stamp {
+    let metadata = value.get("metadata").and_then(Value::as_object).into_iter().flatten();
+    let mut hasher = DefaultHasher::new();
+    for (key, part) in metadata.filter(|(key, _)| *key != "resourceVersion") {
+        (key, part.to_string()).hash(&mut hasher);
+    }
+    let rest = value.as_object().into_iter().flatten();
+    for (key, part) in rest.filter(|(key, _)| *key != "metadata" && (status_counts || *key != "status")) {
+        (key, part.to_string()).hash(&mut hasher);
+    }
+    hasher.finish() | 1
+}
+
+/// What the core may know of a Secret: the names of its data keys, not their values.
+pub fn reduce_secret(value: &Value) -> Value {
+    let data = value.get("data").and_then(Value::as_object);
+    let keys: Vec<&String> = data.into_iter().flatten().map(|(key, _)| key).collect();
+    json!({
+        "metadata": {
+            "name": tree::text(value, &["metadata", "name"]),
+            "annotations": tree::strings(value, &["metadata", "annotations"]),
+        },
+        "type": tree::text(value, &["type"]),
+        "keys": keys,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(version: &str, model: &str, status: &str) -> Raw {
+        Raw::new(json!({
+            "metadata": {"name": "c", "namespace": "ns", "resourceVersion": version},
+            "spec": {"model": model},
+            "status": status,
+        }))
+    }
+
+    #[test]
+    fn a_status_change_of_a_config_is_no_change() {
+        //
+        let mut bag = Bag::without_status();
+        assert!(bag.put(config("1", "a", "x")).is_some());
+        assert!(bag.put(config("2", "a", "y")).is_none());
+        assert!(bag.put(config("3", "b", "y")).is_some());
+    }
+
+    #[test]
+    fn a_status_change_of_a_gateway_counts() {
+        let mut bag = Bag::with_status();
+        assert!(bag.put(config("1", "a", "x")).is_some());
+        assert!(bag.put(config("2", "a", "x")).is_none());
+        assert!(bag.put(config("3", "a", "y")).is_some());
+    }
+
+    #[test]
+    fn a_secret_is_known_by_the_names_of_its_keys() {
+        let secret = json!({"metadata": {"name": "s"}, "type": "Opaque", "data": {"HF_TOKEN": "c2VjcmV0"}});
+        let reduced = json!({"metadata": {"name": "s", "annotations": {}}, "type": "Opaque", "keys": ["HF_TOKEN"]});
+        assert_eq!(reduce_secret(&secret), reduced);
+    }
+
+    #[test]
+    fn an_object_is_found_by_a_label_in_its_namespace_only() {
+        let mut bag = Bag::with_status();
+        let labels = json!({"gw": "g"});
+        bag.put(Raw::new(json!({"metadata": {"name": "s", "namespace": "b", "labels": labels}})));
+        assert!(bag.labelled("b", "gw", "g").0.found().is_some());
+        assert!(bag.labelled("a", "gw", "g").0.found().is_none());
+        assert!(bag.labelled("b", "gw", "h").0.found().is_none());
+    }
+}

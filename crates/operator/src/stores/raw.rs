@@ -1,0 +1,139 @@
+//! An object as a watch delivers it: a tree, so that no content can make it undecodable.
+
+use std::borrow::Cow;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::api::ApiResource;
+use llmisvc_core::facts::Ref;
+use llmisvc_core::tree;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::wire::MANAGER;
+
+/// A tree without managed fields, and the little that the watcher itself must know of it.
+///
+/// A typed watch ends, or starts over, at the first object that does not decode. This one cannot fail to decode;
+/// an object that makes no sense is found, logged and skipped where it is used.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    meta: ObjectMeta,
+    /// The object.
+    pub value: Value,
+    /// Place of our manager's `Update` entry among the managed fields, if it has one and no `Apply` entry:
+    /// then the object was created by our POST and never applied.
+    pub post_entry: Option<usize>,
+}
+
+impl Raw {
+    /// Takes the managed fields off.
+    pub fn new(mut value: Value) -> Self {
+        let post_entry = post_entry(tree::list(&value, &["metadata", "managedFields"]));
+        if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+        }
+        Self { meta: meta(&value), value, post_entry }
+    }
+
+    /// Namespace (empty for cluster-scoped objects) and name; none when it has no name.
+    pub fn place(&self) -> Option<Ref> {
+        let name = tree::text(&self.value, &["metadata", "name"]);
+        (!name.is_empty()).then(|| Ref::new(tree::text(&self.value, &["metadata", "namespace"]), name))
+    }
+
+    /// `metadata.resourceVersion` as a number: etcd's revision, which only grows.
+    pub fn revision(&self) -> u64 {
+        tree::text(&self.value, &["metadata", "resourceVersion"]).parse().unwrap_or_default()
+    }
+}
+
+fn meta(value: &Value) -> ObjectMeta {
+    let text = |key| tree::get(value, &["metadata", key]).and_then(Value::as_str).map(str::to_owned);
+    ObjectMeta {
+        name: text("name"),
+        namespace: text("namespace"),
+        uid: text("uid"),
+        resource_version: text("resourceVersion"),
+        ..ObjectMeta::default()
+    }
+}
+
+fn post_entry(entries: &[Value]) -> Option<usize> {
+    let is = |entry: &Value, operation| {
+        tree::text(entry, &["manager"]) == MANAGER
+            && tree::text(entry, &["operation"]) == operation
+            && tree::text(entry, &["subresource"]).is_empty()
+    };
+    if entries.iter().any(|e| is(e, "Apply")) {
+        return None;
+    }
+    entries.iter().position(|e| is(e, "Update"))
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::new)
+    }
+}
+
+impl Resource for Raw {
+    type DynamicType = ApiResource;
+    type Scope = kube::core::DynamicResourceScope;
+
+    fn kind(dt: &ApiResource) -> Cow<'_, str> {
+        dt.kind.as_str().into()
+    }
+    fn group(dt: &ApiResource) -> Cow<'_, str> {
+        dt.group.as_str().into()
+    }
+    fn version(dt: &ApiResource) -> Cow<'_, str> {
+        dt.version.as_str().into()
+    }
+    fn api_version(dt: &ApiResource) -> Cow<'_, str> {
+        dt.api_version.as_str().into()
+    }
+    fn plural(dt: &ApiResource) -> Cow<'_, str> {
+        dt.plural.as_str().into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.meta
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.meta
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn with(entries: &Value) -> Raw {
+        Raw::new(json!({"metadata": {"name": "a", "managedFields": entries}}))
+    }
+
+    #[test]
+    fn managed_fields_are_dropped_and_our_post_is_remembered() {
+        let raw = with(&json!([
+            {"manager": "kube-controller-manager", "operation": "Update", "subresource": "status"},
+            {"manager": MANAGER, "operation": "Update"},
+        ]));
+        assert_eq!(raw.post_entry, Some(1));
+        assert_eq!(raw.value, json!({"metadata": {"name": "a"}}));
+    }
+
+    #[test]
+    fn an_applied_object_has_no_post_entry() {
+        let raw = with(&json!([{"manager": MANAGER, "operation": "Apply"}]));
+        assert_eq!(raw.post_entry, None);
+    }
+
+    #[test]
+    fn nonsense_decodes_and_has_no_place() {
+        let raw: Raw = serde_json::from_str(r#"{"metadata": 7, "spec": "x"}"#).unwrap();
+        assert_eq!(raw.place(), None);
+        assert_eq!(raw.revision(), 0);
+    }
+}

@@ -1,0 +1,102 @@
+//! The services, as compact text.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use llmisvc_core::facts::Ref;
+use llmisvc_core::tree;
+use serde_json::Value;
+
+use super::bag::{Stamp, stamp};
+use super::raw::Raw;
+
+#[derive(Debug)]
+struct Entry {
+    revision: u64,
+    /// Of all but status and resourceVersion: our own status writes cause no work.
+    stamp: Stamp,
+    json: Box<str>,
+}
+
+/// Every service by place.
+#[derive(Debug, Default)]
+pub struct Services {
+    entries: BTreeMap<Ref, Entry>,
+}
+
+impl Services {
+    /// Takes a service in; gives its place when something changed that is not its status.
+    pub fn put(&mut self, raw: &Raw) -> Option<Ref> {
+        let Some(place) = raw.place() else {
+            tracing::warn!("skipped a service without a name");
+            return None;
+        };
+        let entry =
+            Entry { revision: raw.revision(), stamp: stamp(&raw.value, false), json: raw.value.to_string().into() };
+        let known = self.entries.get(&place);
+        if known.is_some_and(|k| k.revision > entry.revision) {
+            return None;
+        }
+        let changed = known.is_none_or(|k| k.stamp != entry.stamp);
+        self.entries.insert(place.clone(), entry);
+        changed.then_some(place)
+    }
+
+    /// Forgets a service.
+    pub fn remove(&mut self, place: &Ref) -> bool {
+        self.entries.remove(place).is_some()
+    }
+
+    /// Forgets what a complete list did not show.
+    pub fn retain(&mut self, listed: &BTreeSet<Ref>) -> BTreeSet<Ref> {
+        let gone: BTreeSet<Ref> = self.entries.keys().filter(|p| !listed.contains(p)).cloned().collect();
+        self.entries.retain(|place, _| listed.contains(place));
+        gone
+    }
+
+    /// A service and the stamp of all but its status.
+    pub fn get(&self, place: &Ref) -> Option<(Value, Stamp)> {
+        let entry = self.entries.get(place)?;
+        Some((serde_json::from_str(&entry.json).ok()?, entry.stamp))
+    }
+
+    /// The places of all services.
+    pub fn places(&self) -> Vec<Ref> {
+        self.entries.keys().cloned().collect()
+    }
+}
+
+/// `metadata.generation`.
+pub fn generation(service: &Value) -> i64 {
+    tree::get(service, &["metadata", "generation"]).and_then(Value::as_i64).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn service(revision: &str, model: &str, ready: bool) -> Raw {
+        Raw::new(json!({
+            "metadata": {"name": "m", "namespace": "ns", "resourceVersion": revision},
+            "spec": {"model": model},
+            "status": {"ready": ready},
+        }))
+    }
+
+    #[test]
+    fn a_status_write_of_our_own_causes_no_work() {
+        let mut services = Services::default();
+        assert!(services.put(&service("1", "a", false)).is_some());
+        assert!(services.put(&service("2", "a", true)).is_none());
+        assert_eq!(services.get(&Ref::new("ns", "m")).unwrap().0["status"]["ready"], true);
+    }
+
+    #[test]
+    fn an_older_revision_is_not_taken() {
+        let mut services = Services::default();
+        services.put(&service("5", "a", true));
+        assert!(services.put(&service("4", "b", false)).is_none());
+        assert_eq!(services.get(&Ref::new("ns", "m")).unwrap().0["spec"]["model"], "a");
+    }
+}

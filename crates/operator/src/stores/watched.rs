@@ -1,0 +1,73 @@
+//! What is watched for as long as the process lives.
+
+use kube::runtime::watcher;
+use llmisvc_core::labels::{PART_OF, PART_OF_VALUE};
+use llmisvc_kinds::{Kind, Served};
+
+use crate::resources;
+
+/// Name of the global ConfigMap.
+pub const GLOBAL_CONFIG: &str = "inferenceservice-config";
+/// Label of a Service that a gateway controller made for a Gateway.
+pub const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
+
+/// Objects per page of a list: pages are decoded one at a time, so a page bounds the memory that a list takes.
+const PAGE: u32 = 50;
+
+/// One watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watched {
+    /// All services.
+    Services,
+    /// All configs.
+    Configs,
+    /// The global ConfigMap.
+    Settings,
+    /// All Gateways.
+    Gateways,
+    /// Services that gateway controllers made.
+    GatewayServices,
+    /// Children of one kind.
+    Child(Kind),
+}
+
+impl Watched {
+    /// Every watch.
+    pub fn all() -> Vec<Self> {
+        let others =
+            [Self::Services, Self::Configs, Self::Settings, Self::Gateways, Self::GatewayServices];
+        others.into_iter().chain(Kind::ALL.iter().copied().map(Self::Child)).collect()
+    }
+
+    /// Its resource.
+    pub const fn served(self) -> Served {
+        match self {
+            Self::Services => resources::SERVICE,
+            Self::Configs => resources::CONFIG,
+            Self::Settings => resources::CONFIG_MAP,
+            Self::Gateways => resources::GATEWAY,
+            Self::GatewayServices => resources::GATEWAY_SERVICE,
+            Self::Child(kind) => kind.served(),
+        }
+    }
+
+    /// Label value in metrics and logs.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Settings => "inferenceservice-config",
+            Self::GatewayServices => "gateway services",
+            _ => self.served().plural,
+        }
+    }
+
+    /// Which objects of its resource.
+    pub fn config(self) -> watcher::Config {
+        let config = watcher::Config::default().page_size(PAGE);
+        match self {
+            Self::Services | Self::Configs | Self::Gateways => config,
+            Self::Settings => config.fields(&format!("metadata.name={GLOBAL_CONFIG}")),
+            Self::GatewayServices => config.labels(GATEWAY_NAME),
+            Self::Child(_) => config.labels(&format!("{PART_OF}={PART_OF_VALUE}")),
+        }
+    }
+}

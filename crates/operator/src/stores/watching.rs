@@ -1,0 +1,118 @@
+//! Runs the watches.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt as _};
+use kube::Api;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::WatchStreamExt as _;
+use llmisvc_core::facts::{Key, Ref};
+
+use super::asked::{answer_for, wants_watch};
+use super::raw::Raw;
+use super::served::{self, ServedSet};
+use super::watched::Watched;
+use crate::context::Context;
+use crate::resources;
+
+/// Keeps one store as the cluster is, for good. A kind that the cluster does not serve yet is waited for, and
+/// one that it stops serving counts as empty.
+pub async fn keep(ctx: Arc<Context>, watched: Watched, mut served: ServedSet) {
+    let kind = watched.served();
+    loop {
+        if kind.optional && !served::until_known(&mut served, &kind).await {
+            ctx.queue.add_all(ctx.stores.unserved(watched));
+            served::until_served(&mut served, &kind).await;
+        }
+        tokio::select! {
+            () = follow(&ctx, watched) => {}
+            () = served::until_gone(&mut served, &kind), if kind.optional => {}
+        }
+    }
+}
+
+async fn follow(ctx: &Arc<Context>, watched: Watched) {
+    let resource = resources::api_resource(&watched.served());
+    let client = ctx.wire.client();
+    let api: Api<Raw> = match watched {
+        Watched::Settings => Api::namespaced_with(client, &ctx.options.system_namespace, &resource),
+        _ => Api::all_with(client, &resource),
+    };
+    let mut events = std::pin::pin!(watcher(api, watched.config()).default_backoff());
+    let mut shown = BTreeSet::new();
+    while let Some(event) = next(ctx, watched.label(), &mut events).await {
+        ctx.queue.add_all(absorb(ctx, watched, event, &mut shown));
+    }
+}
+
+/// The next event; errors are logged and counted, and the stream goes on after its backoff.
+async fn next<S>(ctx: &Context, label: &'static str, events: &mut S) -> Option<Event<Raw>>
+where
+    S: Stream<Item = watcher::Result<Event<Raw>>> + Unpin,
+{
+    loop {
+        match events.next().await? {
+            Ok(event) => return Some(event),
+            Err(error) => {
+                tracing::warn!(watch = label, error = &error as &dyn std::error::Error, "watch interrupted");
+                ctx.metrics.watch_restarted(label);
+            }
+        }
+    }
+}
+
+fn absorb(ctx: &Context, watched: Watched, event: Event<Raw>, shown: &mut BTreeSet<Ref>) -> BTreeSet<Ref> {
+    match event {
+        Event::Init => {
+            shown.clear();
+            BTreeSet::new()
+        }
+        Event::InitApply(raw) => {
+            shown.extend(raw.place());
+            ctx.stores.put(watched, raw)
+        }
+        Event::InitDone => ctx.stores.listed(watched, &std::mem::take(shown)),
+        Event::Apply(raw) => ctx.stores.put(watched, raw),
+        Event::Delete(raw) => ctx.stores.remove(watched, &raw),
+    }
+}
+
+/// Watches the one object that a key names, until nobody asks for it; for an account or a Secret, until it is
+/// there.
+pub async fn keep_asked(ctx: Arc<Context>, key: Key) {
+    let (served, place) = resources::of_key(&key);
+    let resource = resources::api_resource(&served);
+    let api: Api<Raw> = Api::namespaced_with(ctx.wire.client(), &place.namespace, &resource);
+    let config = watcher::Config::default().fields(&format!("metadata.name={}", place.name));
+    let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+    let mut shown = None;
+    while let Some(event) = next(&ctx, "asked", &mut events).await {
+        let object = match event {
+            Event::Init => {
+                shown = None;
+                continue;
+            }
+            Event::InitApply(raw) => {
+                shown = Some(raw);
+                continue;
+            }
+            Event::InitDone => shown.take(),
+            Event::Apply(raw) => Some(raw),
+            Event::Delete(_) => None,
+        };
+        if !asked_changed(&ctx, &key, object) {
+            return;
+        }
+    }
+}
+
+/// Records what the watch of a key shows; false when it needs no more watching.
+fn asked_changed(ctx: &Context, key: &Key, object: Option<Raw>) -> bool {
+    let answer = answer_for(key, object);
+    let again = wants_watch(key, &answer);
+    if ctx.stores.asked.put(key, answer).0 {
+        ctx.queue.add_all(ctx.stores.dependents(key));
+    }
+    again
+}
