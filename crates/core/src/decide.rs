@@ -4,11 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::build::build;
 use crate::facts::{Cluster, Key, Seen};
+use crate::labels::STOP;
 use crate::object::{Live, Object};
-use crate::resolve::AppliedConfig;
+use crate::plan::seal;
+use crate::resolve::{AppliedConfig, resolve};
 use crate::settings::Settings;
+use crate::tree;
 use crate::valid::ValidService;
+use crate::validate::validate;
+
+mod assemble;
 
 /// What a pass works on.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +101,65 @@ impl Finding {
     }
 }
 
-/// Resolves, merges, renders, validates and builds.
-pub fn decide(_inputs: &Inputs<'_>) -> Step {
-    Step::Need(BTreeSet::new())
+impl Decision {
+    /// The objects to apply, and to prune all others by. None when nothing may be touched.
+    pub fn objects(&self) -> Option<&[Object]> {
+        match &self.outcome {
+            Ok(desired) => Some(&desired.objects),
+            Err(fault) if fault.reason == STOPPED => Some(&[]),
+            Err(_) => None,
+        }
+    }
+}
+
+/// Reason of a fault in a service that is stopped: its children go, whatever else is wrong.
+pub const STOPPED: &str = "Stopped";
+
+/// resolve → merge → render → complete → validate → build
+///
+/// No client, infallible: whatever is wrong is a [`Fault`] with the field it is about.
+pub fn decide(inputs: &Inputs<'_>) -> Step {
+    let decision = run(inputs);
+    let open = inputs.seen.take_open();
+    if open.is_empty() { Step::Done(Box::new(decision)) } else { Step::Need(open) }
+}
+
+fn run(inputs: &Inputs<'_>) -> Decision {
+    let mut notes = Notes { warnings: settings_problems(inputs), ..Notes::default() };
+    let outcome = steps(inputs, &mut notes).map_err(|fault| unless_stopped(inputs, fault));
+    Decision { applied_configs: notes.configs, pins: notes.pins, warnings: notes.warnings, outcome }
+}
+
+/// What the steps learn on the way, kept also when a later one fails.
+#[derive(Default)]
+struct Notes {
+    configs: Vec<AppliedConfig>,
+    pins: BTreeMap<String, String>,
+    warnings: Vec<Finding>,
+}
+
+fn steps(inputs: &Inputs<'_>, notes: &mut Notes) -> Result<Desired, Fault> {
+    let layers = resolve(inputs)?;
+    let merged = assemble::merged(inputs, &layers);
+    let rendered = assemble::rendered(inputs, &layers, &merged, &mut notes.warnings)?;
+    let complete = assemble::completed(inputs, rendered)?;
+    notes.configs = layers.configs;
+    notes.pins = layers.pins;
+    let service = validate(inputs, &complete, &notes.configs, &mut notes.warnings)?;
+    let mut objects = build(&service);
+    seal(&mut objects);
+    Ok(Desired { service, objects })
+}
+
+fn unless_stopped(inputs: &Inputs<'_>, fault: Fault) -> Fault {
+    if is_stopped(inputs.service) { Fault { reason: STOPPED, ..fault } } else { fault }
+}
+
+/// Whether the stop annotation is `true`, in any case.
+pub fn is_stopped(service: &Value) -> bool {
+    tree::text(service, &["metadata", "annotations", STOP]).eq_ignore_ascii_case("true")
+}
+
+fn settings_problems(inputs: &Inputs<'_>) -> Vec<Finding> {
+    inputs.settings.problems.iter().map(|p| Finding::new("spec", p.clone())).collect()
 }

@@ -122,7 +122,10 @@ fn finish(
 fn undecided(seen: Seen, answers: BTreeMap<Key, Stamp>) -> Considered {
     let fault = llmisvc_core::Fault {
         reason: "ValidationUnavailable",
-        findings: vec![llmisvc_core::decide::Finding::new("spec", "no decision was reached; this is a defect")],
+        findings: vec![llmisvc_core::decide::Finding::new(
+            "spec",
+            "no decision was reached; this is a defect",
+        )],
     };
     let decision = Decision {
         applied_configs: Vec::new(),

@@ -98,7 +98,9 @@ async fn carry_out(
     let Considered { decision, seen, answers, unreadable } = considered;
     let mut enacted = Enacted::default();
     if let Ok(desired) = &decision.outcome {
-        if let Some(finalized) = finalize::ensure(ctx, &subject.place, &subject.service, &desired.objects).await? {
+        if let Some(finalized) =
+            finalize::ensure(ctx, &subject.place, &subject.service, &desired.objects).await?
+        {
             subject.service = finalized;
             if let Some((_, stamp)) = ctx.stores.service(&subject.place) {
                 subject.stamp = stamp;
@@ -203,7 +205,11 @@ fn not_served(object: &Object) -> Refusal {
 }
 
 /// Adds the Secrets whose certificate is due; gives the time until the next one is.
-fn add_certificates<'a>(subject: &'a Subject, desired: &'a [Object], plan: &mut Plan<'a>) -> Option<Duration> {
+fn add_certificates<'a>(
+    subject: &'a Subject,
+    desired: &'a [Object],
+    plan: &mut Plan<'a>,
+) -> Option<Duration> {
     let now = Timestamp::now();
     let (due, next) = apply::certificates(subject, desired, now);
     for (object, live) in due {

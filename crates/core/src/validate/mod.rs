@@ -1,4 +1,14 @@
 //! From the merged, rendered spec to a [`crate::valid::ValidService`], or findings with their field paths.
+//!
+//! Needs no webhook: every rule that admission knows is checked in every pass. All findings are reported at once.
+
+use llmisvc_api::v1alpha2::LlmInferenceServiceSpec;
+use serde_json::Value;
+
+use crate::decide::{Fault, Finding, Inputs};
+use crate::node::Node;
+use crate::resolve::AppliedConfig;
+use crate::valid::{Identity, ValidService};
 
 pub(crate) mod accelerator;
 pub mod account;
@@ -18,20 +28,87 @@ pub(crate) mod scope;
 pub mod storage;
 pub mod workload;
 
-use serde_json::Value;
-
-use crate::decide::Inputs;
-use crate::valid::Identity;
-
-/// What every part of the validation reads.
+/// What the validating functions share.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// Inputs of the pass.
+    /// The pass.
     pub inputs: &'a Inputs<'a>,
     /// Who the service is.
     pub id: &'a Identity,
     /// The whole merged and rendered spec.
     pub spec: &'a Value,
-    /// The config that the value at a path came from; none when it is the service's own.
+    /// The config that the value at a path (`spec.…`) came from; none when it is the service's own.
     pub origin: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Decodes the spec and checks it. `tree` is the spec with its provenance.
+pub fn validate(
+    inputs: &Inputs<'_>,
+    tree: &Node,
+    configs: &[AppliedConfig],
+    warnings: &mut Vec<Finding>,
+) -> Result<ValidService, Fault> {
+    let spec = tree.value();
+    let id = identity::identity(inputs.service);
+    let origin = |path: &str| origin(tree, configs, path);
+    let ctx = Context { inputs, id: &id, spec: &spec, origin: &origin };
+    let mut findings = Vec::new();
+    let typed = decode(&spec).map_err(|finding| invalid(vec![with_origin(&ctx, finding)]))?;
+    let service = assemble(&ctx, &typed, &mut findings, warnings);
+    match service {
+        Some(service) if findings.is_empty() => Ok(service),
+        _ => Err(invalid(findings)),
+    }
+}
+
+fn assemble(
+    ctx: &Context<'_>,
+    typed: &LlmInferenceServiceSpec,
+    findings: &mut Vec<Finding>,
+    warnings: &mut Vec<Finding>,
+) -> Option<ValidService> {
+    let workloads = workload::workloads(ctx, findings, warnings);
+    let routing = routing::routing(ctx, findings, warnings);
+    let (decode, prefill) = workloads?;
+    Some(ValidService {
+        id: ctx.id.clone(),
+        stopped: identity::is_stopped(ctx.id),
+        tls: ctx.inputs.settings.tls,
+        domain: ctx.inputs.cluster.domain.clone(),
+        model: identity::model_name(ctx.id, ctx.spec),
+        adapters: adapters(typed),
+        decode,
+        prefill,
+        routing,
+    })
+}
+
+fn adapters(spec: &LlmInferenceServiceSpec) -> Vec<String> {
+    let lora = spec.model.as_ref().and_then(|m| m.lora.as_ref());
+    let adapters = lora.and_then(|l| l.adapters.as_deref()).unwrap_or_default();
+    let mut names: Vec<String> =
+        adapters.iter().filter_map(|a| a.name.clone()).filter(|n| !n.is_empty()).collect();
+    names.sort();
+    names
+}
+
+fn decode(spec: &Value) -> Result<LlmInferenceServiceSpec, Finding> {
+    serde_path_to_error::deserialize(spec).map_err(|error| {
+        let path = error.path().to_string();
+        Finding::new(format!("spec.{path}"), format!("{}; correct the value", error.into_inner()))
+    })
+}
+
+fn origin(tree: &Node, configs: &[AppliedConfig], path: &str) -> Option<String> {
+    let layer = tree.nearest(path.strip_prefix("spec.").unwrap_or_default()).layer();
+    configs.get(layer).map(ToString::to_string)
+}
+
+fn with_origin(ctx: &Context<'_>, finding: Finding) -> Finding {
+    let origin = finding.origin.clone().or_else(|| (ctx.origin)(&finding.path));
+    Finding { origin, ..finding }
+}
+
+fn invalid(findings: Vec<Finding>) -> Fault {
+    Fault { reason: "InvalidRenderedConfig", findings }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use kube::Api;
+use kube::ResourceExt as _;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, metadata_watcher};
-use kube::ResourceExt as _;
 use llmisvc_core::tree;
 use llmisvc_kinds::Served;
 use tokio::sync::watch;

@@ -30,8 +30,11 @@ impl Services {
             tracing::warn!("skipped a service without a name");
             return None;
         };
-        let entry =
-            Entry { revision: raw.revision(), stamp: stamp(&raw.value, false), json: raw.value.to_string().into() };
+        let entry = Entry {
+            revision: raw.revision(),
+            stamp: stamp(&raw.value, false),
+            json: raw.value.to_string().into(),
+        };
         let known = self.entries.get(&place);
         if known.is_some_and(|k| k.revision > entry.revision) {
             return None;
