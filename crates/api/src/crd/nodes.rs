@@ -81,17 +81,12 @@ pub fn pod_spec(_: &mut SchemaGenerator) -> Schema {
 fn keyed(keys: &[&str], properties: Value) -> Value {
     let has_default = |key: &str| properties.get(key).is_some_and(|p| p.get("default").is_some());
     let required: Vec<&&str> = keys.iter().filter(|key| !has_default(key)).collect();
-    json!({
-        "type": "array",
-        "x-kubernetes-list-type": "map",
-        "x-kubernetes-list-map-keys": keys,
-        "items": {
-            "type": "object",
-            "x-kubernetes-preserve-unknown-fields": true,
-            "required": required,
-            "properties": properties,
-        },
-    })
+    let mut item =
+        json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": properties});
+    if !required.is_empty() {
+        item["required"] = json!(required);
+    }
+    json!({"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys, "items": item})
 }
 
 fn merged(base: Value, more: Value) -> Value {

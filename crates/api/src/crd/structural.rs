@@ -88,16 +88,35 @@ fn merge_variants(node: &mut Map<String, Value>, variants: Vec<Value>) {
 
 /// Lets null stand for every member that may be absent: it resets what a lower layer set (edge C-5).
 pub fn let_null_reset(node: &mut Map<String, Value>) {
+    let_null_reset_below(node, false);
+}
+
+fn let_null_reset_below(node: &mut Map<String, Value>, in_list: bool) {
     let required: Vec<Value> = node.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     if let Some(Value::Object(properties)) = node.get_mut("properties") {
         let optional = properties.iter_mut().filter(|(name, _)| !required.contains(&json!(name)));
         for property in optional.filter_map(|(_, p)| p.as_object_mut()).filter(|p| !p.contains_key("default"))
         {
-            property.insert("nullable".to_owned(), Value::Bool(true));
+            set_nullable(property, in_list);
         }
     }
     if let Some(Value::Object(values)) = node.get_mut("additionalProperties") {
-        values.insert("nullable".to_owned(), Value::Bool(true));
+        set_nullable(values, in_list);
     }
-    each_child(node, &mut let_null_reset);
+    let in_list = in_list || node.get("type").is_some_and(|t| t == "array");
+    each_child(node, &mut |child| let_null_reset_below(child, in_list));
+}
+
+/// The API server holds null against an enum, even where the enum names it, but no CEL rule. List items are not
+/// merged member by member, so there an enum stays one.
+fn set_nullable(node: &mut Map<String, Value>, in_list: bool) {
+    if let Some(values) = node.get("enum").filter(|_| !in_list) {
+        let rule =
+            json!({"rule": format!("self in {values}"), "message": format!("supported values: {values}")});
+        node.insert("x-kubernetes-validations".to_owned(), json!([rule]));
+        node.remove("enum");
+    }
+    if !node.contains_key("enum") {
+        node.insert("nullable".to_owned(), Value::Bool(true));
+    }
 }
