@@ -33,7 +33,8 @@ pub struct Case {
 
 /// All cases of a folder. None is an error: a test over nothing passes and proves nothing.
 pub fn cases(folder: &Path) -> Result<Vec<Case>> {
-    let cases: Vec<Case> = documents::folders(folder)?.iter().map(|path| Case::read(path)).collect::<Result<_>>()?;
+    let cases: Vec<Case> =
+        documents::folders(folder)?.iter().map(|path| Case::read(path)).collect::<Result<_>>()?;
     ensure!(!cases.is_empty(), "no golden case in {}", folder.display());
     Ok(cases)
 }
@@ -50,7 +51,13 @@ pub fn run(folder: &Path, render: impl Fn(&Case) -> Result<String, String>) -> R
             failures.push(format!("{}: {error:#}", case.name));
         }
     }
-    ensure!(failures.is_empty(), "{} of {} cases differ\n\n{}", failures.len(), all.len(), failures.join("\n\n"));
+    ensure!(
+        failures.is_empty(),
+        "{} of {} cases differ\n\n{}",
+        failures.len(),
+        all.len(),
+        failures.join("\n\n")
+    );
     Ok(())
 }
 
@@ -111,7 +118,11 @@ impl Case {
 fn compare(expected: &str, text: &str) -> Result<()> {
     let differences = objects(&documents::parse(expected)?, &documents::parse(text)?);
     ensure!(differences.is_empty(), "\n{}", differences.join("\n"));
-    ensure!(expected == text, "the same objects in another order or notation\n{}", first_line(expected, text));
+    ensure!(
+        expected == text,
+        "the same objects in another order or notation\n{}",
+        first_line(expected, text)
+    );
     Ok(())
 }
 

@@ -70,7 +70,8 @@ impl Expect {
 
     /// A DELETE.
     pub fn delete(path: &str) -> Self {
-        Self::new(Method::DELETE, path).answered(StatusCode::OK, json!({"kind": "Status", "status": "Success"}))
+        Self::new(Method::DELETE, path)
+            .answered(StatusCode::OK, json!({"kind": "Status", "status": "Success"}))
     }
 
     /// The query must contain this `name=value`.
@@ -122,7 +123,9 @@ impl Expect {
         if (&self.method, self.path.as_str()) != (&seen.method, seen.path.as_str()) {
             return Some(format!("expected {} {}, got {seen}", self.method, self.path));
         }
-        if let Some(pair) = self.query.iter().find(|pair| !seen.query.split('&').any(|it| it == pair.as_str())) {
+        if let Some(pair) =
+            self.query.iter().find(|pair| !seen.query.split('&').any(|it| it == pair.as_str()))
+        {
             return Some(format!("{seen}: no {pair} in the query {:?}", seen.query));
         }
         let other = |(pointer, value): &&(String, Value)| seen.body.pointer(pointer) != Some(value);

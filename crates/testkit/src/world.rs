@@ -148,7 +148,8 @@ impl<'a> World<'a> {
     /// condition tells one.
     pub fn until_condition(&self, kind: &str, name: &str, condition: &str, status: &str) -> Result<Value> {
         let holds = |object: Option<&Value>| object.is_some_and(|it| has_condition(it, condition, status));
-        let found = self.until(kind, name, &format!("{condition}={status}"), holds, Duration::from_secs(60))?;
+        let found =
+            self.until(kind, name, &format!("{condition}={status}"), holds, Duration::from_mins(1))?;
         found.context("a condition holds for an object that is there")
     }
 
@@ -156,9 +157,13 @@ impl<'a> World<'a> {
     /// was written.
     pub fn versions(&self) -> Result<BTreeMap<String, String>> {
         let mut versions = BTreeMap::new();
-        for object in KINDS.iter().filter(|kind| **kind != "events").flat_map(|kind| self.list(kind).unwrap_or_default())
+        for object in KINDS
+            .iter()
+            .filter(|kind| **kind != "events")
+            .flat_map(|kind| self.list(kind).unwrap_or_default())
         {
-            let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
+            let version =
+                object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
             versions.insert(identity(&object), version.to_owned());
         }
         Ok(versions)
@@ -204,7 +209,11 @@ impl Drop for World<'_> {
             let _ = evidence::dump(self);
         }
         if failed && env::var("LLMISVC_KEEP").is_ok_and(|keep| keep == "1") {
-            eprintln!("kept: kubectl --kubeconfig {} -n {}", self.cluster.kubeconfig().display(), self.namespace);
+            eprintln!(
+                "kept: kubectl --kubeconfig {} -n {}",
+                self.cluster.kubeconfig().display(),
+                self.namespace
+            );
             return;
         }
         let _ = self.cluster.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"], None);
@@ -226,7 +235,8 @@ pub fn has_condition(object: &Value, condition: &str, status: &str) -> bool {
 fn namespace(test: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let last = test.rsplit('.').next().unwrap_or_default().to_lowercase();
-    let plain: String = last.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+    let plain: String =
+        last.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() & 0xff_ffff);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("t-{}-{:x}-{now:x}{count:x}", plain.trim_matches('-'), std::process::id())

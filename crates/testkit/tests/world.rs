@@ -45,7 +45,10 @@ fn accepted(route: &Value) -> Vec<(i64, String)> {
     let parents = route.pointer("/status/parents").and_then(Value::as_array).into_iter().flatten();
     let conditions = parents.filter_map(|parent| parent.get("conditions")?.as_array()).flatten();
     let generation = |it: &Value| it["observedGeneration"].as_i64().unwrap_or_default();
-    conditions.filter(|it| it["status"] == "True").map(|it| (generation(it), it["type"].to_string())).collect()
+    conditions
+        .filter(|it| it["status"] == "True")
+        .map(|it| (generation(it), it["type"].to_string()))
+        .collect()
 }
 
 #[test]
@@ -89,7 +92,13 @@ fn a_route_gets_its_parents_and_again_after_a_change() -> Result<()> {
         world.apply(&route(hostname))?;
         let both = vec![(generation, "\"Accepted\"".to_owned()), (generation, "\"ResolvedRefs\"".to_owned())];
         let current = |it: Option<&Value>| it.is_some_and(|it| accepted(it) == both);
-        world.until("httproute", "model", "parents accept this generation", current, Duration::from_secs(30))?;
+        world.until(
+            "httproute",
+            "model",
+            "parents accept this generation",
+            current,
+            Duration::from_secs(30),
+        )?;
     }
     Ok(())
 }
@@ -116,7 +125,8 @@ fn a_wait_in_vain_says_what_it_saw_and_leaves_evidence() -> Result<()> {
     let never = world.until("configmap", "seen", "turns blue", |_| false, Duration::from_millis(300));
     let message = format!("{:#}", never.expect_err("the condition never holds"));
     assert!(message.contains("turns blue: not within 300ms") && message.contains("a: b"), "{message}");
-    let evidence = llmisvc_testkit::paths::evidence().join("a_wait_in_vain_says_what_it_saw_and_leaves_evidence");
+    let evidence =
+        llmisvc_testkit::paths::evidence().join("a_wait_in_vain_says_what_it_saw_and_leaves_evidence");
     assert!(std::fs::read_to_string(evidence.join("configmaps.yaml"))?.contains("name: seen"));
     Ok(())
 }
@@ -127,7 +137,9 @@ fn waiting_sees_an_object_come_and_go() -> Result<()> {
     // The controller manager makes it in every namespace, some time after the namespace.
     let there = |it: Option<&Value>| it.is_some();
     world.until("configmap", "kube-root-ca.crt", "comes", there, Duration::from_secs(30))?;
-    world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: short, finalizers: [example.com/wait]}}")?;
+    world.apply(
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: short, finalizers: [example.com/wait]}}",
+    )?;
     world.delete("configmap", "short")?;
     world.patch("configmap", "short", "merge", r#"{"metadata": {"finalizers": null}}"#)?;
     world.until("configmap", "short", "goes", |it| it.is_none(), Duration::from_secs(30))?;

@@ -39,7 +39,8 @@ fn with_kwokctl(name: &str, variant: Variant) -> Result<Cluster> {
 }
 
 fn answers(cluster: &Cluster) -> bool {
-    cluster.kubeconfig().exists() && cluster.kubectl(&["get", "--raw", "/readyz", "--request-timeout=5s"], None).is_ok()
+    cluster.kubeconfig().exists()
+        && cluster.kubectl(&["get", "--raw", "/readyz", "--request-timeout=5s"], None).is_ok()
 }
 
 fn logs(name: &str) -> String {

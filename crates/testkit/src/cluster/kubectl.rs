@@ -62,13 +62,16 @@ pub fn capture(command: &mut Command, stdin: Option<&str>) -> Result<String> {
         bail!("{what}: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     match writer.join() {
-        Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => bail!("{what}: writing its input: {error}"),
+        Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+            bail!("{what}: writing its input: {error}")
+        }
         _ => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
     }
 }
 
 fn line(command: &Command) -> String {
-    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let program =
+        Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let args = command.get_args().map(|arg| arg.to_string_lossy().into_owned());
     std::iter::once(program).chain(args).collect::<Vec<_>>().join(" ")
 }

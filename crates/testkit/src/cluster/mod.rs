@@ -96,7 +96,8 @@ impl Cluster {
 
     /// An object, or `None` when there is none. `namespace` is empty for cluster-scoped kinds.
     pub fn get(&self, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>> {
-        let text = self.kubectl(&["get", kind, name, "-n", namespace, "--ignore-not-found", "-o", "json"], None)?;
+        let text =
+            self.kubectl(&["get", kind, name, "-n", namespace, "--ignore-not-found", "-o", "json"], None)?;
         if text.trim().is_empty() {
             return Ok(None);
         }
@@ -105,7 +106,8 @@ impl Cluster {
 
     /// All objects of a kind, in one namespace or, when it is empty, in all.
     pub fn list(&self, kind: &str, namespace: &str) -> Result<Vec<Value>> {
-        let place = if namespace.is_empty() { "--all-namespaces".to_owned() } else { format!("-n{namespace}") };
+        let place =
+            if namespace.is_empty() { "--all-namespaces".to_owned() } else { format!("-n{namespace}") };
         let text = self.kubectl(&["get", kind, &place, "-o", "json"], None)?;
         let mut list: Value = serde_json::from_str(&text).with_context(|| format!("kubectl get {kind}"))?;
         Ok(list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default())

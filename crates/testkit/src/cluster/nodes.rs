@@ -8,7 +8,8 @@ const NVIDIA_NODES: usize = 16;
 pub fn all() -> Value {
     let mut items: Vec<Value> = (0..NVIDIA_NODES).map(nvidia).collect();
     items.extend([amd(), cpu()]);
-    let items: Vec<Value> = items.into_iter().enumerate().map(|(index, node)| addressed(node, index)).collect();
+    let items: Vec<Value> =
+        items.into_iter().enumerate().map(|(index, node)| addressed(node, index)).collect();
     json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 

@@ -11,7 +11,9 @@ pub fn objects(expected: &[Value], found: &[Value]) -> Vec<String> {
     let (expected, found) = (named(expected), named(found));
     let names: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
     let one = |name| match (expected.get(name), found.get(name)) {
-        (Some(left), Some(right)) => Some(between(left, right)).filter(|it| !it.is_empty()).map(|it| it.join("\n")),
+        (Some(left), Some(right)) => {
+            Some(between(left, right)).filter(|it| !it.is_empty()).map(|it| it.join("\n"))
+        }
         (Some(_), None) => Some("  - the whole object".to_owned()),
         (None, right) => right.map(|it| format!("  + the whole object\n{}", block("  + ", it))),
     };
@@ -46,7 +48,9 @@ fn walk(path: &str, left: Option<&Value>, right: Option<&Value>, out: &mut Vec<S
             }
         }
         _ => {
-            let side = |sign, value: Option<&Value>| value.map_or(String::new(), |it| format!("\n{}", block(sign, it)));
+            let side = |sign, value: Option<&Value>| {
+                value.map_or(String::new(), |it| format!("\n{}", block(sign, it)))
+            };
             out.push(format!("  {path}{}{}", side("  - ", left), side("  + ", right)));
         }
     }
@@ -74,13 +78,17 @@ mod tests {
 
     #[test]
     fn differences_have_paths_and_both_sides() {
-        let found = between(&json!({"a": {"b/c": [1, 2]}, "same": 1}), &json!({"a": {"b/c": [1, 3, 4]}, "same": 1}));
+        let found =
+            between(&json!({"a": {"b/c": [1, 2]}, "same": 1}), &json!({"a": {"b/c": [1, 3, 4]}, "same": 1}));
         assert_eq!(found, ["  /a/b~1c/1\n  - 2\n  + 3", "  /a/b~1c/2\n  + 4"]);
     }
 
     #[test]
     fn objects_are_matched_by_name_whatever_their_order() {
-        let (a, b) = (json!({"kind": "A", "metadata": {"name": "a"}}), json!({"kind": "B", "metadata": {"name": "b"}}));
+        let (a, b) = (
+            json!({"kind": "A", "metadata": {"name": "a"}}),
+            json!({"kind": "B", "metadata": {"name": "b"}}),
+        );
         assert!(objects(&[a.clone(), b.clone()], &[b.clone(), a.clone()]).is_empty());
         assert_eq!(objects(&[a.clone(), b], &[a]), ["B b\n  - the whole object"]);
     }
@@ -88,6 +96,9 @@ mod tests {
     #[test]
     fn a_second_object_of_the_same_name_is_seen() {
         let a = json!({"kind": "A", "metadata": {"name": "a"}});
-        assert!(objects(std::slice::from_ref(&a), &[a.clone(), a.clone()])[0].starts_with("A a\n  + the whole object"));
+        assert!(
+            objects(std::slice::from_ref(&a), &[a.clone(), a.clone()])[0]
+                .starts_with("A a\n  + the whole object")
+        );
     }
 }

@@ -19,7 +19,9 @@ pub(super) fn dump(world: &World<'_>) -> Result<PathBuf> {
             fs::write(folder.join(format!("{kind}.yaml")), text)?;
         }
     }
-    let events = world.kubectl(&["get", "events", "--sort-by=.lastTimestamp"], None).unwrap_or_else(|it| it.to_string());
+    let events = world
+        .kubectl(&["get", "events", "--sort-by=.lastTimestamp"], None)
+        .unwrap_or_else(|it| it.to_string());
     fs::write(folder.join("events.txt"), events)?;
     if let Some(operator) = world.operator {
         fs::write(folder.join("operator.log"), operator.logs())?;

@@ -61,10 +61,20 @@ struct Watch {
 impl Watch {
     fn open(world: &World<'_>, kind: &str, name: &str) -> Result<Self> {
         let mut command = world.cluster().tool().command();
-        command.args(["get", kind, "-n", world.namespace(), "--field-selector", &format!("metadata.name={name}")]);
+        command.args([
+            "get",
+            kind,
+            "-n",
+            world.namespace(),
+            "--field-selector",
+            &format!("metadata.name={name}"),
+        ]);
         command.args(["--watch", "--output-watch-events", "-o", "json"]);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().context("starting kubectl get --watch")?;
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("starting kubectl get --watch")?;
         let output = child.stdout.take().context("kubectl has no output")?;
         let (sender, events) = mpsc::channel();
         thread::spawn(move || {
