@@ -2,7 +2,7 @@
 //! server. A dev-dependency only.
 
 pub mod cluster;
-//pub mod demo;
+pub mod demo;
 pub mod documents;
 pub mod golden;
 pub mod net;
@@ -10,7 +10,7 @@ pub mod operator;
 pub mod paths;
 #[cfg(feature = "scripted")]
 pub mod scripted;
-//pub mod tree;
+pub mod tree;
 pub mod world;
 
 pub use cluster::Cluster;

@@ -20,7 +20,7 @@ const KEEPER: &str = r#"log=$1; shift; "$@" </dev/null >"$log" 2>&1 & child=$!
 echo $child; read -r _; kill -TERM $child 2>/dev/null; wait $child"#;
 
 /// How long the operator may take to become ready on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What differs from the usual start.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +88,7 @@ impl Operator {
 
     /// Whether the process is still there.
     pub fn is_alive(&self) -> bool {
-        net::process_mentions(&self.id.to_string(), "llmisvc-operator")
+        net::process_runs(self.id)
     }
 
     /// The process id.
@@ -162,10 +162,10 @@ fn environment(kubeconfig: &Path) -> [(&'static str, PathBuf); 2] {
 
 /// `LLMISVC_OPERATOR_BIN`, else a debug build of this checkout.
 pub fn binary() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<()>> = OnceLock::new();
     if let Some(given) = env::var_os("LLMISVC_OPERATOR_BIN") {
         return Ok(PathBuf::from(given));
     }
-    static BUILT: OnceLock<Result<()>> = OnceLock::new();
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = || {
         let mut command = Command::new(cargo);

@@ -149,7 +149,7 @@ impl<'a> World<'a> {
     pub fn until_condition(&self, kind: &str, name: &str, condition: &str, status: &str) -> Result<Value> {
         let holds = |object: Option<&Value>| object.is_some_and(|it| has_condition(it, condition, status));
         let found =
-            self.until(kind, name, &format!("{condition}={status}"), holds, Duration::from_secs(60))?;
+            self.until(kind, name, &format!("{condition}={status}"), holds, Duration::from_mins(1))?;
         found.context("a condition holds for an object that is there")
     }
 

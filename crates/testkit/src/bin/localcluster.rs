@@ -1,11 +1,13 @@
 //! The local control plane from a shell.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use llmisvc_testkit::cluster::{self, Cluster, Variant};
-use llmisvc_testkit::paths;
+use llmisvc_testkit::tree::{self, Paint};
+use llmisvc_testkit::{demo, paths};
 
 const USAGE: &str = "\
 usage: localcluster COMMAND
@@ -36,6 +38,10 @@ fn run(args: &[String]) -> Result<()> {
         ["up", "--small"] => up(Variant::Small),
         ["down"] => cluster::down(&name()),
         ["kubeconfig"] => kubeconfig(),
+        ["demo"] => demo::up(&operator()?),
+        ["demo-down"] => demo::down(),
+        ["tree"] => show_tree(""),
+        ["tree", namespace] => show_tree(namespace),
         _ => anyhow::bail!("{USAGE}"),
     }
 }
@@ -50,9 +56,33 @@ fn up(variant: Variant) -> Result<()> {
     Ok(())
 }
 
+/// `LLMISVC_OPERATOR_BIN`, else the one beside this program: both come from one build.
+fn operator() -> Result<PathBuf> {
+    if let Some(given) = env::var_os("LLMISVC_OPERATOR_BIN") {
+        return Ok(PathBuf::from(given));
+    }
+    Ok(env::current_exe()?.with_file_name("llmisvc-operator"))
+}
+
+/// The running control plane, else the user's cluster.
+fn running() -> Result<Cluster> {
+    let theirs = env::var_os("KUBECONFIG").is_some_and(|given| !given.is_empty());
+    if theirs {
+        return Cluster::ensure(&name(), Variant::Full);
+    }
+    let found =
+        [name(), paths::cluster_name("demo")].iter().find_map(|name| cluster::is_up(name).transpose());
+    found.unwrap_or_else(|| anyhow::bail!("not running; `localcluster up` starts it"))
+}
+
+fn show_tree(namespace: &str) -> Result<()> {
+    for tree in tree::services(&running()?, namespace, Paint::of_stdout())? {
+        println!("{tree}");
+    }
+    Ok(())
+}
+
 fn kubeconfig() -> Result<()> {
-    let cluster = cluster::is_up(&name())?
-        .ok_or_else(|| anyhow::anyhow!("not running; `localcluster up` starts it"))?;
-    println!("{}", cluster.kubeconfig().display());
+    println!("{}", running()?.kubeconfig().display());
     Ok(())
 }

@@ -22,7 +22,7 @@ pub fn ensure(assets: &Path, folder: &Path) -> Result<Cluster> {
     end(folder)?;
     fs::create_dir_all(home.join("pids")).with_context(|| format!("creating {}", home.display()))?;
     start(&Parts { assets: assets.to_owned(), home })?;
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !ready(&cluster) {
         ensure!(
             Instant::now() < deadline,
@@ -113,7 +113,7 @@ fn apiserver(parts: &Parts, etcd: u16, secure: u16) -> Vec<String> {
 fn token() -> Result<String> {
     let mut bytes = [0u8; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
 /// A kubeconfig for a bearer token; the API server's own certificate is not checked.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
@@ -37,11 +37,11 @@ impl Plan {
     fn read() -> Result<Self> {
         let tools = Tools::manifests_only()?;
         let here = paths::repository().join("tests/localcluster/manifests");
-        let mut stages = texts(tools.manifests("stages"))?;
+        let mut stages = texts(&tools.manifests("stages"))?;
         stages.push(fs::read_to_string(here.join("stages.yaml"))?);
         let gateway = fs::read_to_string(here.join("gateway.yaml"))?;
-        let foreign = texts(tools.manifests("crds"))?;
-        Ok(Self { foreign, ours: texts(paths::repository().join("config/crd"))?, stages, gateway })
+        let foreign = texts(&tools.manifests("crds"))?;
+        Ok(Self { foreign, ours: texts(&paths::repository().join("config/crd"))?, stages, gateway })
     }
 
     fn hash(&self) -> String {
@@ -98,6 +98,6 @@ fn apply(cluster: &Cluster, text: &str) -> Result<()> {
 }
 
 /// The YAML files of a folder in order of their names; none when there is no such folder.
-fn texts(folder: PathBuf) -> Result<Vec<String>> {
-    documents::files(&folder)?.iter().map(|path| Ok(fs::read_to_string(path)?)).collect()
+fn texts(folder: &Path) -> Result<Vec<String>> {
+    documents::files(folder)?.iter().map(|path| Ok(fs::read_to_string(path)?)).collect()
 }
