@@ -522,3 +522,23 @@ fn a_preset_of_somebody_else_gets_no_nixl_settings() {
     let main = fixture.main();
     assert_eq!((main.get("env"), main.get("args")), (None, None));
 }
+
+#[test]
+fn a_name_of_63_characters_works_through_every_reference() {
+    let mut fixture = disaggregated();
+    fixture.service["metadata"]["name"] = json!("a".repeat(63));
+    let objects = fixture.objects();
+    let of = |kind: Kind| objects.iter().find(|o| o.kind == kind).unwrap();
+    assert!(objects.iter().all(|o| o.name.len() <= 63));
+    let binding =
+        objects.iter().find(|o| o.kind == Kind::RoleBinding && o.name.ends_with("-kserve-rb")).unwrap();
+    let decode = objects.iter().find(|o| o.kind == Kind::Deployment && o.name.ends_with("-kserve")).unwrap();
+    let account = &decode.body["spec"]["template"]["spec"]["serviceAccountName"];
+    assert_eq!(&binding.body["subjects"][0]["name"], account);
+    let exists = |kind: Kind, name: &Value| objects.iter().any(|o| o.kind == kind && json!(o.name) == *name);
+    assert!(exists(Kind::ServiceAccount, account) && exists(Kind::Role, &binding.body["roleRef"]["name"]));
+    let service =
+        objects.iter().find(|o| o.kind == Kind::Service && o.name.ends_with("-workload-svc")).unwrap();
+    let dns = &of(Kind::Secret).tls.as_ref().unwrap().dns;
+    assert!(dns.contains(&format!("{}.ns.svc", service.name)));
+}

@@ -192,7 +192,7 @@ fn the_users_container_is_laid_over_the_generated_one() {
     assert_eq!(env(&fixture).len(), 3);
 }
 
-fn live(mut fixture: Fixture, container: Value) -> Fixture {
+fn live(mut fixture: Fixture, container: &Value) -> Fixture {
     let spec = json!({"template": {"spec": {"initContainers": [container]}}});
     fixture.live_deployment("llama-kserve", json!({"spec": spec}));
     fixture
@@ -207,7 +207,7 @@ fn what_runs_is_not_replaced_by_an_upgrade() {
     // S-2
     let mut fixture = of("hf://org/model");
     fixture.settings.storage.ca_bundle_config_map = Some("bundle".to_owned());
-    let init = init(&live(fixture, running("hf://org/model")));
+    let init = init(&live(fixture, &running("hf://org/model")));
     assert_eq!(init["image"], json!("old"));
     assert_eq!((init.get("env"), init.get("securityContext")), (None, None));
 }
@@ -215,7 +215,7 @@ fn what_runs_is_not_replaced_by_an_upgrade() {
 // S-1
 #[test]
 fn another_model_takes_the_configured_image() {
-    let init = init(&live(of("hf://org/model"), running("hf://org/other")));
+    let init = init(&live(of("hf://org/model"), &running("hf://org/other")));
     assert_eq!(init["image"], json!("kserve/storage-initializer:latest"));
 }
 
