@@ -177,3 +177,7 @@ fn add_ca_bundle(container: &mut Value, bundle: &CaBundle) -> Option<Value> {
     add_named(container, "volumeMounts", json!({"name": CA_VOLUME, "mountPath": path, "readOnly": true}));
     Some(json!({"name": CA_VOLUME, "configMap": {"name": config_map}}))
 }
+
+#[cfg(test)]
+#[path = "storage_tests.rs"]
+mod tests;

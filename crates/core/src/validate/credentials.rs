@@ -40,26 +40,27 @@ pub fn credentials(scope: &mut Scope<'_, '_>, name: &str, account: &Answer) -> C
 
 fn named_secret(scope: &mut Scope<'_, '_>, annotation: &str, name: &str, all: &mut Credentials) {
     let namespace = scope.ctx.id.namespace.clone();
-    if !add(scope, name, all) {
+    let path = format!("metadata.annotations[{annotation}]");
+    if !add(scope, &path, name, all) {
         let (name, annotation) = (name.to_owned(), annotation.to_owned());
-        let problem = Problem::NoSecret { name, namespace, annotation: annotation.clone() };
-        scope.error_at(format!("metadata.annotations[{annotation}]"), &problem);
+        scope.error_at(path, &Problem::NoSecret { name, namespace, annotation });
     }
 }
 
 /// A Secret that is gone from an account blocks nobody: most accounts list ones that have nothing to do with models.
 fn account_secrets(scope: &mut Scope<'_, '_>, account: &str, object: &Value, all: &mut Credentials) {
+    let path = scope.path("template.serviceAccountName");
     for secret in tree::list(object, &["secrets"]) {
         let name = tree::text(secret, &["name"]);
-        if !add(scope, name, all) {
+        if !add(scope, &path, name, all) {
             let (name, account) = (name.to_owned(), account.to_owned());
-            scope.warn("template.serviceAccountName", &Problem::AccountSecretMissing { name, account });
+            scope.warn_at(path.clone(), &Problem::AccountSecretMissing { name, account });
         }
     }
 }
 
-/// Adds what a Secret holds; false when there is no such Secret.
-fn add(scope: &mut Scope<'_, '_>, name: &str, all: &mut Credentials) -> bool {
+/// Adds what a Secret holds, which `path` names; false when there is no such Secret.
+fn add(scope: &mut Scope<'_, '_>, path: &str, name: &str, all: &mut Credentials) -> bool {
     let secret = Key::Secret(Ref::new(&scope.ctx.id.namespace, name));
     match scope.ctx.inputs.seen.get(&secret) {
         Answer::Found(secret) => {
@@ -70,7 +71,7 @@ fn add(scope: &mut Scope<'_, '_>, name: &str, all: &mut Credentials) -> bool {
         Answer::Absent => false,
         Answer::Unreadable(reason) => {
             let problem = Problem::SecretUnreadable { name: name.to_owned(), reason: reason.clone() };
-            scope.error_at(format!("Secret {name}"), &problem);
+            scope.error_at(path.to_owned(), &problem);
             true
         }
     }

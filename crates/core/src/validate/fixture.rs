@@ -33,7 +33,8 @@ pub struct Outcome {
 
 /// A service `ns/llama` with a `default` account and the given merged spec.
 pub fn fixture(spec: Value) -> Fixture {
-    let service = json!({"metadata": {"name": "llama", "namespace": "ns", "uid": "uid-1"}, "spec": spec});
+    let mut service = json!({"metadata": {"name": "llama", "namespace": "ns", "uid": "uid-1"}});
+    service["spec"] = spec;
     let (settings, seen, live) = (Settings::default(), Seen::default(), Live::new());
     let mut fixture = Fixture { service, settings, seen, live };
     fixture.account("default", json!({}));

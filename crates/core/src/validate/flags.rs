@@ -8,8 +8,11 @@ use crate::build::argv::{self, ExtraArgs, Flags};
 use crate::build::expansion;
 use crate::tree;
 
-/// Reads `VLLM_ADDITIONAL_ARGS` of `main`.
-pub fn extra_args(scope: &mut Scope<'_, '_>, main: &Value) -> ExtraArgs {
+/// Asks the start script of other presets to find RoCE adapters (`reference/workloads.md §6.4`).
+const INFER_ROCE: &str = "KSERVE_INFER_ROCE";
+
+/// Reads `VLLM_ADDITIONAL_ARGS` of `main`. Its quoting matters only where it is split here.
+pub fn extra_args(scope: &mut Scope<'_, '_>, main: &Value, composed: bool) -> ExtraArgs {
     let Some(variable) = tree::named(tree::list(main, &["env"]), argv::ADDITIONAL_ARGS) else {
         return ExtraArgs::Words(Vec::new());
     };
@@ -18,7 +21,7 @@ pub fn extra_args(scope: &mut Scope<'_, '_>, main: &Value) -> ExtraArgs {
     }
     let value = tree::text(variable, &["value"]);
     let words = expansion::split(value);
-    if words.is_none() {
+    if words.is_none() && composed {
         let path = scope.main_path(&format!("env[{}]", argv::ADDITIONAL_ARGS));
         scope.error_at(path, &Problem::Quoting { value: value.to_owned() });
     }
@@ -32,6 +35,15 @@ pub fn user_words(main: &Value, extra: &ExtraArgs) -> Vec<String> {
         ExtraArgs::FromReference => &[],
     };
     [extra, &argv::words(main, "args")].concat()
+}
+
+/// Variables that the start script of other presets reads, and our command doesn't.
+pub fn check_env(scope: &mut Scope<'_, '_>, main: &Value) {
+    let variable = tree::named(tree::list(main, &["env"]), INFER_ROCE);
+    if variable.is_some_and(|v| tree::text(v, &["value"]) == "true") {
+        let path = scope.main_path(&format!("env[{INFER_ROCE}]"));
+        scope.warn_at(path, &Problem::NoEffect { feature: "finding RoCE adapters" });
+    }
 }
 
 /// Says which generated flags the user's words replace by another value, and which words are quoted as for a shell.

@@ -61,7 +61,7 @@ fn read(scope: &mut Scope<'_, '_>) -> Option<Workload> {
     let name = account.name().unwrap_or("default").to_owned();
     let download = storage::download(scope, &pod, (&name, credentials), live);
     let composed_for = composed_for(scope, main);
-    let extra_args = flags::extra_args(scope, main);
+    let extra_args = flags::extra_args(scope, main, composed_for.is_some());
     let user = flags::user_words(main, &extra_args);
     let world = parallelism::world(&sizes, &user);
     let accelerators = accelerator::accelerators(scope, &pod, &world, live);
@@ -83,7 +83,9 @@ fn read(scope: &mut Scope<'_, '_>) -> Option<Workload> {
         pod: Value::Null,
     };
     workload.pod = pod;
-    check_flags(scope, &workload, &user);
+    if workload.composed_for.is_some() {
+        check_composed(scope, &workload, &user);
+    }
     Some(workload)
 }
 
@@ -168,7 +170,11 @@ fn tagged_version(image: &str) -> Option<&str> {
     version.filter(|_| repository.starts_with("vllm-openai"))
 }
 
-fn check_flags(scope: &mut Scope<'_, '_>, workload: &Workload, user: &[String]) {
+fn check_composed(scope: &mut Scope<'_, '_>, workload: &Workload, user: &[String]) {
+    let containers = tree::list(&workload.pod, &["containers"]);
+    if let Some(main) = tree::named(containers, "main") {
+        flags::check_env(scope, main);
+    }
     let ctx = scope.ctx;
     let model = identity::model_name(ctx.id, ctx.spec);
     let flags = compose_flags(workload, &model, &ctx.id.namespace, ctx.inputs.settings.tls);

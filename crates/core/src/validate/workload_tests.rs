@@ -191,6 +191,11 @@ fn a_blocking_problem_is_named_with_its_path(#[case] spec: Value, #[case] expect
     prefill(json!({"template": template()})),
     "spec.prefill.template: prefill pods get no requests without spec.router.scheduler: add it"
 )]
+#[case::roce(
+    main("env", json!([{"name": "KSERVE_INFER_ROCE", "value": "true"}])),
+    "spec.template.containers[main].env[KSERVE_INFER_ROCE]: finding RoCE adapters is not supported by this version \
+     and has no effect (from config kserve/base)"
+)]
 #[case::no_effect(
     with(spec(), "/kvCacheOffloading", json!({"cpu": "1Gi"})),
     "spec.kvCacheOffloading: KV cache offloading is not supported by this version and has no effect"
@@ -251,14 +256,14 @@ fn an_annotation_names_the_accelerator_or_none() {
     assert_eq!(accelerators(&fixture), None);
 }
 
-fn live(resources: Value) -> Value {
+fn live(resources: &Value) -> Value {
     json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "resources": resources}]}}}})
 }
 
 #[test]
 fn a_live_workload_without_accelerators_gets_none_and_a_warning() {
     let mut fixture = fixture(tensor(2));
-    fixture.live_deployment("llama-kserve", live(json!({})));
+    fixture.live_deployment("llama-kserve", live(&json!({})));
     assert_eq!(accelerators(&fixture), None);
     assert_eq!(
         fixture.outcome().warnings,
@@ -273,7 +278,7 @@ fn a_live_workload_without_accelerators_gets_none_and_a_warning() {
 #[test]
 fn the_count_of_a_live_workload_follows_a_changed_parallelism() {
     let mut fixture = fixture(tensor(2));
-    fixture.live_deployment("llama-kserve", live(gpus("1")));
+    fixture.live_deployment("llama-kserve", live(&gpus("1")));
     assert_eq!(accelerators(&fixture), Some(("nvidia.com/gpu".to_owned(), 2)));
 }
 
@@ -337,7 +342,10 @@ fn a_secret_that_cannot_be_read_blocks_a_download() {
     fixture.seen.insert(key, Answer::Unreadable("timeout".to_owned()));
     assert_eq!(
         fixture.outcome().findings,
-        ["Secret creds: Secret \"creds\" could not be read (timeout), and the download may need it"]
+        [
+            "spec.template.serviceAccountName: Secret \"creds\" could not be read (timeout), and the download may need it \
+          (from config kserve/base)"
+        ]
     );
 }
 
@@ -400,4 +408,12 @@ fn nothing_is_composed_for_a_foreign_command_or_a_foreign_preset() {
     assert_eq!(outcome(foreign).workloads.unwrap().0.composed_for, None);
     let preset = with(spec(), "/annotations", json!({}));
     assert_eq!(outcome(preset).workloads.unwrap().0.composed_for, None);
+}
+
+#[test]
+fn the_quoting_of_a_foreign_commands_variable_is_not_ours_to_judge() {
+    let mut fixture = fixture(main("command", json!(["sh", "-c"])));
+    let env = json!([{"name": "VLLM_ADDITIONAL_ARGS", "value": "it's"}]);
+    fixture.service["spec"]["template"]["containers"][0]["env"] = env;
+    assert_eq!(fixture.outcome().findings, NONE);
 }
