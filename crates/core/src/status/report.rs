@@ -6,7 +6,7 @@ use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use super::url::{Url, discover, primary};
-use super::view::{Sight, View};
+use super::view::{Part, Sight, View};
 use crate::facts::{Key, Ref};
 use crate::names;
 use crate::tree;
@@ -34,7 +34,7 @@ pub(super) fn fields(view: &View<'_>) -> Vec<(&'static str, Value)> {
 
 /// Nothing was decided, and what the routes lead through was never asked for: the former answers stay.
 fn is_undecided(view: &View<'_>) -> bool {
-    let unasked = |at: Ref| matches!(view.look(Key::Gateway(at)), Sight::Unasked);
+    let unasked = |at: Ref| matches!(view.look(&Key::Gateway(at)), Sight::Unasked);
     view.fault.is_some()
         && !view.stopped
         && (view.routes.is_empty() || view.gateways().into_iter().any(unasked))
@@ -58,15 +58,15 @@ fn applied_configs(view: &View<'_>) -> Value {
 }
 
 fn workloads(view: &View<'_>) -> Value {
-    if view.stopped || !view.main {
+    if view.stopped || !view.has(Part::Main) {
         return Value::Null;
     }
     let service = json!({"kind": "Service", "name": names::workload_service(view.name)});
     let mut workloads = json!({"primary": deployment(view, &names::decode(view.name)), "service": service});
-    if view.prefill {
+    if view.has(Part::Prefill) {
         *tree::entry(&mut workloads, "prefill") = deployment(view, &names::prefill(view.name));
     }
-    if view.scheduler {
+    if view.has(Part::Scheduler) {
         *tree::entry(&mut workloads, "scheduler") = deployment(view, &names::scheduler(view.name));
     }
     workloads
@@ -121,11 +121,8 @@ fn models(view: &View<'_>, by_model: bool) -> Vec<Value> {
         None => vec![view.name.to_owned()],
     };
     let qualified = |name: &str| json!({"name": format!("publishers/{}/models/{name}", view.namespace)});
-    let both = |name: &String| match by_model {
-        true => vec![qualified(name)],
-        false => vec![qualified(name), json!({"name": name})],
-    };
-    names.iter().flat_map(both).collect()
+    let plain = |name: &str| (!by_model).then(|| json!({"name": name}));
+    names.iter().flat_map(|name| std::iter::once(qualified(name)).chain(plain(name))).collect()
 }
 
 fn gateway(at: &Ref) -> Value {

@@ -88,8 +88,8 @@ pub(super) fn primary<'a>(view: &View<'_>, urls: &'a [Url]) -> Option<&'a Url> {
 
 fn through(view: &View<'_>, route: &Route<'_>, parent: &Value, paths: &[BasePath]) -> Vec<Url> {
     let Some(at) = gateway_of(parent, &route.at.namespace) else { return Vec::new() };
-    let Some(gateway) = view.look(Key::Gateway(at.clone())).found() else { return Vec::new() };
-    let service = view.look(Key::GatewayService(at.clone())).found();
+    let Some(gateway) = view.look(&Key::Gateway(at.clone())).found() else { return Vec::new() };
+    let service = view.look(&Key::GatewayService(at.clone())).found();
     let listeners = tree::list(gateway, &["spec", "listeners"]).iter().filter(|l| is_meant(parent, l));
     let mut urls = Vec::new();
     for (listener, scheme) in listeners.filter_map(|l| Some((l, scheme(l)?))) {
