@@ -267,8 +267,8 @@ fn before_any_child_exists_the_status_is_complete() {
 }
 
 #[test]
+// router edges 37, 38
 fn a_service_without_a_router_is_reached_directly() {
-    // router edges 37, 38
     let mut world = World::new();
     world.service["status"] = json!({"url": "http://gone.example.com"});
     world.live(Kind::Deployment, "llama-kserve", deployment(2));
@@ -297,8 +297,8 @@ fn a_service_without_a_router_is_reached_directly() {
 }
 
 #[test]
+// router edges 37, 45
 fn a_stopped_service_has_conditions_for_what_it_consists_of() {
-    // router edges 37, 45
     let merged = spec(json!({"route": {}}));
     let mut world = ready_world(&merged);
     world.service["metadata"]["annotations"] = json!({"serving.kserve.io/stop": "True"});

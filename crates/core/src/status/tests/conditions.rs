@@ -1,12 +1,12 @@
 use super::*;
 
 #[test]
+// router edges 34, 43: parents that are no longer named do not count; no dumps in messages
 fn what_a_gateway_says_decides_about_route_and_pool() {
     let gw = default_gateway();
     let other = Ref::new("kserve", "old-gateway");
     let stale = json!({"type": "Accepted", "status": "True", "observedGeneration": 1});
     let resolved = says("ResolvedRefs", "True");
-    // router edges 34, 43: parents that are no longer named do not count; no dumps in messages
     let cases = [
         (
             "no answer",
@@ -28,7 +28,7 @@ fn what_a_gateway_says_decides_about_route_and_pool() {
         ),
         (
             "a policy controller",
-            vec![parent(&gw, &[resolved.clone()])],
+            vec![parent(&gw, std::slice::from_ref(&resolved))],
             "HTTPRoutesNotReady: HTTPRoute ml/llama-kserve-route: waiting for Gateway kserve/kserve-ingress-gateway to accept it",
             "WaitingForGateway: InferencePool ml/llama-inference-pool is not yet accepted by Gateway kserve/kserve-ingress-gateway",
         ),
@@ -97,8 +97,18 @@ fn a_gateway_that_cannot_be_read_is_unknown_and_not_wrong() {
 }
 
 #[test]
+fn what_cannot_be_read_now_keeps_its_former_addresses() {
+    let merged = with_route();
+    let mut world = ready_world(&merged);
+    world.service["status"] = status_of(&mut world, &merged);
+    world.seen.insert(Key::GatewayService(default_gateway()), Answer::Unreadable("timeout".to_owned()));
+    let status = status_of(&mut world, &merged);
+    assert_eq!(status, world.service["status"]);
+}
+
+#[test]
+// router edge 35
 fn gateways_must_be_programmed_for_their_newest_generation() {
-    // router edge 35
     let merged = with_route();
     let gateways = |change: fn(&mut Value)| {
         let mut world = ready_world(&merged);
@@ -139,8 +149,8 @@ fn the_default_gateway_serves_inside_the_cluster_without_an_address() {
 }
 
 #[test]
+// router edge 39; asks rank 1
 fn a_pool_without_a_route_waits_for_no_gateway_that_nobody_named() {
-    // router edge 39; asks rank 1
     let gw = Ref::new("infra", "byo");
     let refs = json!({"gateway": {"refs": [{"name": "byo", "namespace": "infra"}]}, "scheduler": {}});
     let waiting = "InferencePoolReady=Unknown WaitingForGateway: InferencePool ml/llama-inference-pool is not yet accepted by any Gateway; no route of this service leads to it, so set spec.router.route or make a route of your own";
@@ -243,8 +253,8 @@ fn set(body: &mut Value, fields: &[(&str, i64)]) {
 }
 
 #[test]
+// W-8, router edge 41
 fn a_rollout_is_ready_only_when_the_new_generation_is() {
-    // W-8, router edge 41
     let not = |why: &str| format!("MainWorkloadReady=False {why}");
     let unobserved = main_after(|d| d["metadata"]["generation"] = json!(2));
     assert_eq!(
@@ -292,12 +302,12 @@ fn one_lost_pod_after_the_rollout_is_no_rollout() {
 }
 
 #[test]
+// W-9: a percent sign comes out as it went in
 fn pods_that_cannot_be_made_are_explained() {
     let line = main_after(|d| {
         set(d, &[("replicas", 0), ("updatedReplicas", 0), ("availableReplicas", 0)]);
         d["status"]["conditions"] = json!([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota: 100% used"}]);
     });
-    // W-9: a percent sign comes out as it went in
     assert_eq!(
         line,
         "MainWorkloadReady=False Progressing: 0 of 2 updated pods are ready: exceeded quota: 100% used"
@@ -348,8 +358,8 @@ fn prefill_and_decode_are_told_apart() {
 }
 
 #[test]
+// router edge 42; W-9
 fn a_fault_does_not_hide_what_runs() {
-    // router edge 42; W-9
     let merged = with_route();
     let mut world = ready_world(&merged);
     world.service["status"] = status_of(&mut world, &merged);

@@ -21,8 +21,8 @@ fn listeners(both: bool) -> Value {
 }
 
 #[test]
+// reference/router.md §13.6; router edge 40: the scheme counts among external URLs, too
 fn the_url_follows_addresses_listeners_and_the_preferred_scheme() {
-    // reference/router.md §13.6; router edge 40: the scheme counts among external URLs, too
     let inside = |scheme: &str| format!("{scheme}://gw.kserve.svc.cluster.local/ml/llama");
     let outside = |scheme: &str| format!("{scheme}://203.0.113.1/ml/llama");
     let cases = [
@@ -47,8 +47,8 @@ fn the_url_follows_addresses_listeners_and_the_preferred_scheme() {
 }
 
 #[test]
+// router edge 40: wildcards are substituted in both
 fn hosts_come_from_route_then_listener_then_addresses() {
-    // router edge 40: wildcards are substituted in both
     let cases = [
         (json!(["a.example.com", "*"]), json!("b.example.com"), "http://a.example.com/ml/llama"),
         (json!(["*.example.com"]), Value::Null, "http://inference.example.com/ml/llama"),
@@ -79,8 +79,8 @@ fn ports_and_ip_versions_are_written_out() {
 }
 
 #[test]
+// router edge 33: the port counts as well
 fn a_parent_may_choose_a_listener() {
-    // router edge 33: the port counts as well
     for (key, value) in [("sectionName", json!("https")), ("port", json!(443))] {
         let (_, addresses) = urls(|_, gateway, route| {
             gateway["spec"]["listeners"] = listeners(true);
@@ -94,8 +94,8 @@ fn a_parent_may_choose_a_listener() {
 }
 
 #[test]
+// router edge 40: loopback, link-local and shared addresses lead nowhere from outside; suffixes begin at a dot
 fn hosts_are_classified() {
-    // router edge 40: loopback, link-local and shared addresses lead nowhere from outside; suffixes begin at a dot
     let cases = [
         ("10.1.2.3", "internal"),
         ("127.0.0.1", "internal"),
@@ -123,8 +123,8 @@ fn hosts_are_classified() {
 }
 
 #[test]
+// router edge 40
 fn a_prefix_ends_at_a_slash() {
-    // router edge 40
     let rules = |path: &str| {
         json!([
             {"matches": [{"path": {"value": "/a"}, "headers": [{"name": "x-gateway-model-name"}]}], "backendRefs": [{"name": "s"}]},
@@ -139,8 +139,8 @@ fn a_prefix_ends_at_a_slash() {
 }
 
 #[test]
+// router edge 40
 fn a_users_route_on_the_root_is_no_model_routing() {
-    // router edge 40
     let rules = json!([{"matches": [{"path": {"value": "/"}}, {"headers": [{"name": "X-Gateway-Model-Name"}]}], "backendRefs": [{"name": "s"}]}]);
     let (url, addresses) = urls(|world, _, route| {
         route["rules"] = rules.clone();
