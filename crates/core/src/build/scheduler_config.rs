@@ -5,7 +5,7 @@
 //! generated follows the topology, and what came from a spec goes when it leaves the spec (edge 47). The
 //! annotation [`MARK`] remembers which it was.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::tree;
 use crate::valid::{Scheduler, ValidService};
@@ -29,17 +29,14 @@ pub struct Topology {
     pub prefill: bool,
     /// There are LoRA adapters.
     pub lora: bool,
-    /// Model servers serve their metrics over TLS, and no flag says so.
+    /// Model servers serve their metrics over TLS.
     pub tls: bool,
 }
 
 impl Topology {
-    fn of(svc: &ValidService, scheduler: &Scheduler) -> Self {
-        Self {
-            prefill: svc.prefill.is_some(),
-            lora: !svc.adapters.is_empty(),
-            tls: svc.tls && scheduler.composed,
-        }
+    fn of(svc: &ValidService, metrics: &Map<String, Value>) -> Self {
+        let tls = metrics.len() == 1 && metrics.get("scheme").is_some_and(|s| s == "https");
+        Self { prefill: svc.prefill.is_some(), lora: !svc.adapters.is_empty(), tls }
     }
 
     fn mark(self) -> String {
@@ -71,15 +68,26 @@ fn is_flag(arg: &str, names: &[&str]) -> bool {
     flag.starts_with('-') && names.contains(&flag.trim_start_matches('-'))
 }
 
-/// Puts the configuration into the arguments and says where it came from.
-pub(super) fn add(svc: &ValidService, scheduler: &Scheduler, args: &mut Vec<Value>) -> String {
-    let topology = Topology::of(svc, scheduler);
+/// The configuration is a file that we cannot change.
+pub(super) fn is_by_file(args: &[Value]) -> bool {
+    pair(args).is_some_and(|(flag, _)| is_flag(&flag, &FILE_FLAGS))
+}
+
+/// Puts the configuration into the arguments and says where it came from; `metrics` are parameters of the
+/// metrics source.
+pub(super) fn add(
+    svc: &ValidService,
+    scheduler: &Scheduler,
+    metrics: &Map<String, Value>,
+    args: &mut Vec<Value>,
+) -> String {
+    let topology = Topology::of(svc, metrics);
     let ((flag, text), mark) = match (&scheduler.inline, pair(args)) {
         (Some(text), _) => ((FLAG.to_owned(), text.clone()), INLINE.to_owned()),
         (None, Some(own)) => (own, TEMPLATE.to_owned()),
         (None, None) => kept(scheduler, topology).unwrap_or_else(|| generated(topology)),
     };
-    let completed = if is_flag(&flag, &TEXT_FLAGS) { complete(text.clone(), topology) } else { text.clone() };
+    let completed = if is_flag(&flag, &TEXT_FLAGS) { complete(text.clone(), metrics) } else { text.clone() };
     if mark == TEMPLATE && completed == text {
         return mark;
     }
@@ -125,14 +133,16 @@ fn without_metrics_source(mut document: Value) -> Value {
     document
 }
 
-/// With TLS the picker has to read metrics over https (`§10.6`, last row).
-fn complete(text: String, topology: Topology) -> String {
-    let Some(mut document) = parse(&text).filter(|d| topology.tls && d.is_object()) else { return text };
+/// How metrics are read is part of the configuration (`§10.6`, last row).
+fn complete(text: String, metrics: &Map<String, Value>) -> String {
+    let Some(mut document) = parse(&text).filter(|d| !metrics.is_empty() && d.is_object()) else {
+        return text;
+    };
     let plugins = tree::array(&mut document, "plugins");
     if plugins.iter().any(|p| tree::text(p, &["type"]) == METRICS_SOURCE) {
         return text;
     }
-    plugins.push(json!({"type": METRICS_SOURCE, "parameters": {"scheme": "https"}}));
+    plugins.push(json!({"type": METRICS_SOURCE, "parameters": metrics}));
     serde_yaml_ng::to_string(&document).unwrap_or(text)
 }
 

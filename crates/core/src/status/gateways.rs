@@ -15,7 +15,7 @@ pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
         return None;
     }
     let sights: Vec<(&Ref, Sight<'_>)> =
-        gateways.iter().map(|g| (g, view.look(Key::Gateway(g.clone())))).collect();
+        gateways.iter().map(|g| (g, view.look(&Key::Gateway(g.clone())))).collect();
     let missing: Vec<String> =
         gateways.iter().filter(|g| is_missing(view, g)).map(|g| missing(view, g)).collect();
     let unready: Vec<String> = sights.iter().filter_map(|(at, s)| problem(view, at, s.found()?)).collect();
@@ -43,7 +43,7 @@ pub(super) fn former(view: &View<'_>, kind: &str) -> Judgement {
 }
 
 pub(super) fn is_missing(view: &View<'_>, gateway: &Ref) -> bool {
-    matches!(view.look(Key::Gateway(gateway.clone())), Sight::Absent)
+    matches!(view.look(&Key::Gateway(gateway.clone())), Sight::Absent)
 }
 
 /// What to do about a Gateway that is not there depends on who named it.
@@ -81,7 +81,7 @@ fn problem(view: &View<'_>, at: &Ref, gateway: &Value) -> Option<String> {
 
 /// Without a load balancer the default Gateway has no address, and still serves inside the cluster.
 fn is_reachable_inside(view: &View<'_>, at: &Ref) -> bool {
-    !view.gateway_refs.contains(at) && view.look(Key::GatewayService(at.clone())).found().is_some()
+    !view.gateway_refs.contains(at) && view.look(&Key::GatewayService(at.clone())).found().is_some()
 }
 
 /// The condition speaks of an older generation of its object.

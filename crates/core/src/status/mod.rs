@@ -2,6 +2,7 @@
 
 pub mod condition;
 mod gateways;
+mod path;
 mod pool;
 mod refusal;
 mod report;

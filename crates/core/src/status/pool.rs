@@ -23,9 +23,10 @@ const NOT_READY: &str = "InferencePoolNotReady";
 pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
     let (name, managed) = view.pool.as_ref()?;
     let at = Ref::new(view.namespace, name);
-    let sight = match managed {
-        true => view.live(Kind::InferencePool, name).map_or(Sight::Absent, Sight::Found),
-        false => view.look(Key::InferencePool(at.clone())),
+    let sight = if *managed {
+        view.live(Kind::InferencePool, name).map_or(Sight::Absent, Sight::Found)
+    } else {
+        view.look(&Key::InferencePool(at.clone()))
     };
     Some(match sight {
         Sight::Found(pool) => judge_pool(view, &at, pool),
@@ -73,13 +74,13 @@ fn through_routes(at: &Ref, scope: &BTreeSet<Ref>, parents: &Parents<'_>) -> Jud
 fn without_route(view: &View<'_>, at: &Ref, parents: &Parents<'_>) -> Judgement {
     let accepted = parents.all.iter().any(|p| parents.accepted_by(&p.0));
     let refused = parents.all.iter().find_map(|p| Some((&p.0, parents.refused_by(&p.0)?)));
-    match (accepted, refused, view.gateway_refs.is_empty()) {
-        (true, _, _) => Judgement::yes(),
-        (false, Some((gateway, why)), _) => {
+    match refused {
+        _ if accepted => Judgement::yes(),
+        Some((gateway, why)) => {
             Judgement::no(NOT_READY, format!("InferencePool {at}: Gateway {gateway}: {why}"))
         }
-        (false, None, true) => Judgement::yes(),
-        (false, None, false) => {
+        None if view.gateway_refs.is_empty() => Judgement::yes(),
+        None => {
             let hint =
                 "no route of this service leads to it, so set spec.router.route or make a route of your own";
             Judgement::unknown(

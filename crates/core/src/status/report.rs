@@ -6,7 +6,7 @@ use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use super::url::{Url, discover, primary};
-use super::view::{Sight, View};
+use super::view::{Part, Sight, View};
 use crate::facts::{Key, Ref};
 use crate::names;
 use crate::tree;
@@ -19,25 +19,31 @@ pub(super) fn fields(view: &View<'_>) -> Vec<(&'static str, Value)> {
         ("appliedConfigs", applied_configs(view)),
         ("workloads", workloads(view)),
     ];
-    if is_undecided(view) {
-        let former = |key: &'static str| (key, tree::get(view.input.service, &["status", key]).cloned());
-        let kept = ["url", "addresses", "router"].map(former);
-        fields.extend(kept.map(|(key, value)| (key, value.unwrap_or(Value::Null))));
-    } else if !view.stopped {
-        let urls = discover(view);
-        fields.push(("url", json!(primary(view, &urls).map(|u| &u.text))));
-        fields.push(("addresses", addresses(view, &urls)));
-        fields.push(("router", router(view)));
+    if !view.stopped {
+        fields.extend(reached(view));
     }
     fields
 }
 
-/// Nothing was decided, and what the routes lead through was never asked for: the former answers stay.
-fn is_undecided(view: &View<'_>) -> bool {
-    let unasked = |at: Ref| matches!(view.look(Key::Gateway(at)), Sight::Unasked);
-    view.fault.is_some()
-        && !view.stopped
-        && (view.routes.is_empty() || view.gateways().into_iter().any(unasked))
+/// How the service is reached. The former answers stay where something on the way could not be looked at, and
+/// where nothing was decided and no route is left to follow.
+fn reached(view: &View<'_>) -> [(&'static str, Value); 3] {
+    let former = |key: &str| tree::get(view.input.service, &["status", key]).cloned().unwrap_or(Value::Null);
+    let undecided = view.fault.is_some() && view.routes.is_empty();
+    let router = if undecided { former("router") } else { router(view) };
+    if undecided || is_hidden(view) {
+        return [("url", former("url")), ("addresses", former("addresses")), ("router", router)];
+    }
+    let urls = discover(view);
+    let url = json!(primary(view, &urls).map(|u| &u.text));
+    [("url", url), ("addresses", addresses(view, &urls)), ("router", router)]
+}
+
+fn is_hidden(view: &View<'_>) -> bool {
+    let hidden = |sight: Sight<'_>| matches!(sight, Sight::Unasked | Sight::Unreadable(_));
+    let mut gateways =
+        view.gateways().into_iter().flat_map(|at| [Key::Gateway(at.clone()), Key::GatewayService(at)]);
+    view.routes.iter().any(|route| hidden(route.sight)) || gateways.any(|key| hidden(view.look(&key)))
 }
 
 /// Pins outlive a pass that decided nothing.
@@ -58,15 +64,15 @@ fn applied_configs(view: &View<'_>) -> Value {
 }
 
 fn workloads(view: &View<'_>) -> Value {
-    if view.stopped || !view.main {
+    if view.stopped || !view.has(Part::Main) {
         return Value::Null;
     }
     let service = json!({"kind": "Service", "name": names::workload_service(view.name)});
     let mut workloads = json!({"primary": deployment(view, &names::decode(view.name)), "service": service});
-    if view.prefill {
+    if view.has(Part::Prefill) {
         *tree::entry(&mut workloads, "prefill") = deployment(view, &names::prefill(view.name));
     }
-    if view.scheduler {
+    if view.has(Part::Scheduler) {
         *tree::entry(&mut workloads, "scheduler") = deployment(view, &names::scheduler(view.name));
     }
     workloads
@@ -121,11 +127,8 @@ fn models(view: &View<'_>, by_model: bool) -> Vec<Value> {
         None => vec![view.name.to_owned()],
     };
     let qualified = |name: &str| json!({"name": format!("publishers/{}/models/{name}", view.namespace)});
-    let both = |name: &String| match by_model {
-        true => vec![qualified(name)],
-        false => vec![qualified(name), json!({"name": name})],
-    };
-    names.iter().flat_map(both).collect()
+    let plain = |name: &str| (!by_model).then(|| json!({"name": name}));
+    names.iter().flat_map(|name| std::iter::once(qualified(name)).chain(plain(name))).collect()
 }
 
 fn gateway(at: &Ref) -> Value {

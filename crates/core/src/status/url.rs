@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::path::{BasePath, base_paths};
 use super::view::{Route, View};
 use crate::facts::{Key, Ref};
 use crate::tree;
-use crate::validate::routing::{gateway_of, has_header};
+use crate::validate::routing::gateway_of;
 
 /// One way to reach the service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,8 +89,8 @@ pub(super) fn primary<'a>(view: &View<'_>, urls: &'a [Url]) -> Option<&'a Url> {
 
 fn through(view: &View<'_>, route: &Route<'_>, parent: &Value, paths: &[BasePath]) -> Vec<Url> {
     let Some(at) = gateway_of(parent, &route.at.namespace) else { return Vec::new() };
-    let Some(gateway) = view.look(Key::Gateway(at.clone())).found() else { return Vec::new() };
-    let service = view.look(Key::GatewayService(at.clone())).found();
+    let Some(gateway) = view.look(&Key::Gateway(at.clone())).found() else { return Vec::new() };
+    let service = view.look(&Key::GatewayService(at.clone())).found();
     let listeners = tree::list(gateway, &["spec", "listeners"]).iter().filter(|l| is_meant(parent, l));
     let mut urls = Vec::new();
     for (listener, scheme) in listeners.filter_map(|l| Some((l, scheme(l)?))) {
@@ -165,64 +166,5 @@ fn url(scheme: &'static str, host: &str, port: i64, path: &BasePath, origin: &Re
         path: path.path.clone(),
         by_model: path.by_model,
         origin: origin.clone(),
-    }
-}
-
-/// A path under which a route serves the API.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct BasePath {
-    path: String,
-    by_model: bool,
-}
-
-/// What a match asks for besides its path.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Bucket {
-    Path,
-    Publisher,
-    Model,
-}
-
-/// The shortest path of each bucket (`§13.4`). A path that also serves without the header is not by model.
-fn base_paths(spec: &Value, header: &str) -> Vec<BasePath> {
-    let mut paths: Vec<BasePath> = Vec::new();
-    for bucket in [Bucket::Path, Bucket::Publisher, Bucket::Model] {
-        let Some(path) = shortest(spec, header, bucket) else { continue };
-        if paths.iter().all(|p| p.path != path) {
-            paths.push(BasePath { path, by_model: bucket == Bucket::Model });
-        }
-    }
-    if paths.is_empty() {
-        paths.push(BasePath { path: "/".to_owned(), by_model: false });
-    }
-    paths
-}
-
-/// Rules that lead to a Service come first: they take everything below their path.
-fn shortest(spec: &Value, header: &str, bucket: Bucket) -> Option<String> {
-    let best = |to_service: bool| {
-        let rules = tree::list(spec, &["rules"]).iter().filter(|rule| leads_to_service(rule) == to_service);
-        let matches = rules.flat_map(|rule| tree::list(rule, &["matches"]));
-        let paths = matches.filter(|m| bucket_of(m, header) == Some(bucket)).map(path);
-        paths.min_by_key(|path| (path.matches('/').count(), path.len(), *path))
-    };
-    best(true).or_else(|| best(false)).map(str::to_owned)
-}
-
-fn path(rule_match: &Value) -> &str {
-    let value = tree::text(rule_match, &["path", "value"]);
-    if value.is_empty() { "/" } else { value }
-}
-
-fn leads_to_service(rule: &Value) -> bool {
-    tree::list(rule, &["backendRefs"]).iter().any(|b| matches!(tree::text(b, &["kind"]), "" | "Service"))
-}
-
-fn bucket_of(rule_match: &Value, header: &str) -> Option<Bucket> {
-    match tree::list(rule_match, &["headers"]).is_empty() {
-        true if path(rule_match).starts_with("/publishers/") => Some(Bucket::Publisher),
-        true => Some(Bucket::Path),
-        false if !header.is_empty() && has_header(rule_match, header) => Some(Bucket::Model),
-        false => None,
     }
 }

@@ -22,16 +22,25 @@ pub(super) struct View<'a> {
     pub(super) stopped: bool,
     pub(super) fault: Option<&'a Fault>,
     pub(super) valid: Option<&'a ValidService>,
-    /// There is a main Deployment, or shall be.
-    pub(super) main: bool,
-    pub(super) prefill: bool,
-    pub(super) scheduler: bool,
+    /// Deployments that there are, or shall be.
+    pub(super) parts: Vec<Part>,
     /// Name of the pool, and whether it is ours.
     pub(super) pool: Option<(String, bool)>,
     pub(super) picker: Option<String>,
     /// `gateway.refs`.
     pub(super) gateway_refs: Vec<Ref>,
     pub(super) routes: Vec<Route<'a>>,
+}
+
+/// A Deployment of a service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Main or decode workload.
+    Main,
+    /// Prefill workload.
+    Prefill,
+    /// Endpoint picker.
+    Scheduler,
 }
 
 /// One route of the service.
@@ -87,9 +96,7 @@ impl<'a> View<'a> {
             stopped: annotations.get(labels::STOP).is_some_and(|v| v.eq_ignore_ascii_case("true")),
             fault: None,
             valid: None,
-            main: false,
-            prefill: false,
-            scheduler: false,
+            parts: Vec::new(),
             pool: None,
             picker: None,
             gateway_refs: Vec::new(),
@@ -100,9 +107,9 @@ impl<'a> View<'a> {
     fn fill_from_decision(&mut self, service: &'a ValidService) {
         let routing = &service.routing;
         self.valid = Some(service);
-        self.main = true;
-        self.prefill = service.prefill.is_some();
-        self.scheduler = routing.scheduler.is_some();
+        self.parts.push(Part::Main);
+        self.parts.extend(service.prefill.as_ref().map(|_| Part::Prefill));
+        self.parts.extend(routing.scheduler.as_ref().map(|_| Part::Scheduler));
         self.pool = routing.pool(self.name).map(|name| (name, routing.external_pool.is_none()));
         self.picker = routing.picker_service().map(str::to_owned);
         self.gateway_refs.clone_from(&routing.gateway_refs);
@@ -117,9 +124,13 @@ impl<'a> View<'a> {
     /// service itself names.
     fn fill_from_live(&mut self, fault: &'a Fault) {
         self.fault = Some(fault);
-        self.main = self.live(Kind::Deployment, &names::decode(self.name)).is_some();
-        self.prefill = self.live(Kind::Deployment, &names::prefill(self.name)).is_some();
-        self.scheduler = self.live(Kind::Deployment, &names::scheduler(self.name)).is_some();
+        let names = [
+            (Part::Main, names::decode(self.name)),
+            (Part::Prefill, names::prefill(self.name)),
+            (Part::Scheduler, names::scheduler(self.name)),
+        ];
+        let living = names.into_iter().filter(|(_, name)| self.live(Kind::Deployment, name).is_some());
+        self.parts = living.map(|(part, _)| part).collect();
         self.fill_pool_from_live();
         if self.live(Kind::HTTPRoute, &names::route(self.name)).is_some() {
             self.routes.push(self.managed_route(None));
@@ -154,8 +165,13 @@ impl<'a> View<'a> {
 
     fn referenced_route(&self, name: &str) -> Route<'a> {
         let at = Ref::new(self.namespace, name);
-        let sight = self.look(Key::HttpRoute(at.clone()));
+        let sight = self.look(&Key::HttpRoute(at.clone()));
         Route { at, managed: false, spec: sight.found().and_then(|r| tree::get(r, &["spec"])), sight }
+    }
+
+    /// The Deployment is part of the service.
+    pub(super) fn has(&self, part: Part) -> bool {
+        self.parts.contains(&part)
     }
 
     /// A live child that is not on its way out.
@@ -164,9 +180,9 @@ impl<'a> View<'a> {
     }
 
     /// What the cluster says about a key; an open question is asked.
-    pub(super) fn look(&self, key: Key) -> Sight<'a> {
-        let asked = self.input.seen.keys().any(|k| *k == key);
-        match self.input.seen.get(&key) {
+    pub(super) fn look(&self, key: &Key) -> Sight<'a> {
+        let asked = self.input.seen.keys().any(|k| k == key);
+        match self.input.seen.get(key) {
             _ if !asked => Sight::Unasked,
             Answer::Found(value) => Sight::Found(value),
             Answer::Absent => Sight::Absent,

@@ -4,7 +4,7 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::condition::Judgement;
-use super::view::View;
+use super::view::{Part, View};
 use crate::names;
 use crate::tree;
 
@@ -14,19 +14,19 @@ const DEADLINE: &str = "ProgressDeadlineExceeded";
 /// Main or decode Deployment.
 pub(super) fn main(view: &View<'_>) -> Option<Judgement> {
     let name = names::decode(view.name);
-    view.main.then(|| deployment(view, &name, rolled_out))
+    view.has(Part::Main).then(|| deployment(view, &name, rolled_out))
 }
 
 /// Prefill Deployment.
 pub(super) fn prefill(view: &View<'_>) -> Option<Judgement> {
     let name = names::prefill(view.name);
-    view.prefill.then(|| deployment(view, &name, rolled_out))
+    view.has(Part::Prefill).then(|| deployment(view, &name, rolled_out))
 }
 
 /// Endpoint picker: standbys stay unready on purpose, so one available pod is enough.
 pub(super) fn scheduler(view: &View<'_>) -> Option<Judgement> {
     let name = names::scheduler(view.name);
-    view.scheduler.then(|| deployment(view, &name, one_available))
+    view.has(Part::Scheduler).then(|| deployment(view, &name, one_available))
 }
 
 fn deployment(view: &View<'_>, name: &str, judge: fn(&Counts<'_>) -> Judgement) -> Judgement {

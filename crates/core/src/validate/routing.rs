@@ -116,8 +116,10 @@ pub struct LiveScheduler {
 /// Managed route.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
-    /// Spec of the HTTPRoute, complete.
+    /// Spec of the HTTPRoute, complete but for LoRA adapters.
     pub spec: Value,
+    /// Header of model-based routing, where that is on.
+    pub model_header: Option<String>,
 }
 
 /// Validates `spec.router`, applies the fix-ups of `reference/workloads.md §3.8`, and asks for every Gateway,

@@ -40,8 +40,8 @@ fn a_stopped_service_has_no_objects() {
 }
 
 #[test]
+// router edge 50, W-20: no argument is empty
 fn scheduler_deployment_is_the_preset_with_its_configuration() {
-    // router edge 50, W-20: no argument is empty
     let deployment =
         World::new().object(&spec(json!({"scheduler": {"labels": {"team": "a"}}})), Kind::Deployment);
     let base = json!({
@@ -104,8 +104,8 @@ fn picker_service_exposes_the_named_ports_by_name() {
 }
 
 #[test]
+// router edge 9
 fn cluster_binding_says_whose_it_is() {
-    // router edge 9
     let binding = World::new().object(&spec(json!({"scheduler": {}})), Kind::ClusterRoleBinding);
     let expected = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -167,8 +167,8 @@ fn several_pickers_elect_a_leader() {
 }
 
 #[test]
+// router edge 48: `--flag=value` is seen, and there is one configuration only
 fn inline_configuration_wins_over_flags_of_the_template() {
-    // router edge 48: `--flag=value` is seen, and there is one configuration only
     let mut world = World::new();
     let mut merged = spec(json!({"scheduler": {"config": {"inline": {"kind": "EndpointPickerConfig"}}}}));
     let container = &mut merged["router"]["scheduler"]["template"]["containers"][0];
@@ -192,13 +192,16 @@ fn live(world: &mut World, config: &str, mark: Option<&str>) {
     world.live(Kind::Deployment, "llama-kserve-router-scheduler", body);
 }
 
+/// Name, live text and mark, prefill; text and mark wanted.
+type Case<'a> = (&'a str, &'a str, Option<&'a str>, bool, &'a str, &'a str);
+
 #[test]
+// router edge 47
 fn generated_configuration_follows_the_topology_and_others_stay() {
-    // router edge 47
     let peers = serde_yaml_ng::to_string(&parse(&text(false, false, false)).unwrap()).unwrap();
     let custom = "plugins: [{type: mine}]\n";
     let (single, split) = (text(false, false, false), text(true, false, false));
-    let cases: [(&str, &str, Option<&str>, bool, &str, &str); 8] = [
+    let cases: [Case<'_>; 8] = [
         ("our default, same topology", &single, Some("default"), false, &single, "default"),
         ("an older default of ours, same topology", custom, Some("default"), false, custom, "default"),
         ("our default, prefill added", &single, Some("default"), true, &split, "default+prefill"),
@@ -230,8 +233,8 @@ fn an_inline_text_that_says_the_same_is_no_rollout() {
 }
 
 #[test]
+// router edge 20, W-1
 fn a_live_selector_is_kept_and_its_labels_are_on_the_pods() {
-    // router edge 20, W-1
     let mut world = World::new();
     live(&mut world, "{}", None);
     let merged = spec(json!({"scheduler": {"labels": {"team": "new", "tier": "x"}}}));
@@ -305,4 +308,60 @@ fn a_users_text_gets_the_metrics_source_with_tls() {
     let merged = spec(json!({"scheduler": {"config": {"inline": "plugins:\n- type: mine\n"}}}));
     let expected = json!({"plugins": [{"type": "mine"}, {"type": "metrics-data-source", "parameters": {"scheme": "https"}}]});
     assert_eq!(parse(args(&mut world, &merged).last().unwrap()), Some(expected));
+}
+
+#[test]
+fn metrics_flags_that_the_picker_lost_become_configuration() {
+    // the scheduler preset that clusters have installed carries the scheme as a flag, and empty strings
+    let mut world = World::new();
+    let mut merged = spec(json!({"scheduler": {}}));
+    let main = &mut merged["router"]["scheduler"]["template"]["containers"][0];
+    main["command"] = json!([
+        "/app/epp",
+        "--model-server-metrics-scheme=https",
+        "--model-server-metrics-port",
+        "8000",
+        "--v=1"
+    ]);
+    let deployment = world.object(&merged, Kind::Deployment);
+    let main = &deployment["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(main["command"], json!(["/app/epp", "--v=1"]));
+    assert_eq!(main["args"], json!(["--config-text", text(false, false, true)]));
+    merged["router"]["scheduler"]["template"]["containers"][0]["args"] =
+        json!(["--model-server-metrics-path=/m", "--model-server-metrics-https-insecure-skip-verify"]);
+    let config = parse(args(&mut world, &merged).last().unwrap()).unwrap();
+    let parameters = json!({"scheme": "https", "path": "/m", "insecureSkipVerify": true});
+    assert_eq!(config["plugins"].as_array().unwrap().last().unwrap()["parameters"], parameters);
+    for (version, file) in [("0.9.0", false), ("0.10.0", true)] {
+        merged["router"]["scheduler"]["annotations"] = json!({"app.kubernetes.io/version": version});
+        if file {
+            merged["router"]["scheduler"]["template"]["containers"][0]["args"] =
+                json!(["--config-file", "/etc/epp.yaml"]);
+        }
+        let deployment = world.object(&merged, Kind::Deployment);
+        let command = &deployment["spec"]["template"]["spec"]["containers"][0]["command"];
+        assert_eq!(command[1], "--model-server-metrics-scheme=https");
+    }
+}
+
+#[test]
+// router edge 26
+fn adapters_are_matched_like_the_model_in_rules_of_64_matches() {
+    let adapters = |count: usize| (0..count).map(|n| format!("a{n:02}")).collect::<Vec<_>>();
+    let mut world = World { adapters: adapters(1), ..World::new() };
+    let merged = spec(json!({"scheduler": {}, "route": {}}));
+    let route = world.object(&merged, Kind::HTTPRoute);
+    let last = |name: &str| json!({"name": "X-Gateway-Model-Name", "type": "Exact", "value": format!("publishers/ml/models/{name}")});
+    assert_eq!(
+        route["spec"]["rules"][11]["matches"],
+        json!([{"headers": [last("llama-8b")]}, {"headers": [last("a00")]}])
+    );
+    world.adapters = adapters(8);
+    let route = world.object(&merged, Kind::HTTPRoute);
+    let rules = route["spec"]["rules"].as_array().unwrap().iter();
+    let counts: Vec<(String, usize)> = rules
+        .map(|r| (r["name"].as_str().unwrap().to_owned(), r["matches"].as_array().unwrap().len()))
+        .collect();
+    assert_eq!(counts[4..6], [("v1-model-routing".to_owned(), 64), ("v1-model-routing-2".to_owned(), 8)]);
+    assert_eq!(counts.len(), 13);
 }

@@ -90,6 +90,7 @@ fn is_ours(ctx: &Context<'_>, binding: &Value) -> bool {
     labels.get(labels::NAME).is_some_and(|n| *n == ctx.id.name) && namespace == ctx.id.namespace
 }
 
+/// A live child; one on its way out has nothing that could be kept.
 pub(super) fn live_body<'a>(ctx: &Context<'a>, kind: Kind, name: &str) -> Option<&'a Value> {
-    ctx.inputs.live.get(&(kind, name.to_owned())).map(|o| o.body.as_ref())
+    ctx.inputs.live.get(&(kind, name.to_owned())).filter(|o| !o.deleting).map(|o| o.body.as_ref())
 }

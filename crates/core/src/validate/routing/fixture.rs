@@ -65,7 +65,9 @@ pub(crate) fn spec(router: Value) -> Value {
 fn overlay(base: &mut Value, over: Value) {
     match over {
         Value::Object(over) => {
-            over.into_iter().for_each(|(key, value)| overlay(tree::entry(base, &key), value))
+            for (key, value) in over {
+                overlay(tree::entry(base, &key), value);
+            }
         }
         leaf => *base = leaf,
     }
@@ -123,7 +125,9 @@ impl World {
             if open.is_empty() {
                 return (routing, findings, warnings);
             }
-            open.into_iter().for_each(|key| self.seen.insert(key, Answer::Absent));
+            for key in open {
+                self.seen.insert(key, Answer::Absent);
+            }
         }
     }
 

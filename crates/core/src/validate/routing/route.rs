@@ -34,7 +34,7 @@ pub(super) fn routes(
         check_refs(ctx, router, spec, findings);
     } else if let Some(spec) = spec {
         let spec = with_gateways(ctx, router, spec.clone(), warnings);
-        routing.route = Some(Route { spec: with_backends(ctx, routing, spec) });
+        routing.route = Some(Route { spec: with_backends(ctx, routing, spec), model_header: None });
         strip_model_routing(ctx, routing);
     } else if tree::get(router, &["route"]).is_some_and(Value::is_object) {
         let message = "has neither a spec nor refs; the preset config-llm-router-route brings a spec";
@@ -112,10 +112,12 @@ fn with_backends(ctx: &Context<'_>, routing: &Routing, mut spec: Value) -> Value
 /// Drops the matches on the model header where model-based routing is off.
 fn strip_model_routing(ctx: &Context<'_>, routing: &mut Routing) {
     let header = ctx.inputs.settings.model_header.clone();
-    if header.is_empty() || model_routing(ctx, routing) {
+    let enabled = model_routing(ctx, routing);
+    let Some(route) = routing.route.as_mut().filter(|_| !header.is_empty()) else { return };
+    if enabled {
+        route.model_header = Some(header);
         return;
     }
-    let Some(route) = &mut routing.route else { return };
     tree::array(&mut route.spec, "rules").retain_mut(|rule| {
         match rule.get_mut("matches").and_then(Value::as_array_mut) {
             // A rule that never had matches takes everything, and stays (edge 25).

@@ -57,14 +57,12 @@ fn pod(ctx: &Context<'_>, spec: &Value, findings: &mut Vec<Finding>) -> Value {
 
 fn replicas(ctx: &Context<'_>, spec: &Value, findings: &mut Vec<Finding>) -> Option<i64> {
     let value = tree::get(spec, &["replicas"]).filter(|v| !v.is_null())?;
-    match value.as_i64().filter(|n| *n > 0) {
-        Some(replicas) => Some(replicas),
-        None => {
-            let message = format!("{value} is not a positive number; set 1, or more for a standby");
-            findings.push(ctx.finding(&format!("{PATH}.replicas"), message));
-            None
-        }
+    let replicas = value.as_i64().filter(|n| *n > 0);
+    if replicas.is_none() {
+        let message = format!("{value} is not a positive number; set 1, or more for a standby");
+        findings.push(ctx.finding(&format!("{PATH}.replicas"), message));
     }
+    replicas
 }
 
 /// The command is exactly what our preset renders to.

@@ -29,8 +29,8 @@ fn without_a_router_there_is_nothing() {
 }
 
 #[test]
+// router edges 22, 23, 24: the group is v1 from the start
 fn preset_route_has_its_twelve_rules_and_leads_to_the_v1_pool() {
-    // router edges 22, 23, 24: the group is v1 from the start
     let pool = "inference.networking.k8s.io/InferencePool/llama-inference-pool";
     let service = "/Service/llama-kserve-workload-svc";
     let expected = [
@@ -108,8 +108,8 @@ fn opted_out() -> Value {
 }
 
 #[test]
+// router edge 27
 fn the_default_gateway_can_opt_out_of_model_based_routing() {
-    // router edge 27
     let mut world = World::new();
     assert_eq!(model_rules(&mut world), 2);
     world.see(Key::Gateway(default_gateway()), opted_out());
@@ -121,8 +121,8 @@ fn the_default_gateway_can_opt_out_of_model_based_routing() {
 }
 
 #[test]
+// router edge 27
 fn an_unreadable_gateway_leaves_the_live_route_as_it_is() {
-    // router edge 27
     let mut world = World::new();
     world.seen.insert(Key::Gateway(default_gateway()), Answer::Unreadable("timeout".to_owned()));
     assert_eq!(model_rules(&mut world), 2);
@@ -135,8 +135,8 @@ fn an_unreadable_gateway_leaves_the_live_route_as_it_is() {
 }
 
 #[test]
+// router edge 25, M-1
 fn a_rule_that_never_had_matches_stays_when_model_routing_is_off() {
-    // router edge 25, M-1
     let mut world = World::new();
     world.settings.model_routing = ModelRouting::Disabled;
     let rules = json!([
@@ -167,8 +167,8 @@ fn the_pool_is_completed() {
 }
 
 #[test]
+// router edges 51 (empty targetPorts) and workloads C-16 (unparsable inline)
 fn every_finding_names_its_field() {
-    // router edges 51 (empty targetPorts) and workloads C-16 (unparsable inline)
     let scheduler = |over: Value| spec(json!({"scheduler": over}));
     let cases = [
         (
@@ -303,8 +303,8 @@ fn an_account_of_the_user_is_only_bound() {
 }
 
 #[test]
+// router edge 9: `a-b/c` and `a/b-c` share a name
 fn a_cluster_binding_held_by_another_service_is_left_alone() {
-    // router edge 9: `a-b/c` and `a/b-c` share a name
     let mut world = World::new();
     let merged = spec(json!({"scheduler": {}}));
     let plain = names::scheduler_cluster_role_binding("ml", "llama");
