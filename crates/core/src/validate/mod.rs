@@ -2,6 +2,7 @@
 //!
 //! Needs no webhook: every rule that admission knows is checked in every pass. All findings are reported at once.
 
+use llmisvc_api::rules::{self, Violation};
 use llmisvc_api::v1alpha2::LlmInferenceServiceSpec;
 use serde_json::Value;
 
@@ -54,6 +55,10 @@ pub fn validate(
     let ctx = Context { inputs, id: &id, spec: &spec, origin: &origin };
     let mut findings = Vec::new();
     let typed = decode(&spec).map_err(|finding| invalid(vec![with_origin(&ctx, finding)]))?;
+    let given = |v: Violation| with_origin(&ctx, Finding::new(v.path, v.message));
+    let broken = rules::check(&id.namespace, &id.name, &id.annotations, &typed);
+    findings.extend(broken.into_iter().map(given));
+    warnings.extend(rules::warnings(&id.namespace, &typed).into_iter().map(given));
     let service = assemble(&ctx, &typed, &mut findings, warnings);
     match service {
         Some(service) if findings.is_empty() => Ok(service),
