@@ -1,11 +1,21 @@
-//! `llmisvc`: inference services without a cluster.
+//! `llmisvc`: render and validate inference services without a cluster.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use llmisvc_cli::input::{self, Document};
+use llmisvc_cli::offline::{Facts, Offline};
+use llmisvc_cli::render::{Report, render};
+use llmisvc_core::facts::OWN_PREFIX;
+use llmisvc_core::presets;
+use serde_json::Value;
 
 mod crds;
 
-use clap::{Parser, Subcommand};
-
 #[derive(Parser)]
-#[command(name = "llmisvc", version, about)]
+#[command(name = "llmisvc", version, about = "Render and validate LLMInferenceServices without a cluster")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -13,12 +23,120 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Print the children of every LLMInferenceService in the input, in apply order
+    Render(Input),
+    /// Check every LLMInferenceService in the input; prints findings and warnings
+    Validate {
+        #[command(flatten)]
+        input: Input,
+        /// Warnings count as findings
+        #[arg(long)]
+        strict: bool,
+    },
     /// Print the CustomResourceDefinitions
     Crds(crds::Args),
+    /// Print the presets that the operator installs
+    Presets,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Command::Crds(args) => crds::run(&args, &mut std::io::stdout().lock()),
+#[derive(Args)]
+struct Input {
+    /// Files, folders, or - for standard input
+    #[arg(short = 'f', long = "filename", required = true, num_args = 1..)]
+    files: Vec<PathBuf>,
+    /// Namespace of objects that name none
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+    /// Folder of presets in place of the built-in ones, or `none`
+    #[arg(long)]
+    presets: Option<PathBuf>,
+    /// The ConfigMap inferenceservice-config
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// What the cluster looks like
+    #[arg(long)]
+    facts: Option<PathBuf>,
+    /// Output format of render
+    #[arg(short, long, default_value = "yaml", value_parser = ["yaml", "json"])]
+    output: String,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Render(input) => print_rendered(&input),
+        Command::Validate { input, strict } => validate(&input, strict),
+        Command::Crds(args) => crds::run(&args, &mut std::io::stdout().lock()).map(|()| true),
+        Command::Presets => print_presets().map(|()| true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn print_rendered(input: &Input) -> Result<bool> {
+    let report = report(input)?;
+    report.warnings().iter().for_each(|line| eprintln!("warning: {line}"));
+    let findings = report.findings();
+    findings.iter().for_each(|line| eprintln!("{line}"));
+    if findings.is_empty() {
+        match input.output.as_str() {
+            "json" => println!("{}", serde_json::to_string_pretty(&list(&report))?),
+            _ => print!("{}", report.yaml()?),
+        }
+    }
+    Ok(findings.is_empty())
+}
+
+fn list(report: &Report) -> Value {
+    serde_json::json!({"apiVersion": "v1", "kind": "List", "items": report.objects()})
+}
+
+fn validate(input: &Input, strict: bool) -> Result<bool> {
+    let report = report(input)?;
+    let (findings, warnings) = (report.findings(), report.warnings());
+    findings.iter().for_each(|line| eprintln!("{line}"));
+    warnings.iter().for_each(|line| eprintln!("warning: {line}"));
+    let ok = findings.is_empty() && (!strict || warnings.is_empty());
+    if ok {
+        println!("{} valid, {} warnings", report.services.len(), warnings.len());
+    }
+    Ok(ok)
+}
+
+fn report(input: &Input) -> Result<Report> {
+    let documents = input::read(&input.files)?;
+    let facts = input.facts.as_deref().map(facts).transpose()?;
+    let config = input.config.as_deref().map(first).transpose()?;
+    let offline = Offline::new(&documents, shipped(input)?, config.as_ref(), facts, &input.namespace);
+    Ok(render(&documents, &offline, &input.namespace))
+}
+
+fn shipped(input: &Input) -> Result<Vec<Value>> {
+    match input.presets.as_deref() {
+        None => Ok(presets::shipped(OWN_PREFIX)),
+        Some(path) if path == Path::new("none") => Ok(Vec::new()),
+        Some(path) => Ok(input::read(&[path.to_owned()])?.into_iter().map(|d: Document| d.value).collect()),
+    }
+}
+
+fn facts(path: &Path) -> Result<Facts> {
+    serde_json::from_value(first(path)?).with_context(|| format!("{}: not a facts file", path.display()))
+}
+
+fn first(path: &Path) -> Result<Value> {
+    let documents = input::read(&[path.to_owned()])?;
+    let first = documents.into_iter().next().with_context(|| format!("{}: is empty", path.display()))?;
+    Ok(first.value)
+}
+
+fn print_presets() -> Result<()> {
+    for preset in presets::shipped(OWN_PREFIX) {
+        print!("---\n{}", serde_yaml_ng::to_string(&preset)?);
+    }
+    Ok(())
 }

@@ -1,0 +1,5 @@
+//! `llmisvc`: the operator's core without a cluster.
+
+pub mod input;
+pub mod offline;
+pub mod render;

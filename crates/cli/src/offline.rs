@@ -1,0 +1,212 @@
+//! Answers the core's questions from files instead of a cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
+use llmisvc_core::object::{Live, LiveObject};
+use llmisvc_core::settings::Settings;
+use llmisvc_core::{labels, tree};
+use llmisvc_kinds::Kind;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::input::Document;
+
+/// What `--facts` says about a cluster. Everything left out is a cluster with all CRDs and the example gateway.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Facts {
+    /// Optional kinds that are served, as `group/version/kind`.
+    pub served: Option<Vec<String>>,
+    /// DNS domain.
+    pub cluster_domain: Option<String>,
+    /// Minor version of the API server.
+    pub kubernetes_minor: Option<u32>,
+    /// Gateways.
+    pub gateways: Vec<Value>,
+    /// Services behind gateways.
+    pub services: Vec<Value>,
+    /// ServiceAccounts.
+    pub service_accounts: Vec<Value>,
+    /// Secrets: `{metadata, type, keys}`, no values.
+    pub secrets: Vec<Value>,
+    /// Pods.
+    pub pods: Vec<Value>,
+    /// Live children.
+    pub live: Vec<Value>,
+}
+
+/// The cluster that files describe.
+#[derive(Debug)]
+pub struct Offline {
+    objects: BTreeMap<(String, Ref), Arc<Value>>,
+    live: Vec<Value>,
+    /// Whether accounts that no file shows are taken to exist.
+    trusting: bool,
+    /// The cluster as a whole.
+    pub cluster: Cluster,
+    /// Parsed global ConfigMap.
+    pub settings: Settings,
+}
+
+impl Offline {
+    /// A cluster of the documents, the presets, and the facts.
+    pub fn new(
+        documents: &[Document],
+        presets: Vec<Value>,
+        config: Option<&Value>,
+        facts: Option<Facts>,
+        namespace: &str,
+    ) -> Self {
+        let trusting = facts.is_none();
+        let facts = facts.unwrap_or_default();
+        let cluster = cluster(&facts);
+        let settings = settings(config.or(global(documents, &cluster)), &cluster);
+        let system = cluster.system_namespace.clone();
+        let mut offline = Self { objects: BTreeMap::new(), live: facts.live, trusting, cluster, settings };
+        presets.into_iter().for_each(|p| offline.add("LLMInferenceServiceConfig", &system, p));
+        documents
+            .iter()
+            .for_each(|d| offline.add(tree::text(&d.value, &["kind"]), namespace, d.value.clone()));
+        let listed = [
+            ("Gateway", facts.gateways),
+            ("Service", facts.services),
+            ("ServiceAccount", facts.service_accounts),
+            ("Secret", facts.secrets),
+        ];
+        for (kind, objects) in listed {
+            objects.into_iter().for_each(|o| offline.add(kind, namespace, o));
+        }
+        offline.add_example_gateway();
+        offline
+    }
+
+    fn add(&mut self, kind: &str, namespace: &str, object: Value) {
+        let named = tree::text(&object, &["metadata", "namespace"]);
+        let namespace = if named.is_empty() { namespace } else { named };
+        let key = (kind.to_owned(), Ref::new(namespace, tree::text(&object, &["metadata", "name"])));
+        self.objects.insert(key, Arc::new(object));
+    }
+
+    fn add_example_gateway(&mut self) {
+        let gateway = self.settings.gateway.clone();
+        self.objects.entry(("Gateway".to_owned(), gateway.clone())).or_insert_with(|| {
+            Arc::new(json!({
+                "metadata": {"name": gateway.name, "namespace": gateway.namespace},
+                "spec": {"listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]},
+                "status": {"addresses": [{"type": "IPAddress", "value": "203.0.113.1"}]},
+            }))
+        });
+    }
+
+    /// What the files say about `key`.
+    pub fn answer(&self, key: &Key) -> Answer {
+        match key {
+            Key::Config(r) => self.find("LLMInferenceServiceConfig", r),
+            Key::ConfigNames(namespace) => self.config_names(namespace),
+            Key::ConfigMap(r) => self.find("ConfigMap", r),
+            Key::ServiceAccount(r) => self.account(r),
+            Key::Secret(r) => self.secret(r),
+            Key::Gateway(r) => self.find("Gateway", r),
+            Key::HttpRoute(r) => self.find("HTTPRoute", r),
+            Key::InferencePool(r) => self.find("InferencePool", r),
+            Key::GatewayService(r) => self.find("Service", r),
+        }
+    }
+
+    fn find(&self, kind: &str, at: &Ref) -> Answer {
+        let found = self.objects.get(&(kind.to_owned(), at.clone()));
+        found.map_or(Answer::Absent, |o| Answer::Found(Arc::clone(o)))
+    }
+
+    fn config_names(&self, namespace: &str) -> Answer {
+        let here =
+            |(kind, at): &&(String, Ref)| kind == "LLMInferenceServiceConfig" && at.namespace == namespace;
+        let names: Vec<&str> = self.objects.keys().filter(here).map(|(_, at)| at.name.as_str()).collect();
+        Answer::Found(Arc::new(json!(names)))
+    }
+
+    /// Without facts, an account that is named is taken to exist: files rarely hold them.
+    fn account(&self, at: &Ref) -> Answer {
+        match self.find("ServiceAccount", at) {
+            Answer::Absent if self.trusting => {
+                Answer::Found(Arc::new(json!({"metadata": {"name": at.name, "namespace": at.namespace}})))
+            }
+            answer => answer,
+        }
+    }
+
+    /// Names of the data keys only; a value must not reach the core.
+    fn secret(&self, at: &Ref) -> Answer {
+        let Answer::Found(secret) = self.find("Secret", at) else { return Answer::Absent };
+        if secret.get("keys").is_some() {
+            return Answer::Found(secret);
+        }
+        let keys: BTreeSet<&String> = ["data", "stringData"]
+            .iter()
+            .filter_map(|f| secret.get(f)?.as_object())
+            .flat_map(|m| m.keys())
+            .collect();
+        let metadata =
+            json!({"name": at.name, "annotations": tree::strings(&secret, &["metadata", "annotations"])});
+        Answer::Found(Arc::new(json!({"metadata": metadata, "type": secret.get("type"), "keys": keys})))
+    }
+
+    /// Live children of a service, from the facts.
+    pub fn live(&self, service: &Value) -> Live {
+        let name = tree::text(service, &["metadata", "name"]);
+        let namespace = tree::text(service, &["metadata", "namespace"]);
+        let mine = self.live.iter().filter(|o| {
+            tree::text(o, &["metadata", "labels", labels::NAME]) == name
+                && tree::text(o, &["metadata", "namespace"]) == namespace
+        });
+        mine.filter_map(|o| {
+            let kind = Kind::of(tree::text(o, &["apiVersion"]), tree::text(o, &["kind"]))?;
+            Some(((kind, tree::text(o, &["metadata", "name"]).to_owned()), live_object(o)))
+        })
+        .collect()
+    }
+}
+
+fn live_object(object: &Value) -> LiveObject {
+    let text = |key: &str| tree::text(object, &["metadata", key]).to_owned();
+    let owners = tree::list(object, &["metadata", "ownerReferences"]);
+    let controller = owners.iter().find(|o| o.get("controller") == Some(&Value::Bool(true)));
+    LiveObject {
+        uid: text("uid"),
+        resource_version: text("resourceVersion"),
+        controller: controller.map(|o| tree::text(o, &["uid"]).to_owned()),
+        created_by_post: false,
+        deleting: !text("deletionTimestamp").is_empty(),
+        body: Arc::new(object.clone()),
+    }
+}
+
+fn cluster(facts: &Facts) -> Cluster {
+    let mut cluster = Cluster::default();
+    if let Some(domain) = &facts.cluster_domain {
+        cluster.domain.clone_from(domain);
+    }
+    if let Some(served) = &facts.served {
+        cluster.served.retain(|kind| {
+            let s = kind.served();
+            !s.optional || served.contains(&format!("{}/{}/{}", s.group, s.version, s.kind))
+        });
+    }
+    cluster
+}
+
+fn global<'a>(documents: &'a [Document], cluster: &Cluster) -> Option<&'a Value> {
+    let is_global = |v: &&Value| {
+        tree::text(v, &["kind"]) == "ConfigMap"
+            && tree::text(v, &["metadata", "name"]) == "inferenceservice-config"
+            && tree::text(v, &["metadata", "namespace"]) == cluster.system_namespace
+    };
+    documents.iter().map(|d| &d.value).find(is_global)
+}
+
+fn settings(config: Option<&Value>, cluster: &Cluster) -> Settings {
+    let data = config.map(|c| tree::strings(c, &["data"])).unwrap_or_default();
+    Settings::parse(&data, &Settings::default(), &cluster.system_namespace)
+}

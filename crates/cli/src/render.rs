@@ -1,0 +1,120 @@
+//! `llmisvc render` and `llmisvc validate`: every service of the input, through the operator's own steps.
+
+use std::fmt::Write as _;
+
+use llmisvc_core::facts::Seen;
+use llmisvc_core::{Decision, Inputs, Step, decide, tree};
+use serde_json::{Value, json};
+
+use crate::input::Document;
+use crate::offline::Offline;
+
+/// What came of one service.
+#[derive(Debug)]
+pub struct Rendered {
+    /// Where it stands in the input.
+    pub document: Document,
+    /// What was decided.
+    pub decision: Decision,
+}
+
+/// Everything that came of the input.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Services, in the order of the input.
+    pub services: Vec<Rendered>,
+    /// Documents that cannot be services or configs, one line each.
+    pub rejected: Vec<String>,
+}
+
+const GROUP: &str = "serving.kserve.io/";
+const VERSION: &str = "serving.kserve.io/v1alpha2";
+
+/// Decides every `LLMInferenceService` among the documents.
+pub fn render(documents: &[Document], offline: &Offline, namespace: &str) -> Report {
+    let mut report = Report::default();
+    for document in documents.iter().filter(|d| tree::text(&d.value, &["apiVersion"]).starts_with(GROUP)) {
+        if let Err(line) = usable(document) {
+            report.rejected.push(line);
+        } else if tree::text(&document.value, &["kind"]) == "LLMInferenceService" {
+            let decision = one(&in_namespace(&document.value, namespace), offline);
+            report.services.push(Rendered { document: document.clone(), decision });
+        }
+    }
+    report
+}
+
+fn usable(document: &Document) -> Result<(), String> {
+    let version = tree::text(&document.value, &["apiVersion"]);
+    let at = format!("{}:{}", document.file, document.number);
+    if version != VERSION {
+        return Err(format!("{at}: apiVersion: {version} is not served; write {VERSION}"));
+    }
+    if tree::text(&document.value, &["metadata", "name"]).is_empty() {
+        return Err(format!("{at}: metadata.name: required; give the object a name"));
+    }
+    Ok(())
+}
+
+fn in_namespace(service: &Value, namespace: &str) -> Value {
+    let mut service = service.clone();
+    let metadata = tree::object(&mut service, "metadata");
+    metadata.entry("namespace").or_insert_with(|| json!(namespace));
+    service
+}
+
+fn one(service: &Value, offline: &Offline) -> Decision {
+    let live = offline.live(service);
+    let mut seen = Seen::default();
+    loop {
+        let inputs = Inputs {
+            service,
+            settings: &offline.settings,
+            cluster: &offline.cluster,
+            seen: &seen,
+            live: &live,
+        };
+        match decide(&inputs) {
+            Step::Done(decision) => return *decision,
+            Step::Need(keys) => keys.into_iter().for_each(|key| {
+                let answer = offline.answer(&key);
+                seen.insert(key, answer);
+            }),
+        }
+    }
+}
+
+impl Report {
+    /// One line per finding, `file:document: field.path: message (from config X)`.
+    pub fn findings(&self) -> Vec<String> {
+        let faults = self.services.iter().flat_map(|s| {
+            let findings =
+                s.decision.outcome.as_ref().err().map(|f| f.findings.as_slice()).unwrap_or_default();
+            findings.iter().map(|f| format!("{}:{}: {f}", s.document.file, s.document.number))
+        });
+        self.rejected.iter().cloned().chain(faults).collect()
+    }
+
+    /// One line per warning, in the same form.
+    pub fn warnings(&self) -> Vec<String> {
+        let of = |s: &Rendered| {
+            let at = format!("{}:{}", s.document.file, s.document.number);
+            s.decision.warnings.iter().map(|w| format!("{at}: {w}")).collect::<Vec<_>>()
+        };
+        self.services.iter().flat_map(of).collect()
+    }
+
+    /// The children of every service, in apply order.
+    pub fn objects(&self) -> Vec<&Value> {
+        let desired = self.services.iter().filter_map(|s| s.decision.outcome.as_ref().ok());
+        desired.flat_map(|d| d.objects.iter().map(|o| &o.body)).collect()
+    }
+
+    /// The children as a YAML stream that `kubectl apply -f -` takes.
+    pub fn yaml(&self) -> Result<String, serde_yaml_ng::Error> {
+        self.objects().into_iter().try_fold(String::new(), |mut text, object| {
+            let _ = write!(text, "---\n{}", serde_yaml_ng::to_string(object)?);
+            Ok(text)
+        })
+    }
+}
