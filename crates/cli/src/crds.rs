@@ -78,6 +78,8 @@ mod tests {
     fn a_directory_that_cannot_be_made_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = run(&Args { out: Some(file.path().join("below")) }, &mut Vec::new()).unwrap_err();
-        assert!(error.to_string().contains("serving.kserve.io_llminferenceservices.yaml: choose another --out"));
+        assert!(
+            error.to_string().contains("serving.kserve.io_llminferenceservices.yaml: choose another --out")
+        );
     }
 }
