@@ -113,5 +113,8 @@ pub fn rules(list: &[Rule]) -> Value {
 
 /// Whether a rule of the schema asks for completeness.
 pub(super) fn asks_for_completeness(validation: &Value) -> bool {
-    [WORKLOAD, SCALING, WVA, KEDA].concat().iter().any(|r| r.completeness && validation["rule"] == r.rule)
+    [WORKLOAD, SCALING, WVA, KEDA]
+        .concat()
+        .iter()
+        .any(|r| r.completeness && validation.get("rule").is_some_and(|text| text == r.rule))
 }

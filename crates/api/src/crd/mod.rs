@@ -25,15 +25,26 @@ fn service() -> Value {
     columns.push(
         json!({"name": "URLs", "type": "string", "priority": 1, "jsonPath": ".status.addresses[*].url"}),
     );
-    let status = structural::of::<LlmInferenceServiceStatus>();
-    let mut crd = crd(KIND, PLURAL, &columns, spec(|_| ()), status);
-    crd["spec"]["names"]["shortNames"] = json!(["llmisvc"]);
-    crd
+    let names = json!({
+        "kind": KIND,
+        "listKind": format!("{KIND}List"),
+        "plural": PLURAL,
+        "singular": KIND.to_lowercase(),
+        "shortNames": ["llmisvc"],
+    });
+    let schema = schema(&spec(|_| ()), &structural::of::<LlmInferenceServiceStatus>());
+    crd(PLURAL, &names, &columns, &schema)
 }
 
 fn config() -> Value {
-    let status = structural::of::<LlmInferenceServiceConfigStatus>();
-    crd(CONFIG_KIND, CONFIG_PLURAL, &common_columns(), spec(relax::relax), status)
+    let names = json!({
+        "kind": CONFIG_KIND,
+        "listKind": format!("{CONFIG_KIND}List"),
+        "plural": CONFIG_PLURAL,
+        "singular": CONFIG_KIND.to_lowercase(),
+    });
+    let schema = schema(&spec(relax::relax), &structural::of::<LlmInferenceServiceConfigStatus>());
+    crd(CONFIG_PLURAL, &names, &common_columns(), &schema)
 }
 
 fn spec(adapt: impl Fn(&mut Map<String, Value>)) -> Value {
@@ -57,8 +68,8 @@ fn common_columns() -> Vec<Value> {
     ]
 }
 
-fn crd(kind: &str, plural: &str, columns: &[Value], spec: Value, status: Value) -> Value {
-    let schema = json!({
+fn schema(spec: &Value, status: &Value) -> Value {
+    json!({
         "type": "object",
         "properties": {
             "apiVersion": {"type": "string"},
@@ -67,7 +78,10 @@ fn crd(kind: &str, plural: &str, columns: &[Value], spec: Value, status: Value) 
             "spec": spec,
             "status": status,
         },
-    });
+    })
+}
+
+fn crd(plural: &str, names: &Value, columns: &[Value], schema: &Value) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -75,12 +89,7 @@ fn crd(kind: &str, plural: &str, columns: &[Value], spec: Value, status: Value) 
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
-            "names": {
-                "kind": kind,
-                "listKind": format!("{kind}List"),
-                "plural": plural,
-                "singular": kind.to_lowercase(),
-            },
+            "names": names,
             "versions": [{
                 "name": VERSION,
                 "served": true,

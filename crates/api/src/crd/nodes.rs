@@ -37,7 +37,7 @@ pub fn pool_spec(_: &mut SchemaGenerator) -> Schema {
 
 /// An object of any shape.
 pub fn any_object(_: &mut SchemaGenerator) -> Schema {
-    schema(json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}))
+    schema(any())
 }
 
 /// Quantity, as a string or an integer.
@@ -81,12 +81,16 @@ pub fn pod_spec(_: &mut SchemaGenerator) -> Schema {
 fn keyed(keys: &[&str], properties: Value) -> Value {
     let has_default = |key: &str| properties.get(key).is_some_and(|p| p.get("default").is_some());
     let required: Vec<&&str> = keys.iter().filter(|key| !has_default(key)).collect();
-    let mut item =
-        json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": properties});
-    if !required.is_empty() {
-        item["required"] = json!(required);
-    }
+    let required = if required.is_empty() { json!({}) } else { json!({"required": required}) };
+    let item = merged(
+        any(),
+        merged(required, Value::Object(Map::from_iter([("properties".to_owned(), properties)]))),
+    );
     json!({"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys, "items": item})
+}
+
+fn any() -> Value {
+    json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
 fn merged(base: Value, more: Value) -> Value {

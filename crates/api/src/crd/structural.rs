@@ -49,10 +49,9 @@ fn simplify(node: &mut Map<String, Value>) {
     }
     each_child(node, &mut simplify);
     for (name, default) in kept {
-        if let Some(property) =
-            node.get_mut("items").and_then(|i| i.pointer_mut(&format!("/properties/{name}")))
-        {
-            property["default"] = default;
+        let property = node.get_mut("items").and_then(|i| i.pointer_mut(&format!("/properties/{name}")));
+        if let Some(property) = property.and_then(Value::as_object_mut) {
+            property.insert("default".to_owned(), default);
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn check(annotations: &BTreeMap<String, String>, found: &mut Found) {
             found.add_if(!given.is_empty(), Rule::DR1, at(DEVICE_CLASS), message);
         }
         Some("") => {
-            found.add(Rule::DR2, at(DEVICE_CLASS), "device class must not be empty: name a DeviceClass")
+            found.add(Rule::DR2, at(DEVICE_CLASS), "device class must not be empty: name a DeviceClass");
         }
         Some(class) => {
             let message = format!("device class must be a DNS subdomain, not \"{class}\"");

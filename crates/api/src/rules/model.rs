@@ -56,7 +56,7 @@ pub(super) fn check_confidential(spec: &LlmInferenceServiceSpec, found: &mut Fou
 
 pub(super) fn warn_confidential(spec: &LlmInferenceServiceSpec, found: &mut Found) {
     let Some(model) = &spec.model else { return };
-    if !model.confidential.as_ref().is_some_and(|c| c.enabled == Some(true)) {
+    if model.confidential.as_ref().is_none_or(|c| c.enabled != Some(true)) {
         return;
     }
     let uri = model.uri.as_deref().unwrap_or_default();

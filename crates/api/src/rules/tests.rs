@@ -35,10 +35,12 @@ fn case(rule: Rule, path: &'static str, message: &'static str, bad: Value, good:
     Case { rule, bad, good, path, message }
 }
 
+#[allow(clippy::needless_pass_by_value)] // reads better in the tables
 fn spec(spec: Value) -> Value {
     json!({ "spec": spec })
 }
 
+#[allow(clippy::needless_pass_by_value)] // reads better in the tables
 fn route(route: Value, gateway: Value) -> Value {
     spec(json!({"router": {"route": route, "gateway": gateway}}))
 }
@@ -642,6 +644,7 @@ fn an_incomplete_prefill_scaling_has_one_finding() {
 
 #[test]
 fn all_findings_come_at_once_in_the_order_of_the_reference() {
+    use Rule::*;
     let object = json!({
         "spec": {
             "router": {"scheduler": {"replicas": 0}, "route": {"weight": 1}},
@@ -652,7 +655,6 @@ fn all_findings_come_at_once_in_the_order_of_the_reference() {
         "annotations": {"serving.kserve.io/exp-dra-device-count": "many"},
     });
     let rules: Vec<Rule> = found(&object).into_iter().map(|v| v.rule).collect();
-    use Rule::*;
     assert_eq!(rules, [T2, P4, P1, S1, L1, RO2, RO1, DR1, DR4]);
 }
 

@@ -1,6 +1,9 @@
 //! From the tree to the typed spec, with the path of what does not fit.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{Keda, KedaSettings, LlmInferenceServiceSpec, Workload};
@@ -44,6 +47,14 @@ fn at<T: DeserializeOwned>(base: &str, tree: &Value) -> Result<T, DecodeError> {
         };
         DecodeError { path, message: error.into_inner().to_string() }
     })
+}
+
+/// A string map where null stands for a key that a lower layer set and this one takes away.
+pub(super) fn without_nulls<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<String, String>>, D::Error> {
+    let map = Option::<BTreeMap<String, Option<String>>>::deserialize(deserializer)?;
+    Ok(map.map(|map| map.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()))
 }
 
 #[cfg(test)]
@@ -108,5 +119,7 @@ mod tests {
             LlmInferenceServiceSpec { model: Some(crate::v1alpha2::Model::default()), ..Default::default() };
         assert_eq!(decode(&spec), Ok(expected));
         assert_eq!(decode(&Value::Null), Ok(LlmInferenceServiceSpec::default()));
+        let labels = decode(&json!({"labels": {"gone": null, "kept": "yes"}})).unwrap().workload.labels;
+        assert_eq!(labels, Some(BTreeMap::from([("kept".to_owned(), "yes".to_owned())])));
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::NameRef;
+use super::decode::without_nulls;
 use crate::crd::nodes;
 
 /// Endpoint picker and pool.
@@ -16,10 +17,10 @@ pub struct Scheduler {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
     /// Labels of the endpoint picker's pods.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "without_nulls", skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
     /// Annotations of the endpoint picker's pods.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "without_nulls", skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
     /// Pod spec of the endpoint picker.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::decode::without_nulls;
 use super::{KvCacheOffloading, Model, Parallelism, Router, Scaling, StorageInitializer, Tracing};
 use crate::crd::{cel, nodes};
 
@@ -53,10 +54,10 @@ pub struct Workload {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parallelism: Option<Parallelism>,
     /// Labels of the pods.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "without_nulls", skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
     /// Annotations of the pods.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "without_nulls", skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
     /// Pod spec, or that of the leader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
