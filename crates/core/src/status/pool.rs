@@ -9,7 +9,7 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::condition::{Judgement, kind};
-use super::gateways::{former, is_stale};
+use super::gateways::{former, is_missing, is_stale};
 use super::routes::{condition, describe};
 use super::view::{Route, Sight, View};
 use crate::facts::{Key, Ref};
@@ -45,7 +45,7 @@ pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
 }
 
 fn judge_pool(view: &View<'_>, at: &Ref, pool: &Value) -> Judgement {
-    let parents = Parents::of(at, pool);
+    let parents = Parents::of(view, at, pool);
     let leading = view.routes.iter().filter(|route| leads_to(route, &at.name));
     let scope: BTreeSet<Ref> = leading.flat_map(Route::gateways).collect();
     if scope.is_empty() { without_route(view, at, &parents) } else { through_routes(at, &scope, &parents) }
@@ -91,14 +91,14 @@ fn without_route(view: &View<'_>, at: &Ref, parents: &Parents<'_>) -> Judgement 
     }
 }
 
-/// Gateways in the status of a pool, with what they say.
+/// Gateways in the status of a pool, with what they say; those that are gone are left out.
 struct Parents<'a> {
     all: Vec<(Ref, &'a Value)>,
     generation: Option<i64>,
 }
 
 impl<'a> Parents<'a> {
-    fn of(at: &Ref, pool: &'a Value) -> Self {
+    fn of(view: &View<'_>, at: &Ref, pool: &'a Value) -> Self {
         let parents = tree::list(pool, &["status", "parents"]).iter();
         let gateways = parents.filter(|p| matches!(tree::text(p, &["parentRef", "kind"]), "" | "Gateway"));
         let all = gateways.map(|p| {
@@ -106,7 +106,7 @@ impl<'a> Parents<'a> {
             (Ref::new(namespace.unwrap_or(&at.namespace), tree::text(p, &["parentRef", "name"])), p)
         });
         let generation = tree::get(pool, &["metadata", "generation"]).and_then(Value::as_i64);
-        Self { all: all.collect(), generation }
+        Self { all: all.filter(|(gateway, _)| !is_missing(view, gateway)).collect(), generation }
     }
 
     /// What a Gateway says now; older statements do not count.

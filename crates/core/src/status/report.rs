@@ -122,13 +122,21 @@ fn address(view: &View<'_>, url: &Url) -> Value {
 
 /// The model and its adapters: the qualified name, and the plain one where the path tells the service.
 fn models(view: &View<'_>, by_model: bool) -> Vec<Value> {
-    let names = match view.valid {
-        Some(valid) => std::iter::once(valid.model.clone()).chain(valid.adapters.iter().cloned()).collect(),
-        None => vec![view.name.to_owned()],
-    };
+    let names = served(view);
     let qualified = |name: &str| json!({"name": format!("publishers/{}/models/{name}", view.namespace)});
     let plain = |name: &str| (!by_model).then(|| json!({"name": name}));
     names.iter().flat_map(|name| std::iter::once(qualified(name)).chain(plain(name))).collect()
+}
+
+/// Names of the model and its adapters; where nothing was decided, those of the former status.
+fn served(view: &View<'_>) -> Vec<String> {
+    if let Some(valid) = view.valid {
+        return std::iter::once(&valid.model).chain(&valid.adapters).cloned().collect();
+    }
+    let prefix = format!("publishers/{}/models/", view.namespace);
+    let former = tree::list(view.input.service, &["status", "addresses"]).first();
+    let models = former.map(|address| tree::list(address, &["models"])).unwrap_or_default().iter();
+    models.filter_map(|m| tree::text(m, &["name"]).strip_prefix(&prefix)).map(str::to_owned).collect()
 }
 
 fn gateway(at: &Ref) -> Value {

@@ -136,7 +136,8 @@ impl<'a> View<'a> {
             self.routes.push(self.managed_route(None));
         }
         let refs = tree::list(self.input.service, &["spec", "router", "route", "http", "refs"]).iter();
-        let referenced: Vec<_> = refs.map(|r| self.referenced_route(tree::text(r, &["name"]))).collect();
+        let names = refs.map(|r| tree::text(r, &["name"])).filter(|name| !name.is_empty());
+        let referenced: Vec<_> = names.map(|name| self.referenced_route(name)).collect();
         self.routes.extend(referenced);
     }
 
@@ -145,7 +146,8 @@ impl<'a> View<'a> {
         let external =
             tree::text(self.input.service, &["spec", "router", "scheduler", "pool", "ref", "name"]);
         if let Some(live) = self.live(Kind::InferencePool, &pool) {
-            self.picker = Some(tree::text(live, &["spec", "endpointPickerRef", "name"]).to_owned());
+            let picker = Some(tree::text(live, &["spec", "endpointPickerRef", "name"]));
+            self.picker = picker.filter(|p| !p.is_empty()).map(str::to_owned);
             self.pool = Some((pool, true));
         } else if !external.is_empty() {
             self.pool = Some((external.to_owned(), false));

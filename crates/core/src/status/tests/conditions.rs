@@ -155,9 +155,15 @@ fn a_pool_without_a_route_waits_for_no_gateway_that_nobody_named() {
     let refs = json!({"gateway": {"refs": [{"name": "byo", "namespace": "infra"}]}, "scheduler": {}});
     let waiting = "InferencePoolReady=Unknown WaitingForGateway: InferencePool ml/llama-inference-pool is not yet accepted by any Gateway; no route of this service leads to it, so set spec.router.route or make a route of your own";
     let refused = "InferencePoolReady=False InferencePoolNotReady: InferencePool ml/llama-inference-pool: Gateway infra/byo: Accepted=False (reason R, message m)";
-    let elsewhere = Ref::new("vendor", "gw");
+    let (elsewhere, gone) = (Ref::new("vendor", "gw"), Ref::new("vendor", "gone"));
     let cases = [
         (json!({"scheduler": {}}), vec![], "InferencePoolReady=True"),
+        (refs.clone(), vec![parent(&gone, &[says("Accepted", "True")])], waiting),
+        (
+            json!({"scheduler": {}}),
+            vec![parent(&gone, &[says("Accepted", "False")])],
+            "InferencePoolReady=True",
+        ),
         (refs.clone(), vec![], waiting),
         (refs.clone(), vec![parent(&gw, &[says("Accepted", "True")])], "InferencePoolReady=True"),
         (refs.clone(), vec![parent(&elsewhere, &[says("Accepted", "True")])], "InferencePoolReady=True"),
@@ -174,6 +180,7 @@ fn a_pool_without_a_route_waits_for_no_gateway_that_nobody_named() {
         let merged = spec(router);
         let mut world = World::new();
         world.see(Key::Gateway(gw.clone()), gateway("True"));
+        world.seen.insert(Key::Gateway(gone.clone()), Answer::Absent);
         bring_to_life(&mut world, &merged, &parents);
         assert_eq!(line(&status_of(&mut world, &merged), "InferencePoolReady"), expected);
     }
@@ -378,7 +385,7 @@ fn a_fault_does_not_hide_what_runs() {
         "WorkloadsReady=True".to_owned(),
     ];
     assert_eq!(lines(&status), expected);
-    for key in ["url", "router", "workloads", "annotations"] {
+    for key in ["url", "addresses", "router", "workloads", "annotations"] {
         assert_eq!(status[key], world.service["status"][key], "{key}");
     }
     assert_eq!((&status["observedGeneration"], &status["appliedConfigs"]), (&json!(2), &Value::Null));
