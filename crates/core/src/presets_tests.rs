@@ -75,8 +75,8 @@ fn the_content_of_released_presets_never_changes() {
     assert_eq!(FILES.map(hash), pinned);
 }
 
-// W-21
 #[test]
+// W-21
 fn workload_presets_differ_only_where_they_have_to() {
     let main = |spec: &Value| {
         let mut main = tree::named(tree::list(spec, &["template", "containers"]), "main").unwrap().clone();
@@ -92,8 +92,8 @@ fn workload_presets_differ_only_where_they_have_to() {
     assert_eq!(single["annotations"], prefill["annotations"]);
 }
 
-// W-19
 #[test]
+// W-19
 fn every_workload_container_is_restricted() {
     let fixture = disaggregated(false);
     for name in ["llama-kserve", "llama-kserve-prefill"] {
@@ -108,8 +108,8 @@ fn every_workload_container_is_restricted() {
     }
 }
 
-// W-20
 #[test]
+// W-20
 fn no_command_line_has_an_empty_word() {
     for tls in [false, true] {
         let objects = disaggregated(tls).objects();

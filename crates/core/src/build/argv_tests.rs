@@ -150,8 +150,8 @@ fn additional_arguments_that_are_only_known_at_run_time_are_split_in_the_pod() {
     assert_eq!(args[12..], ["40", "--seed", "1"]);
 }
 
-// W-22
 #[test]
+// W-22
 fn the_run_time_script_passes_every_word_byte_exact() {
     let script = SPLIT_AT_RUN_TIME.replace("os.execvp(words[0], words)", "print('\\0'.join(words), end='')");
     let json = r#"{"a": "it's $5 \"and\" $(date)"}"#;
@@ -170,6 +170,7 @@ fn the_run_time_script_passes_every_word_byte_exact() {
 }
 
 #[test]
+// W-23
 fn a_foreign_command_is_left_alone() {
     let mut fixture = with_main("command", json!(["sh", "-c"]));
     fixture.service["spec"]["template"]["containers"][0]["args"] = json!(["vllm serve x"]);
@@ -178,8 +179,8 @@ fn a_foreign_command_is_left_alone() {
 }
 
 proptest! {
-    // W-22
     #[test]
+    // W-22
     fn a_user_argument_is_never_touched(value in "[ -~]{0,40}") {
         let fixture = with_main("args", json!(["--chat-template", value.clone()]));
         let args = args(&fixture);

@@ -113,8 +113,8 @@ fn the_workload_service_selects_the_endpoints() {
 }
 
 #[test]
+// L-1, L-2
 fn the_tls_secret_is_a_request_without_pod_addresses() {
-    // L-1, L-2
     let objects = fixture(spec()).objects();
     let secret = objects.iter().find(|o| o.kind == Kind::Secret).unwrap();
     let expected = json!({
@@ -223,8 +223,8 @@ fn fields_that_nobody_knows_survive() {
     assert_eq!(pod["newerThanUs"], json!({"a": 1}));
 }
 
-// W-1
 #[test]
+// W-1
 fn a_live_selector_is_kept_and_its_labels_stay_on_the_pods() {
     let mut fixture = fixture(with(spec(), "/labels", json!({"team": "b"})));
     let selector = json!({"app.kubernetes.io/name": "llama", "team": "a", "llm-d.ai/role": "decode"});
@@ -236,8 +236,8 @@ fn a_live_selector_is_kept_and_its_labels_stay_on_the_pods() {
     assert_eq!(deployment["spec"]["template"]["metadata"]["labels"], labels);
 }
 
-// W-1
 #[test]
+// W-1
 fn labels_that_collide_with_the_selector_are_ignored() {
     let labels = json!({"app.kubernetes.io/name": "other", "team": "a"});
     let deployment = fixture(with(spec(), "/labels", labels)).deployment();
@@ -329,8 +329,8 @@ fn claim_pod(main: Value) -> Value {
     })
 }
 
-// W-11
 #[test]
+// W-11
 fn prefill_is_a_deployment_of_its_own_that_serves_both_names() {
     let deployment = disaggregated().object(Kind::Deployment, "llama-kserve-prefill");
     let labels = pod_labels("llminferenceservice-workload-prefill", "prefill");
@@ -429,15 +429,15 @@ fn objects_come_in_apply_order() {
     assert_eq!(kinds.iter().filter(|k| **k == Kind::Deployment).count(), 3);
 }
 
-// W-2
 #[test]
+// W-2
 fn without_a_sidecar_account_role_and_binding_are_all_gone() {
     let kinds: Vec<Kind> = fixture(spec()).objects().iter().map(|o| o.kind).collect();
     assert_eq!(kinds, [Kind::Secret, Kind::Service, Kind::Deployment]);
 }
 
-// W-5
 #[test]
+// W-5
 fn an_account_of_somebody_else_is_used_and_not_taken_over() {
     let mut fixture = disaggregated();
     fixture.account("llama-kserve", json!({"metadata": {"name": "llama-kserve"}}));
@@ -459,8 +459,8 @@ fn a_named_account_gets_the_sidecars_role() {
     assert!(!names(&fixture).contains(&"ServiceAccount llama-kserve".to_owned()));
 }
 
-// W-10
 #[test]
+// W-10
 fn the_workload_service_does_not_select_prefill_pods() {
     let mut fixture = disaggregated();
     let role = |f: &Fixture| {
@@ -473,8 +473,8 @@ fn the_workload_service_does_not_select_prefill_pods() {
     assert_eq!(role(&fixture), json!("both"));
 }
 
-// W-20
 #[test]
+// W-20
 fn the_sidecars_tls_flags_are_there_or_not_but_never_empty() {
     let mut fixture = disaggregated();
     fixture.settings.tls = true;

@@ -120,8 +120,8 @@ mod tests {
     }
 
     proptest! {
-        // W-22
         #[test]
+        // W-22
         fn any_text_arrives_byte_exact(text in "[ -~]{0,40}") {
             prop_assert_eq!(expand(&escape(&text), &BTreeMap::new()), text);
         }

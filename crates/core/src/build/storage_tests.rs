@@ -39,8 +39,8 @@ fn hf_env() -> Vec<Value> {
     HF.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
 }
 
-// W-19
 #[test]
+// W-19
 fn hf_weights_are_downloaded_by_a_restricted_init_container() {
     let pod = of("hf://org/model").pod();
     let expected = json!({
@@ -74,8 +74,8 @@ fn a_claim_without_a_path_is_mounted_whole() {
     assert_eq!(pod["containers"][0]["volumeMounts"], json!([mount]));
 }
 
-// S-9
 #[test]
+// S-9
 fn a_disabled_initializer_attaches_nothing_and_leaves_the_users_container() {
     let own = json!([{"name": "storage-initializer", "image": "mine"}]);
     let spec = with(
@@ -158,8 +158,8 @@ fn gcs_credentials_are_a_mounted_file() {
     assert_eq!(pod["initContainers"][0]["volumeMounts"][1], mount);
 }
 
-// S-6
 #[test]
+// S-6
 fn a_secrets_variable_replaces_the_users_as_a_whole() {
     let mut fixture = of("hf://org/model");
     fixture.secret("creds", &["HF_TOKEN"]);
@@ -203,8 +203,8 @@ fn running(uri: &str) -> Value {
 }
 
 #[test]
+// S-2
 fn what_runs_is_not_replaced_by_an_upgrade() {
-    // S-2
     let mut fixture = of("hf://org/model");
     fixture.settings.storage.ca_bundle_config_map = Some("bundle".to_owned());
     let init = init(&live(fixture, &running("hf://org/model")));
@@ -212,15 +212,15 @@ fn what_runs_is_not_replaced_by_an_upgrade() {
     assert_eq!((init.get("env"), init.get("securityContext")), (None, None));
 }
 
-// S-1
 #[test]
+// S-1
 fn another_model_takes_the_configured_image() {
     let init = init(&live(of("hf://org/model"), &running("hf://org/other")));
     assert_eq!(init["image"], json!("kserve/storage-initializer:latest"));
 }
 
-// S-2
 #[test]
+// S-2
 fn new_downloads_get_the_ca_bundle() {
     let mut fixture = of("hf://org/model");
     fixture.settings.storage.ca_bundle_config_map = Some("bundle".to_owned());

@@ -10,7 +10,7 @@ use crate::build::argv::{self, Flags, Version};
 use crate::build::sidecar;
 use crate::decide::Finding;
 use crate::labels::{self, Component, Labels};
-use crate::valid::{Role, Workload};
+use crate::valid::{Account, Download, ExtraArgs, Role, Workload};
 use crate::{names, tree};
 
 /// The main workload and the prefill one. None when something blocks.
@@ -45,48 +45,57 @@ pub fn workload(
 
 fn read(scope: &mut Scope<'_, '_>) -> Option<Workload> {
     unsupported(scope);
-    let replicas = scope.integer(&["replicas"], 0, "at least 0");
-    let rollout = rollout::rollout(scope);
-    let sizes = parallelism::parallelism(scope);
-    let pod = pod::pod(scope);
     let live = live(scope);
-    let live_selector = live.map(|l| tree::strings(l, &["spec", "selector", "matchLabels"]));
-    let live_selector = live_selector.filter(|selector| !selector.is_empty());
-    let labels = labels(scope, live_selector.as_ref());
+    let plain = plain(scope, live);
     // Without a pod the rest would only repeat that.
-    let pod = pod?;
-    let main = tree::named(tree::list(&pod, &["containers"]), "main")?;
-    let sidecar = sidecar(scope, &pod);
-    let (account, credentials) = account::account(scope, &pod, sidecar);
-    let name = account.name().unwrap_or("default").to_owned();
-    let download = storage::download(scope, &pod, (&name, credentials), live);
-    let composed_for = composed_for(scope, main);
-    let extra_args = flags::extra_args(scope, main, composed_for.is_some());
-    let user = flags::user_words(main, &extra_args);
-    let world = parallelism::world(&sizes, &user);
-    let accelerators = accelerator::accelerators(scope, &pod, &world, live);
-    let mut workload = Workload {
-        role: scope.role,
-        replicas,
-        labels,
-        annotations: tree::strings(scope.spec, &["annotations"]),
-        rollout,
-        parallelism: sizes,
-        composed_for,
-        accelerators,
-        download: download?,
-        live_selector,
-        extra_args,
-        kv_transfer: kv_transfer(scope),
-        account,
-        sidecar,
-        pod: Value::Null,
-    };
-    workload.pod = pod;
+    let pod = pod::pod(scope)?;
+    let workload = with_pod(scope, plain, pod, live)?;
     if workload.composed_for.is_some() {
-        check_composed(scope, &workload, &user);
+        check_composed(scope, &workload);
     }
     Some(workload)
+}
+
+/// Everything that does not depend on the pod template.
+fn plain(scope: &mut Scope<'_, '_>, live: Option<&Value>) -> Workload {
+    let live_selector = live.map(|l| tree::strings(l, &["spec", "selector", "matchLabels"]));
+    let live_selector = live_selector.filter(|selector| !selector.is_empty());
+    Workload {
+        role: scope.role,
+        replicas: scope.integer(&["replicas"], 0, "at least 0"),
+        labels: labels(scope, live_selector.as_ref()),
+        annotations: tree::strings(scope.spec, &["annotations"]),
+        pod: Value::Null,
+        rollout: rollout::rollout(scope),
+        parallelism: parallelism::parallelism(scope),
+        composed_for: None,
+        accelerators: None,
+        download: Download::None,
+        live_selector,
+        extra_args: ExtraArgs::Words(Vec::new()),
+        kv_transfer: kv_transfer(scope),
+        account: Account::Default,
+        sidecar: false,
+    }
+}
+
+/// Everything that does.
+fn with_pod(
+    scope: &mut Scope<'_, '_>,
+    mut workload: Workload,
+    pod: Value,
+    live: Option<&Value>,
+) -> Option<Workload> {
+    let main = tree::named(tree::list(&pod, &["containers"]), "main")?;
+    workload.sidecar = has_sidecar(scope, &pod);
+    let (account, credentials) = account::account(scope, &pod, workload.sidecar);
+    workload.composed_for = composed_for(scope, main);
+    workload.extra_args = flags::extra_args(scope, main, workload.composed_for.is_some());
+    let world = parallelism::world(&workload.parallelism, &flags::user_words(main, &workload.extra_args));
+    workload.accelerators = accelerator::accelerators(scope, &pod, &world, live);
+    let from = (account.name().unwrap_or("default"), credentials);
+    let download = storage::download(scope, &pod, from, live)?;
+    Some(Workload { pod, download, account, ..workload })
 }
 
 fn live<'a>(scope: &Scope<'a, '_>) -> Option<&'a Value> {
@@ -141,7 +150,7 @@ fn labels(scope: &mut Scope<'_, '_>, live: Option<&Labels>) -> Labels {
     fine
 }
 
-fn sidecar(scope: &Scope<'_, '_>, pod: &Value) -> bool {
+fn has_sidecar(scope: &Scope<'_, '_>, pod: &Value) -> bool {
     let init = tree::list(pod, &["initContainers"]);
     scope.role != Role::Prefill && tree::named(init, sidecar::CONTAINER).is_some()
 }
@@ -170,16 +179,14 @@ fn tagged_version(image: &str) -> Option<&str> {
     version.filter(|_| repository.starts_with("vllm-openai"))
 }
 
-fn check_composed(scope: &mut Scope<'_, '_>, workload: &Workload, user: &[String]) {
-    let containers = tree::list(&workload.pod, &["containers"]);
-    if let Some(main) = tree::named(containers, "main") {
-        flags::check_env(scope, main);
-    }
+fn check_composed(scope: &mut Scope<'_, '_>, workload: &Workload) {
     let ctx = scope.ctx;
     let model = identity::model_name(ctx.id, ctx.spec);
     let flags = compose_flags(workload, &model, &ctx.id.namespace, ctx.inputs.settings.tls);
-    if let Some(flags) = flags {
-        flags::check(scope, &flags, user);
+    let main = tree::named(tree::list(&workload.pod, &["containers"]), "main");
+    if let (Some(flags), Some(main)) = (flags, main) {
+        flags::check_env(scope, main);
+        flags::check(scope, &flags, &flags::user_words(main, &workload.extra_args));
     }
 }
 

@@ -282,8 +282,8 @@ fn the_count_of_a_live_workload_follows_a_changed_parallelism() {
     assert_eq!(accelerators(&fixture), Some(("nvidia.com/gpu".to_owned(), 2)));
 }
 
-// W-4
 #[test]
+// W-4
 fn a_stopped_service_needs_no_account() {
     let mut fixture = fixture(account("robot"));
     fixture.annotate("serving.kserve.io/stop", "true");
@@ -375,8 +375,8 @@ fn a_cache_without_its_annotations_is_refused() {
 }
 
 #[test]
+// S-10
 fn a_cache_of_another_model_is_not_used() {
-    // S-10
     let mut fixture = hf();
     fixture.label("internal.serving.kserve.io/localmodel", "cache");
     fixture.annotate("internal.serving.kserve.io/localmodel-pvc-name", "cache-gpu");
