@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use gotmpl::parse::{Expr, ListNode, Node};
-use gotmpl::{MissingKey, Template, Value};
+use gotmpl::{MissingKey, Template, TemplateError, Value};
 
 use super::error::Failure;
 use super::funcs;
@@ -15,6 +15,8 @@ use super::rewrite::Rewriter;
 const NAME: &str = "config";
 /// Stands behind a leaf while it is parsed, see [`parse`].
 const END: &str = "end of leaf";
+/// Turns of `range` in one leaf.
+const MAX_TURNS: u64 = 100_000;
 /// Distinct leaves that are kept compiled.
 const KEPT: usize = 4096;
 
@@ -43,9 +45,10 @@ fn compiled(text: &str) -> Compiled {
 
 fn compile(text: &str) -> Result<Template, Failure> {
     let newlines = Newlines::of(text);
-    let parsed =
-        parse(&newlines.encode_with_end(text)).map_err(|f| Failure::parse(newlines.escape(&f.message)))?;
+    let parsed = parse(&newlines.encode_with_end(text))
+        .map_err(|(column, message)| Failure::parse(newlines.escape(&located(text, column, &message))))?;
     let mut template = funcs::register(Template::new(NAME)).missing_key(MissingKey::Error);
+    template = template.max_range_iters(MAX_TURNS);
     for name in parsed.templates() {
         let Some(tree) = parsed.lookup(name) else { continue };
         let tree = if name == NAME { without_end(tree) } else { tree.clone() };
@@ -56,15 +59,28 @@ fn compile(text: &str) -> Result<Template, Failure> {
 
 /// The engine's parser lets a missing or a surplus `{{end}}` pass. So an action is put behind the leaf: it ends up
 /// last on the top level only where both balance.
-fn parse(text: &str) -> Result<Template, Failure> {
+///
+/// An error has the column where it was found.
+fn parse(text: &str) -> Result<Template, (usize, String)> {
     let source = format!("{text}{{{{\"{END}\"}}}}");
-    let parsed = Template::new(NAME).parse(&source).map_err(|e| Failure::parse(e.to_string()))?;
+    let parsed = Template::new(NAME).parse(&source).map_err(|e| match e {
+        TemplateError::Parse { col, message, .. } | TemplateError::Lex { col, message, .. } => (col, message),
+        other => (0, other.to_string()),
+    })?;
     match parsed.lookup(NAME).and_then(|tree| tree.nodes.last()) {
         Some(Node::Action(action)) if is_end(action.pipe.commands.first().and_then(|c| c.args.first())) => {
             Ok(parsed)
         }
-        _ => Err(Failure::parse("`if`, `with`, `range` or `define` and `end` do not match")),
+        _ => Err((0, "`if`, `with`, `range` or `define` and `end` do not match".to_owned())),
     }
+}
+
+/// The message with the line of a text that has several; the engine sees a leaf as one line.
+fn located(text: &str, column: usize, message: &str) -> String {
+    let before = text.chars().take(column.saturating_sub(1));
+    let line = before.filter(|c| *c == '\n').count() + 1;
+    let several = column > 0 && text.contains('\n');
+    if several { format!("line {line}: {message}") } else { message.to_owned() }
 }
 
 fn is_end(expr: Option<&Expr>) -> bool {

@@ -2,40 +2,47 @@
 
 use thiserror::Error;
 
+use crate::decide::Finding;
+
 /// A leaf that does not render; each variant names the field, the engine's message and the config.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TemplateError {
     /// The text is no template: bad syntax, an unknown function, an undeclared variable.
-    #[error("{0}: template does not parse: {1}", at.path, at.tail())]
+    #[error("{}", at.line(PARSE, ""))]
     Parse {
         /// Where.
         at: Place,
     },
     /// A field of something that is not set.
-    #[error("{0}: template does not render: {1}; guard it with `if`", at.path, at.tail())]
+    #[error("{}", at.line(RENDER, GUARD))]
     Nil {
         /// Where.
         at: Place,
     },
     /// A field that the type does not have.
-    #[error("{0}: template does not render: {1}", at.path, at.tail())]
+    #[error("{}", at.line(RENDER, ""))]
     UnknownField {
         /// Where.
         at: Place,
     },
     /// A key that the map does not have.
-    #[error("{0}: template does not render: {1}; `index` reads a key that may be missing", at.path, at.tail())]
+    #[error("{}", at.line(RENDER, INDEX))]
     MissingKey {
         /// Where.
         at: Place,
     },
     /// Anything else: wrong argument, index out of range, values that can't be compared.
-    #[error("{0}: template does not render: {1}", at.path, at.tail())]
+    #[error("{}", at.line(RENDER, ""))]
     Other {
         /// Where.
         at: Place,
     },
 }
+
+const PARSE: &str = "template does not parse: ";
+const RENDER: &str = "template does not render: ";
+const GUARD: &str = "; guard it with `if`";
+const INDEX: &str = "; `index` reads a key that may be missing";
 
 /// Where it failed, and what the engine said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,11 +56,13 @@ pub struct Place {
 }
 
 impl Place {
-    fn tail(&self) -> String {
-        match &self.config {
-            Some(config) => format!("{} (from config {config})", self.message),
-            None => self.message.clone(),
-        }
+    fn line(&self, what: &str, hint: &str) -> String {
+        self.finding(what, hint).to_string()
+    }
+
+    fn finding(&self, what: &str, hint: &str) -> Finding {
+        let message = format!("{what}{}{hint}", self.message);
+        Finding { path: self.path.clone(), message, origin: self.config.clone() }
     }
 }
 
@@ -67,6 +76,16 @@ impl TemplateError {
             Class::Field => Self::UnknownField { at },
             Class::Key => Self::MissingKey { at },
             Class::Other => Self::Other { at },
+        }
+    }
+
+    /// The error as a finding, with its path and its config apart from the message.
+    pub fn finding(&self) -> Finding {
+        match self {
+            Self::Parse { at } => at.finding(PARSE, ""),
+            Self::Nil { at } => at.finding(RENDER, GUARD),
+            Self::MissingKey { at } => at.finding(RENDER, INDEX),
+            Self::UnknownField { at } | Self::Other { at } => at.finding(RENDER, ""),
         }
     }
 
@@ -109,7 +128,10 @@ impl Failure {
     /// A failure while executing; messages keep Go's wording, so the class can be told from it.
     pub fn exec(error: &gotmpl::TemplateError) -> Self {
         let text = error.to_string();
-        let message = text.strip_prefix("execution error: ").unwrap_or(&text).to_owned();
+        let message = text.strip_prefix("execution error: ").unwrap_or(&text);
+        // What the engine takes for a function is a handle of ours, see `view`.
+        let words = message.split(' ').map(|w| if w == "func" { "pointer or struct" } else { w });
+        let message = words.collect::<Vec<_>>().join(" ");
         let class = match error {
             gotmpl::TemplateError::MissingKey { .. } => Class::Key,
             _ if message.starts_with(NIL) => Class::Nil,

@@ -1,12 +1,12 @@
 //! Functions that templates can call: three of our own, and the bridges that the rewritten tree calls.
 
 use gotmpl::{Result, Template, TemplateError, Value};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::error::no_field;
 use super::quantity;
 use super::view::{Ask, ask, text};
-use crate::names;
+use crate::{names, tree};
 
 /// Field access, over handles and maps: base, then field names.
 pub(super) const GET: &str = "__get";
@@ -104,9 +104,9 @@ fn plain(value: &Value) -> Result<Value> {
 
 fn deref(args: &[Value]) -> Result<Value> {
     let value = one(args)?;
-    match norm(args)? {
-        Value::Nil => Ok(value.clone()),
-        _ => ask(value, Ask::Plain).unwrap_or_else(|| Ok(value.clone())),
+    match ask(value, Ask::Deref).transpose()? {
+        None | Some(Value::Nil) => Ok(value.clone()),
+        Some(behind) => Ok(behind),
     }
 }
 
@@ -146,21 +146,27 @@ fn kv_document(spec: &Json) -> Result<Json> {
     let cpu = spec.get("cpu").map(super::scalar::string).unwrap_or_default();
     let bytes = quantity::value(&cpu).and_then(|b| i64::try_from(b).ok());
     let bytes = bytes.ok_or_else(|| fail(format!("kvTransferConfig: cpu {cpu:?} is not a quantity")))?;
-    let mut extra = json!({"cpu_bytes_to_use": bytes, "spec_name": "TieringOffloadingSpec"});
+    // Keys in alphabetical order, as the reference has them.
+    let mut extra = Map::new();
+    extra.insert("cpu_bytes_to_use".to_owned(), bytes.into());
     if let Some(policy) = spec.get("evictionPolicy").filter(|p| p.as_str() != Some("")) {
-        extra["eviction_policy"] = policy.clone();
+        extra.insert("eviction_policy".to_owned(), policy.clone());
     }
-    let secondary = spec.get("secondary").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
-    let tiers =
-        secondary.iter().enumerate().filter(|(_, tier)| tier.get("fileSystem").is_some_and(|f| !f.is_null()));
-    let tiers: Vec<Json> =
-        tiers.map(|(i, _)| json!({"root_dir": format!("/mnt/kv-cache-{i}"), "type": "fs"})).collect();
+    let tiers = kv_tiers(spec);
     if !tiers.is_empty() {
-        extra["secondary_tiers"] = Json::Array(tiers);
+        extra.insert("secondary_tiers".to_owned(), tiers.into());
     }
+    extra.insert("spec_name".to_owned(), "TieringOffloadingSpec".into());
     Ok(
         json!({"kv_connector": "OffloadingConnector", "kv_connector_extra_config": extra, "kv_role": "kv_both"}),
     )
+}
+
+/// One tier for each secondary store that has a file system; the number is that of the store.
+fn kv_tiers(spec: &Json) -> Vec<Json> {
+    let stores = tree::list(spec, &["secondary"]).iter().enumerate();
+    let stores = stores.filter(|(_, store)| store.get("fileSystem").is_some_and(|f| !f.is_null()));
+    stores.map(|(i, _)| json!({"root_dir": format!("/mnt/kv-cache-{i}"), "type": "fs"})).collect()
 }
 
 /// The JSON behind a handle, null for nil.

@@ -23,6 +23,7 @@ pub use error::{Place, TemplateError};
 use crate::decide::Finding;
 use crate::node::{LayerId, Node};
 use crate::shape::{self, Kind, Shape};
+use crate::tree;
 use error::{Class, Failure};
 
 /// What templates see.
@@ -65,17 +66,22 @@ pub fn render(
     let mut renderer = Renderer { layers, data: data(scope, &spec), findings: Vec::new() };
     if let Some(name) = renderer.model_name(tree)? {
         // The other leaves see the rendered name (`reference/workloads.md §18.1`, edge C-11).
-        spec["model"]["name"] = Value::String(name);
+        tree::object(&mut spec, "model").insert("name".to_owned(), Value::String(name));
         renderer.data = data(scope, &spec);
         renderer.findings.clear();
     }
-    let rendered = renderer.node(tree, Some(shape::spec()), "spec")?;
-    Ok((rendered, renderer.findings))
+    let tree = renderer.node(tree, Some(shape::spec()), "spec")?;
+    Ok((tree, renderer.findings))
 }
 
 fn data(scope: &Scope<'_>, spec: &Value) -> Data {
     let globals = scope.globals;
-    let mut root = json!({
+    let of_service = |key: &str| scope.service.get(key);
+    let root = json!({
+        "apiVersion": of_service("apiVersion"),
+        "kind": of_service("kind"),
+        "metadata": of_service("metadata"),
+        "status": of_service("status"),
         "spec": spec,
         "parallelism": spec.get("parallelism"),
         "globalConfig": {
@@ -87,9 +93,6 @@ fn data(scope: &Scope<'_>, spec: &Value) -> Data {
             "inferencePoolNamespacedName": globals.inference_pool_namespaced_name,
         },
     });
-    for key in ["apiVersion", "kind", "metadata", "status"] {
-        root[key] = scope.service.get(key).cloned().unwrap_or_default();
-    }
     view::Item::new(Arc::new(root), shape::root()).view()
 }
 
@@ -101,11 +104,12 @@ struct Renderer<'a> {
 
 impl Renderer<'_> {
     fn model_name(&mut self, tree: &Node) -> Result<Option<String>, TemplateError> {
-        let Node::Leaf(Value::String(text), layer) = tree.nearest("model.name") else { return Ok(None) };
-        if !text.contains("{{") {
-            return Ok(None);
+        match child(tree, "model").and_then(|model| child(model, "name")) {
+            Some(Node::Leaf(Value::String(text), layer)) if text.contains("{{") => {
+                self.text(text, *layer, "spec.model.name").map(Some)
+            }
+            _ => Ok(None),
         }
-        self.text(text, *layer, "spec.model.name").map(Some)
     }
 
     fn node(
@@ -172,12 +176,16 @@ fn kept(path: &str, failure: &Failure) -> Finding {
     Finding::new(path, message)
 }
 
+fn child<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
+    match node {
+        Node::Map(map, _) => map.get(key),
+        _ => None,
+    }
+}
+
 fn label(index: usize, item: &Node) -> String {
-    match item {
-        Node::Map(map, _) => match map.get("name") {
-            Some(Node::Leaf(Value::String(name), _)) => name.clone(),
-            _ => index.to_string(),
-        },
+    match child(item, "name") {
+        Some(Node::Leaf(Value::String(name), _)) => name.clone(),
         _ => index.to_string(),
     }
 }

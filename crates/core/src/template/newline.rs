@@ -32,7 +32,10 @@ impl Newlines {
 
     /// A message of the engine, as one line.
     pub fn escape(&self, message: &str) -> String {
-        self.decode(message).replace('\n', "\\n").replace('\t', "\\t").replace('\r', "\\r")
+        let escapes = self.0.iter().zip(["\\n", "\\t", "\\r", ""]);
+        escapes.fold(message.to_owned(), |message, (stand_in, text)| {
+            message.replace(&stand_in.escape_unicode().to_string(), text).replace(*stand_in, text)
+        })
     }
 }
 

@@ -84,18 +84,19 @@ impl<'a> Rewriter<'a> {
     fn pipe(&mut self, pipe: &PipeNode) -> Outcome<PipeNode> {
         let mut commands = Vec::new();
         for (stage, old) in pipe.commands.iter().enumerate() {
-            let function = self.function(old)?;
+            let called = function(old)?;
+            let called = called.as_deref();
             if stage > 0 && !is_executable(old) {
                 return Err(Failure::parse(format!(
                     "non executable command in pipeline stage {}",
                     stage + 1
                 )));
             }
-            if let (true, Some(bridge)) = (stage > 0, function.as_deref().and_then(|f| bridge(f, old))) {
+            if let (true, Some(bridge)) = (stage > 0, called.and_then(|f| bridge(f, old))) {
                 commands.push(command(old.pos, bridge, vec![]));
             }
-            commands.push(self.command(old, function.as_deref())?);
-            if function.as_deref() == Some("index") {
+            commands.push(self.command(old, called)?);
+            if called == Some("index") {
                 commands.push(command(old.pos, ZERO, vec![]));
             }
         }
@@ -117,14 +118,6 @@ impl<'a> Rewriter<'a> {
     fn known_variable(&self, name: &SmolStr) -> Outcome<()> {
         let known = self.variables.contains(name);
         if known { Ok(()) } else { Err(Failure::parse(format!("undefined variable {name:?}"))) }
-    }
-
-    /// The function that a command calls, if it calls one.
-    fn function(&self, command: &CommandNode) -> Outcome<Option<SmolStr>> {
-        match command.args.first() {
-            Some(Expr::Identifier(_, name)) => known_function(name).map(|()| Some(name.clone())),
-            _ => Ok(None),
-        }
     }
 
     fn command(&mut self, old: &CommandNode, function: Option<&str>) -> Outcome<CommandNode> {
@@ -161,6 +154,14 @@ impl<'a> Rewriter<'a> {
             Expr::String(pos, text) => Expr::String(*pos, self.newlines.decode(text).into()),
             other => other.clone(),
         })
+    }
+}
+
+/// The function that a command calls, if it calls one.
+fn function(command: &CommandNode) -> Outcome<Option<SmolStr>> {
+    match command.args.first() {
+        Some(Expr::Identifier(_, name)) => known_function(name).map(|()| Some(name.clone())),
+        _ => Ok(None),
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) enum Ask<'a> {
     Field(&'a str),
     /// The value behind a pointer; text for a struct.
     Plain,
+    /// The scalar, list or map behind a pointer, nil when there is none.
+    Deref,
     /// What printing it gives.
     Text,
     /// Whether it is a nil pointer.
@@ -132,7 +134,7 @@ impl Item {
             return Ok(method);
         }
         let go_type = self.shape.go_type();
-        let Some(path) = self.shape.go_path(name) else {
+        let Some(path) = self.shape.go_path(name).or_else(|| self.getter(name)) else {
             let opaque_nil = self.is_nil() && self.shape.kind() != Kind::Struct;
             return Err(if opaque_nil { nil_pointer(&go_type, name) } else { no_field(&go_type, name) });
         };
@@ -146,9 +148,18 @@ impl Item {
         Ok(item.view())
     }
 
+    /// `GetName` and its like, which object metadata has for each of its fields.
+    fn getter(&self, name: &str) -> Option<Vec<&'static Field>> {
+        let path = self.shape.go_path(name.strip_prefix("Get")?)?;
+        let of_metadata = |f: &&'static Field| f.go == "ObjectMeta";
+        (self.at == "/metadata" || path.iter().rev().nth(1).is_some_and(of_metadata)).then_some(path)
+    }
+
     fn method(&self, name: &str) -> Option<Value> {
         let json = self.json().unwrap_or(&Json::Null);
         match self.shape.kind() {
+            Kind::Url if self.is_nil() => (name == "String").then(|| Value::String("".into())),
+            Kind::Quantity | Kind::IntOrString if self.is_nil() => None,
             Kind::Url => scalar::url_part(&scalar::string(json), name),
             Kind::Quantity => quantity::method(&scalar::string(json), name),
             Kind::IntOrString => scalar::int_or_string_part(json, name),
@@ -178,30 +189,56 @@ impl Item {
     }
 
     fn answer(&self, args: &[Value]) -> Result<Value> {
-        match args {
-            [Value::Int(0), Value::String(name)] => self.field(name),
-            [Value::Int(1)] if self.is_nil() && self.shape.kind() != Kind::Url => Ok(Value::Nil),
-            [Value::Int(1)] => Ok(self.behind()),
-            [Value::Int(2)] => Ok(Value::String(self.text().into())),
-            [Value::Int(3)] => Ok(Value::Bool(self.is_nil())),
-            [Value::Int(4)] => {
+        match Ask::decode(args) {
+            Some(Ask::Field(name)) => self.field(name),
+            Some(Ask::Plain) if self.is_nil() && self.shape.kind() != Kind::Url => Ok(Value::Nil),
+            Some(Ask::Plain) => Ok(self.behind()),
+            Some(Ask::Deref) if self.is_plain() && !self.is_nil() => Ok(self.plain()),
+            Some(Ask::Deref) => Ok(Value::Nil),
+            Some(Ask::Text) => Ok(Value::String(self.text().into())),
+            Some(Ask::IsNil) => Ok(Value::Bool(self.is_nil())),
+            Some(Ask::Json) => {
                 Ok(Value::String(self.json().map_or_else(|| "null".into(), Json::to_string).into()))
             }
-            _ => Err(TemplateError::Exec(format!("non-function of type {}", self.shape.go_type()))),
+            None => Err(TemplateError::Exec(format!("non-function of type {}", self.shape.go_type()))),
+        }
+    }
+}
+
+impl<'a> Ask<'a> {
+    /// As arguments of a handle.
+    fn encode(self) -> [Value; 2] {
+        let (question, name) = match self {
+            Self::Field(name) => (0, name),
+            Self::Plain => (1, ""),
+            Self::Deref => (2, ""),
+            Self::Text => (3, ""),
+            Self::IsNil => (4, ""),
+            Self::Json => (5, ""),
+        };
+        [Value::Int(question), Value::String(name.into())]
+    }
+
+    fn decode(args: &'a [Value]) -> Option<Self> {
+        let [Value::Int(question), Value::String(name)] = args else { return None };
+        match question {
+            0 => Some(Self::Field(name)),
+            1 => Some(Self::Plain),
+            2 => Some(Self::Deref),
+            3 => Some(Self::Text),
+            4 => Some(Self::IsNil),
+            5 => Some(Self::Json),
+            _ => None,
         }
     }
 }
 
 /// Asks a handle; None when the value is not one.
 pub(super) fn ask(value: &Value, ask: Ask<'_>) -> Option<Result<Value>> {
-    let Value::Function(handle) = value else { return None };
-    Some(match ask {
-        Ask::Field(name) => handle(&[Value::Int(0), Value::String(name.into())]),
-        Ask::Plain => handle(&[Value::Int(1)]),
-        Ask::Text => handle(&[Value::Int(2)]),
-        Ask::IsNil => handle(&[Value::Int(3)]),
-        Ask::Json => handle(&[Value::Int(4)]),
-    })
+    match value {
+        Value::Function(handle) => Some(handle(&ask.encode())),
+        _ => None,
+    }
 }
 
 /// What printing the value gives.
