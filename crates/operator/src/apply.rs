@@ -134,7 +134,9 @@ async fn create(ctx: &Context, subject: &Subject, object: &Object) -> Result<(),
     drop(permit);
     match answer {
         Ok(created) => ctx.stores.put_child(object.kind, created),
-        Err(error) if error.code() == Some(409) => return look_again(ctx, &subject.place, object.kind, place).await,
+        Err(error) if error.code() == Some(409) => {
+            return look_again(ctx, &subject.place, object.kind, place).await;
+        }
         Err(error) => return Err(error.into()),
     }
     ctx.metrics.did(Verb::Created, object.kind, 1);
@@ -161,7 +163,9 @@ async fn change(
     drop(permit);
     match answer {
         Ok(written) => ctx.stores.put_child(object.kind, written),
-        Err(error) if error.code() == Some(409) => return look_again(ctx, &subject.place, object.kind, place).await,
+        Err(error) if error.code() == Some(409) => {
+            return look_again(ctx, &subject.place, object.kind, place).await;
+        }
         Err(error) => return Err(error.into()),
     }
     ctx.metrics.did(Verb::Applied, object.kind, 1);

@@ -9,7 +9,7 @@ use llmisvc_core::{Decision, Inputs, Step};
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::memo::{Mind, Premises, roll_call};
+use crate::memo::{Mind, roll_call};
 use crate::resources;
 use crate::stores::asked::{UNREADABLE, answer_for, wants_watch};
 use crate::stores::bag::Stamp;
@@ -122,7 +122,10 @@ fn finish(
 fn undecided(seen: Seen, answers: BTreeMap<Key, Stamp>) -> Considered {
     let fault = llmisvc_core::Fault {
         reason: "ValidationUnavailable",
-        findings: vec![llmisvc_core::decide::Finding::new("spec", "no decision was reached; this is a defect")],
+        findings: vec![llmisvc_core::decide::Finding::new(
+            "spec",
+            "no decision was reached; this is a defect",
+        )],
     };
     let decision = Decision {
         applied_configs: Vec::new(),

@@ -13,8 +13,8 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::stores::bag::Stamp;
 use crate::stores::View;
+use crate::stores::bag::Stamp;
 use crate::stub::Refusal;
 
 /// Spec changes that come faster than this are one change: each would start a rollout of its own.
@@ -173,7 +173,8 @@ impl Mind {
     /// Remembers a refusal.
     pub fn refuse(&mut self, object: &Object, live: &str, refusal: Refusal, now: Instant) {
         let slot = (object.kind, object.name.clone());
-        let known = Refused { desired: fingerprint(object), live: live.to_owned(), until: now + CEILING, refusal };
+        let known =
+            Refused { desired: fingerprint(object), live: live.to_owned(), until: now + CEILING, refusal };
         self.refused.insert(slot, known);
     }
 

@@ -98,7 +98,9 @@ async fn carry_out(
     let Considered { decision, seen, answers, unreadable } = considered;
     let mut enacted = Enacted::default();
     if let Ok(desired) = &decision.outcome {
-        if let Some(finalized) = finalize::ensure(ctx, &subject.place, &subject.service, &desired.objects).await? {
+        if let Some(finalized) =
+            finalize::ensure(ctx, &subject.place, &subject.service, &desired.objects).await?
+        {
             subject.service = finalized;
             if let Some((_, stamp)) = ctx.stores.service(&subject.place) {
                 subject.stamp = stamp;
@@ -142,12 +144,15 @@ fn remember(
 
 /// What came of the writes, and when to look again whatever happens.
 #[derive(Default)]
-struct Enacted {
-    applied: Applied,
-    timer: Option<Duration>,
+pub struct Enacted {
+    /// What became of the writes.
+    pub applied: Applied,
+    /// When to look again.
+    pub timer: Option<Duration>,
 }
 
-async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mind: &mut Mind) -> Enacted {
+/// Plan, apply, prune.
+pub async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mind: &mut Mind) -> Enacted {
     let guests = ctx.stores.guests(&subject.place);
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
@@ -203,7 +208,11 @@ fn not_served(object: &Object) -> Refusal {
 }
 
 /// Adds the Secrets whose certificate is due; gives the time until the next one is.
-fn add_certificates<'a>(subject: &'a Subject, desired: &'a [Object], plan: &mut Plan<'a>) -> Option<Duration> {
+fn add_certificates<'a>(
+    subject: &'a Subject,
+    desired: &'a [Object],
+    plan: &mut Plan<'a>,
+) -> Option<Duration> {
     let now = Timestamp::now();
     let (due, next) = apply::certificates(subject, desired, now);
     for (object, live) in due {

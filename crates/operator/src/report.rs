@@ -120,7 +120,8 @@ fn hash(value: &Value, hasher: &mut DefaultHasher) {
 fn event(name: &str, old: &Value, new: &Value) -> Option<(&'static str, &'static str, String)> {
     match (ready(old), ready(new)) {
         ("True", "False") => {
-            let message = format!("LLMInferenceService [{name}] is no longer Ready because of: {}", falses(new));
+            let message =
+                format!("LLMInferenceService [{name}] is no longer Ready because of: {}", falses(new));
             Some(("Warning", "LLMInferenceServiceNotReady", message))
         }
         (old, "True") if old != "True" => {
@@ -132,7 +133,8 @@ fn event(name: &str, old: &Value, new: &Value) -> Option<(&'static str, &'static
 
 fn falses(status: &Value) -> String {
     let conditions = tree::list(status, &["conditions"]).iter();
-    let falses = conditions.filter(|c| tree::text(c, &["status"]) == "False").map(|c| tree::text(c, &["type"]));
+    let falses =
+        conditions.filter(|c| tree::text(c, &["status"]) == "False").map(|c| tree::text(c, &["type"]));
     falses.filter(|kind| *kind != "Ready").collect::<Vec<_>>().join(", ")
 }
 
@@ -143,7 +145,11 @@ async fn announce(ctx: &Context, place: &Ref, service: &Value, old: &Value, new:
     let body = event_body(ctx, place, service, (kind, reason, &message));
     let at = Place { served: &resources::EVENT, namespace: &place.namespace, name: "" };
     if let Err(error) = ctx.wire.post(at, &body).await {
-        tracing::debug!(service = shown(place), error = &error as &dyn std::error::Error, "event not written");
+        tracing::debug!(
+            service = shown(place),
+            error = &error as &dyn std::error::Error,
+            "event not written"
+        );
     }
 }
 
@@ -215,7 +221,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_the_server_drops_is_not_written_twice() {
         let (stored, new) = (json!({"a": 1}), json!({"a": 1, "unknown": 2}));
-        let mut mind = Mind { written: Some((digest(&new), digest(&stored))), ..Mind::default() };
+        let mut mind = Mind::default();
+        mind.written = Some((digest(&new), digest(&stored)));
         assert_eq!(due(&stored, &new, &mut mind, Instant::now()), Due::Never);
     }
 

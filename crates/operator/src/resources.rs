@@ -36,8 +36,7 @@ pub const SECRET: Served = resource("", "v1", "Secret", "secrets", true, false);
 /// Service behind a Gateway.
 pub const GATEWAY_SERVICE: Served = resource("", "v1", "Service", "services", true, false);
 /// Gateway.
-pub const GATEWAY: Served =
-    resource("gateway.networking.k8s.io", "v1", "Gateway", "gateways", true, true);
+pub const GATEWAY: Served = resource("gateway.networking.k8s.io", "v1", "Gateway", "gateways", true, true);
 /// HTTPRoute, by name.
 pub const HTTP_ROUTE: Served =
     resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", true, true);

@@ -82,7 +82,8 @@ fn covers(certificate: &X509Certificate<'_>, request: &TlsRequest) -> bool {
     let names = extension.map(|e| e.value.general_names.as_slice()).unwrap_or_default();
     let dns: BTreeSet<&str> = names.iter().filter_map(dns_name).collect();
     let ips: BTreeSet<IpAddr> = names.iter().filter_map(ip_name).collect();
-    request.dns.iter().all(|name| dns.contains(name.as_str())) && request.ips.iter().all(|ip| ips.contains(ip))
+    request.dns.iter().all(|name| dns.contains(name.as_str()))
+        && request.ips.iter().all(|ip| ips.contains(ip))
 }
 
 fn dns_name<'a>(name: &'a GeneralName<'_>) -> Option<&'a str> {
@@ -99,7 +100,8 @@ fn ip_name(name: &GeneralName<'_>) -> Option<IpAddr> {
 }
 
 fn two_thirds(certificate: &X509Certificate<'_>) -> Timestamp {
-    let (from, to) = (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp());
+    let (from, to) =
+        (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp());
     let at = from.saturating_add(to.saturating_sub(from) / 3 * 2);
     Timestamp::from_second(at).unwrap_or(Timestamp::MAX)
 }
@@ -222,7 +224,10 @@ mod tests {
         };
         assert_eq!(without("tls.key"), Verdict::Reissue("there is no key"));
         assert_eq!(without("tls.crt"), Verdict::Reissue("there is no certificate"));
-        assert_eq!(broken(|s| s["data"]["tls.crt"] = json!("eA==")), Verdict::Reissue("the certificate is not PEM"));
+        assert_eq!(
+            broken(|s| s["data"]["tls.crt"] = json!("eA==")),
+            Verdict::Reissue("the certificate is not PEM")
+        );
         let other = |s: &mut Value| s["data"]["ca.crt"] = secret()["data"]["ca.crt"].clone();
         assert_eq!(broken(other), Verdict::Reissue("ca.crt is not its issuer"));
         let past = |s: &mut Value| {

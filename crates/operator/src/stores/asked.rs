@@ -54,7 +54,8 @@ impl Asked {
     /// The answer, if it is watched or was read a moment ago.
     pub fn fresh(&self, key: &Key) -> Option<(Answer, Stamp)> {
         let entries = lock(&self.entries);
-        let fresh = entries.get(key).filter(|e| e.watched() || (e.stamp != UNREADABLE && e.at.elapsed() < MEMORY));
+        let fresh =
+            entries.get(key).filter(|e| e.watched() || (e.stamp != UNREADABLE && e.at.elapsed() < MEMORY));
         fresh.map(|e| (e.answer.clone(), e.stamp))
     }
 

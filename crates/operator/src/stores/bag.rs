@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn a_secret_is_known_by_the_names_of_its_keys() {
         let secret = json!({"metadata": {"name": "s"}, "type": "Opaque", "data": {"HF_TOKEN": "c2VjcmV0"}});
-        let reduced = json!({"metadata": {"name": "s", "annotations": {}}, "type": "Opaque", "keys": ["HF_TOKEN"]});
+        let reduced =
+            json!({"metadata": {"name": "s", "annotations": {}}, "type": "Opaque", "keys": ["HF_TOKEN"]});
         assert_eq!(reduce_secret(&secret), reduced);
     }
 

@@ -169,7 +169,11 @@ impl Stores {
             return BTreeSet::new();
         }
         let mut cluster = Cluster::clone(&view.cluster);
-        if served { cluster.served.insert(kind) } else { cluster.served.remove(&kind) };
+        if served {
+            cluster.served.insert(kind)
+        } else {
+            cluster.served.remove(&kind)
+        };
         view.cluster = Arc::new(cluster);
         drop(view);
         self.everyone()
@@ -206,6 +210,12 @@ impl Stores {
     /// Whether every watch has shown a complete list.
     pub fn is_synced(&self) -> bool {
         self.synced.borrow().len() == Watched::all().len()
+    }
+
+    /// The watches that have not shown a complete list yet.
+    pub fn unsynced(&self) -> Vec<&'static str> {
+        let synced = self.synced.borrow();
+        Watched::all().into_iter().filter(|w| !synced.contains(w)).map(Watched::label).collect()
     }
 
     /// Returns once every watch has shown a complete list.
@@ -293,7 +303,8 @@ impl Stores {
             Key::Config(place) => Some(lock(&self.configs).answer(place)),
             Key::Gateway(place) => Some(lock(&self.gateways).answer(place)),
             Key::GatewayService(place) => {
-                let found = lock(&self.gateway_services).labelled(&place.namespace, GATEWAY_NAME, &place.name);
+                let found =
+                    lock(&self.gateway_services).labelled(&place.namespace, GATEWAY_NAME, &place.name);
                 found.0.found().is_some().then_some(found)
             }
             _ => None,

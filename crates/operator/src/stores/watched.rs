@@ -34,8 +34,7 @@ pub enum Watched {
 impl Watched {
     /// Every watch.
     pub fn all() -> Vec<Self> {
-        let others =
-            [Self::Services, Self::Configs, Self::Settings, Self::Gateways, Self::GatewayServices];
+        let others = [Self::Services, Self::Configs, Self::Settings, Self::Gateways, Self::GatewayServices];
         others.into_iter().chain(Kind::ALL.iter().copied().map(Self::Child)).collect()
     }
 
