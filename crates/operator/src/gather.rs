@@ -9,7 +9,7 @@ use llmisvc_core::{Decision, Inputs, Step};
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::memo::{Mind, Premises, roll_call};
+use crate::memo::{Mind, roll_call};
 use crate::resources;
 use crate::stores::asked::{UNREADABLE, answer_for, wants_watch};
 use crate::stores::bag::Stamp;

@@ -144,12 +144,15 @@ fn remember(
 
 /// What came of the writes, and when to look again whatever happens.
 #[derive(Default)]
-struct Enacted {
-    applied: Applied,
-    timer: Option<Duration>,
+pub struct Enacted {
+    /// What became of the writes.
+    pub applied: Applied,
+    /// When to look again.
+    pub timer: Option<Duration>,
 }
 
-async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mind: &mut Mind) -> Enacted {
+/// Plan, apply, prune.
+pub async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mind: &mut Mind) -> Enacted {
     let guests = ctx.stores.guests(&subject.place);
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));

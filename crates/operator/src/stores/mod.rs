@@ -212,6 +212,12 @@ impl Stores {
         self.synced.borrow().len() == Watched::all().len()
     }
 
+    /// The watches that have not shown a complete list yet.
+    pub fn unsynced(&self) -> Vec<&'static str> {
+        let synced = self.synced.borrow();
+        Watched::all().into_iter().filter(|w| !synced.contains(w)).map(Watched::label).collect()
+    }
+
     /// Returns once every watch has shown a complete list.
     pub async fn synced(&self) {
         let all = Watched::all().len();
