@@ -8,6 +8,7 @@ use llmisvc_core::facts::{Cluster, OWN_PREFIX};
 
 /// Operator for LLMInferenceService: keeps Deployments, Services, routes and pools as the service's YAML says.
 #[derive(Debug, Parser)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(name = "llmisvc-operator", version)]
 pub struct Args {
     /// Work only while holding the Lease `llminferenceservice-kserve-controller-manager`.

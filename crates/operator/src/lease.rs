@@ -46,7 +46,7 @@ impl Lease {
                 Ok(true) => break tracing::info!(identity = self.identity, "leading"),
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "lease not acquired");
+                    tracing::warn!(error = crate::wire::chain(&error), "lease not acquired");
                 }
             }
             tokio::time::sleep(RETRY).await;
@@ -65,7 +65,7 @@ impl Lease {
                     return tracing::error!("another operator holds the lease");
                 }
                 Some(Err(error)) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "lease not renewed");
+                    tracing::warn!(error = crate::wire::chain(&error), "lease not renewed");
                 }
                 Some(Ok(false)) | None => {}
             }
@@ -91,7 +91,7 @@ impl Lease {
         spec.insert("holderIdentity".to_owned(), json!(""));
         spec.insert("leaseDurationSeconds".to_owned(), json!(1));
         if let Err(error) = self.wire.put(self.place(), &lease).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "lease not released");
+            tracing::warn!(error = crate::wire::chain(&error), "lease not released");
         }
     }
 

@@ -24,6 +24,8 @@ mod testing;
 mod tls;
 mod wire;
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context as _;
 use args::{Args, Command, LogFormat};
 use clap::Parser as _;
@@ -57,7 +59,7 @@ fn log(args: &Args) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match args.log_format {
         LogFormat::Json => lines.json().flatten_event(true).init(),
-        LogFormat::Text => lines.init(),
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
     }
     Ok(())
 }

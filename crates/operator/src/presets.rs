@@ -27,7 +27,7 @@ pub async fn install(ctx: &Context, presets: Vec<Value>) {
         for preset in missing {
             if let Err(error) = install_one(ctx, &preset).await {
                 if told.insert(error.code()) {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "presets wait to be installed");
+                    tracing::warn!(error = crate::wire::chain(&error), "presets wait to be installed");
                 }
                 failed.push(preset);
             }
@@ -45,13 +45,12 @@ async fn install_one(ctx: &Context, preset: &Value) -> Result<(), WireError> {
     let name = tree::text(&wanted, &["metadata", "name"]);
     let place = Place { served: &resources::CONFIG, namespace: &ctx.options.system_namespace, name };
     let answer = match ctx.wire.get(place).await? {
-        None => ctx.wire.apply(place, &wanted).await?,
         Some(live) if !ours(&live) => {
             tracing::info!(preset = name, "another owner holds this name: its object is used as it is");
             return Ok(());
         }
         Some(live) if same(&live, &wanted) => return Ok(()),
-        Some(_) => ctx.wire.apply(place, &wanted).await?,
+        _ => ctx.wire.apply(place, &wanted).await?,
     };
     tracing::info!(
         preset = name,

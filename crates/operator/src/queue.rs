@@ -217,7 +217,7 @@ mod tests {
         queue.add(m("a"));
         let (gate, finished) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
         let (stop, stopped) = oneshot::channel::<()>();
-        let (begun, mut begin) = tokio::sync::mpsc::unbounded_channel();
+        let (begun, mut starts) = tokio::sync::mpsc::unbounded_channel();
         let work = tokio::spawn(Arc::clone(&queue).work(1, async { drop(stopped.await) }, {
             let (gate, finished) = (Arc::clone(&gate), Arc::clone(&finished));
             move |_| {
@@ -229,7 +229,7 @@ mod tests {
                 }
             }
         }));
-        begin.recv().await.unwrap();
+        starts.recv().await.unwrap();
         queue.add(m("b"));
         stop.send(()).unwrap();
         for _ in 0..100 {

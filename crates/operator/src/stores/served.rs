@@ -64,7 +64,7 @@ pub async fn keep(ctx: Arc<Context>, sender: watch::Sender<Option<BTreeSet<Strin
             }
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(watch = "crds", error = &error as &dyn std::error::Error, "watch interrupted");
+                tracing::warn!(watch = "crds", error = crate::wire::chain(&error), "watch interrupted");
                 ctx.metrics.watch_restarted(resources::CRD.plural);
             }
         }
@@ -104,7 +104,7 @@ async fn ask(ctx: &Context, sender: &watch::Sender<Option<BTreeSet<String>>>) ->
             true
         }
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "discovery failed");
+            tracing::warn!(error = crate::wire::chain(&error), "discovery failed");
             false
         }
     }

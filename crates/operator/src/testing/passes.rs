@@ -91,7 +91,7 @@ fn subject(ctx: &Context, service: &Value) -> Subject {
     }
 }
 
-fn child(kind: Kind, name: &str, spec: Value) -> Object {
+fn child(kind: Kind, name: &str, spec: i32) -> Object {
     let labels = base("m", Component::Workload);
     let mut object = Object::new(kind, "ns", name, labels, json!({"spec": spec}));
     if kind.served().namespaced {
@@ -111,12 +111,12 @@ fn sealed<const N: usize>(objects: [Object; N]) -> Vec<Object> {
 
 fn all() -> Vec<Object> {
     sealed([
-        child(Kind::Role, "m-role", json!(1)),
-        child(Kind::RoleBinding, "m-rb", json!(1)),
-        child(Kind::Service, "m-svc", json!(1)),
-        child(Kind::InferencePool, "m-pool", json!(1)),
-        child(Kind::Deployment, "m-kserve", json!(1)),
-        child(Kind::HTTPRoute, "m-route", json!(1)),
+        child(Kind::Role, "m-role", 1),
+        child(Kind::RoleBinding, "m-rb", 1),
+        child(Kind::Service, "m-svc", 1),
+        child(Kind::InferencePool, "m-pool", 1),
+        child(Kind::Deployment, "m-kserve", 1),
+        child(Kind::HTTPRoute, "m-route", 1),
     ])
 }
 
@@ -162,7 +162,7 @@ async fn the_entry_of_a_post_is_turned_before_the_first_apply_only() {
     let ctx = context(&server);
     let mut mind = Mind::default();
     for spec in [1, 2, 3] {
-        enacted(&ctx, &sealed([child(Kind::Service, "m-svc", json!(spec))]), &mut mind).await;
+        enacted(&ctx, &sealed([child(Kind::Service, "m-svc", spec)]), &mut mind).await;
     }
     assert_eq!(
         server.requests(),
@@ -185,7 +185,7 @@ async fn a_refused_child_stops_no_other_and_is_not_sent_again_until_something_ch
     assert_eq!(second.applied.refused, enacted_first.applied.refused);
     assert_eq!(server.requests(), [""; 0]);
     server.relent("m-svc");
-    let changed = sealed([child(Kind::Service, "m-svc", json!(2))]);
+    let changed = sealed([child(Kind::Service, "m-svc", 2)]);
     assert!(enacted(&ctx, &changed, &mut mind).await.applied.refused.is_empty());
 }
 
@@ -194,7 +194,7 @@ async fn an_api_server_in_trouble_holds_the_routes_back_and_prunes_nothing() {
     let server = Server::default();
     let ctx = context(&server);
     let mut mind = Mind::default();
-    enacted(&ctx, &sealed([child(Kind::Service, "old", json!(1))]), &mut mind).await;
+    enacted(&ctx, &sealed([child(Kind::Service, "old", 1)]), &mut mind).await;
     server.requests();
     server.refuse("m-svc", 503);
     let failed = enacted(&ctx, &all(), &mut mind).await;
@@ -211,7 +211,7 @@ async fn what_is_no_longer_wanted_is_deleted_by_uid_after_all_writes() {
     let mut mind = Mind::default();
     enacted(&ctx, &all(), &mut mind).await;
     server.requests();
-    enacted(&ctx, &sealed([child(Kind::Service, "m-svc", json!(2))]), &mut mind).await;
+    enacted(&ctx, &sealed([child(Kind::Service, "m-svc", 2)]), &mut mind).await;
     assert_eq!(
         server.requests(),
         [
@@ -231,7 +231,7 @@ async fn a_successor_of_the_same_name_is_not_deleted() {
     let server = Server::default();
     let ctx = context(&server);
     let mut mind = Mind::default();
-    enacted(&ctx, &sealed([child(Kind::Service, "m-svc", json!(1))]), &mut mind).await;
+    enacted(&ctx, &sealed([child(Kind::Service, "m-svc", 1)]), &mut mind).await;
     let path = "/api/v1/namespaces/ns/services/m-svc";
     server.put(path, json!({"metadata": {"name": "m-svc", "uid": "another"}}));
     enacted(&ctx, &[], &mut mind).await;
@@ -246,7 +246,7 @@ async fn a_name_that_another_holds_is_reported_and_left_alone() {
     let mut mind = Mind::default();
     let theirs = json!({"metadata": {"name": "m-svc", "namespace": "ns", "uid": "theirs"}});
     server.put("/api/v1/namespaces/ns/services/m-svc", theirs);
-    let desired = sealed([child(Kind::Service, "m-svc", json!(1))]);
+    let desired = sealed([child(Kind::Service, "m-svc", 1)]);
     assert!(enacted(&ctx, &desired, &mut mind).await.applied.retry);
     assert_eq!(server.requests(), ["create services/m-svc", "get services/m-svc"]);
     let second = enacted(&ctx, &desired, &mut mind).await;
@@ -263,11 +263,11 @@ async fn a_cluster_role_binding_of_a_namesake_is_neither_taken_nor_deleted() {
     let server = Server::default();
     let ctx = context(&server);
     let mut mind = Mind::default();
-    let mut theirs = child(Kind::ClusterRoleBinding, "crb", json!(1)).body;
+    let mut theirs = child(Kind::ClusterRoleBinding, "crb", 1).body;
     theirs["subjects"][0]["namespace"] = json!("other");
     let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/crb";
     server.put(path, theirs.clone());
-    let desired = sealed([child(Kind::ClusterRoleBinding, "crb", json!(1))]);
+    let desired = sealed([child(Kind::ClusterRoleBinding, "crb", 1)]);
     enacted(&ctx, &desired, &mut mind).await;
     let second = enacted(&ctx, &desired, &mut mind).await;
     assert_eq!(second.applied.refused[0].reason, RefusalReason::Taken);
@@ -297,7 +297,7 @@ async fn a_secret_keeps_its_key_pair_when_its_labels_change() {
     let path = "/api/v1/namespaces/ns/secrets/m-certs";
     let mut pairs = Vec::new();
     for label in ["a", "b"] {
-        let mut secret = child(Kind::Secret, "m-certs", Value::Null);
+        let mut secret = child(Kind::Secret, "m-certs", 1);
         secret.body["metadata"]["labels"]["x"] = json!(label);
         secret.tls =
             Some(llmisvc_core::object::TlsRequest { dns: vec!["m.ns.svc".to_owned()], ips: Vec::new() });
@@ -356,9 +356,9 @@ async fn the_finalizer_comes_with_the_cluster_role_binding_and_goes_after_it() {
     let ctx = context(&server);
     let mut mind = Mind::default();
     let service = stored(&ctx, &server, 1);
-    let plain = sealed([child(Kind::Service, "m-svc", json!(1))]);
+    let plain = sealed([child(Kind::Service, "m-svc", 1)]);
     assert_eq!(finalize::ensure(&ctx, &m(), &service, &plain).await.unwrap(), None);
-    let desired = sealed([child(Kind::ClusterRoleBinding, "crb", json!(1))]);
+    let desired = sealed([child(Kind::ClusterRoleBinding, "crb", 1)]);
     let mut service = finalize::ensure(&ctx, &m(), &service, &desired).await.unwrap().unwrap();
     assert_eq!(service["metadata"]["finalizers"], json!([FINALIZER]));
     enacted(&ctx, &desired, &mut mind).await;

@@ -112,18 +112,18 @@ impl State {
         match verb {
             "get" => self.objects.get(&target).cloned().ok_or_else(not_found),
             "create" => self.create(target, body),
-            "apply" => self.apply(target, body),
+            "apply" => Ok(self.apply(target, body)),
             "patch" => self.patch(&target, body),
             "merge" => self.merge(&target, body),
             _ => self.delete(&target, body),
         }
     }
 
-    fn store(&mut self, path: String, mut object: Value) -> Answer {
+    fn store(&mut self, path: String, mut object: Value) -> Value {
         self.revision += 1;
         object["metadata"]["resourceVersion"] = json!(self.revision.to_string());
         self.objects.insert(path, object.clone());
-        Ok(object)
+        object
     }
 
     fn create(&mut self, path: String, body: &Value) -> Answer {
@@ -136,10 +136,10 @@ impl State {
             {"manager": "another", "operation": "Update", "subresource": "status"},
             {"manager": MANAGER, "operation": "Update"},
         ]);
-        self.store(path, object)
+        Ok(self.store(path, object))
     }
 
-    fn apply(&mut self, path: String, body: &Value) -> Answer {
+    fn apply(&mut self, path: String, body: &Value) -> Value {
         let live =
             self.objects.get(&path).cloned().unwrap_or_else(|| json!({"metadata": {"uid": "uid-new"}}));
         let entries = live["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
@@ -167,16 +167,16 @@ impl State {
                 _ => *object.pointer_mut(pointer).unwrap() = op["value"].clone(),
             }
         }
-        self.store(target, object)
+        Ok(self.store(target, object))
     }
 
-    fn merge(&mut self, path: &str, patch: &Value) -> Answer {
+    fn merge(&mut self, path: &str, change: &Value) -> Answer {
         let mut object = self.objects.get(path).cloned().ok_or_else(not_found)?;
-        if object["metadata"]["resourceVersion"] != patch["metadata"]["resourceVersion"] {
+        if object["metadata"]["resourceVersion"] != change["metadata"]["resourceVersion"] {
             return Err((409, "the object has been modified".to_owned()));
         }
-        object["metadata"]["finalizers"] = patch["metadata"]["finalizers"].clone();
-        self.store(path.to_owned(), object)
+        object["metadata"]["finalizers"] = change["metadata"]["finalizers"].clone();
+        Ok(self.store(path.to_owned(), object))
     }
 
     fn delete(&mut self, path: &str, options: &Value) -> Answer {
