@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use llmisvc_core::decide::Finding;
 use llmisvc_core::facts::Seen;
 use llmisvc_core::{Decision, Inputs, Step, decide, tree};
 use serde_json::{Value, json};
@@ -84,6 +85,17 @@ fn one(service: &Value, offline: &Offline) -> Decision {
     }
 }
 
+impl Rendered {
+    fn line(&self, finding: &Finding) -> String {
+        format!("{}:{}: {finding}", self.document.file, self.document.number)
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let fault = self.decision.outcome.as_ref().err();
+        fault.into_iter().flat_map(|f| &f.findings).map(|f| self.line(f)).collect()
+    }
+}
+
 impl Report {
     /// One line per finding, `file:document: field.path: message (from config X)`.
     pub fn findings(&self) -> Vec<String> {
@@ -95,13 +107,11 @@ impl Report {
         self.rejected.iter().cloned().chain(faults).collect()
     }
 
-    /// One line per warning, in the same form.
+    /// One line per warning, in the same form. What is wrong with a stopped service is only a warning.
     pub fn warnings(&self) -> Vec<String> {
-        let of = |s: &Rendered| {
-            let at = format!("{}:{}", s.document.file, s.document.number);
-            s.decision.warnings.iter().map(|w| format!("{at}: {w}")).collect::<Vec<_>>()
-        };
-        self.services.iter().flat_map(of).collect()
+        let stopped = self.services.iter().filter(|s| s.decision.objects().is_some()).flat_map(Rendered::faults);
+        let warned = self.services.iter().flat_map(|s| s.decision.warnings.iter().map(|w| s.line(w)));
+        warned.chain(stopped).collect()
     }
 
     /// The children of every service, in apply order.

@@ -227,7 +227,7 @@ async fn look_again(ctx: &Context, service: &Ref, kind: Kind, place: Place<'_>) 
     Err(ApplyError::Moved)
 }
 
-const fn namespace_of<'a>(kind: Kind, place: Place<'a>) -> &'a str {
+const fn namespace_of(kind: Kind, place: Place<'_>) -> &str {
     if kind.served().namespaced { place.namespace } else { "" }
 }
 
@@ -249,7 +249,7 @@ fn absorb(
         service = shown(&subject.place),
         kind = kind.served().kind,
         name = object.name,
-        error = &error as &dyn std::error::Error,
+        error = crate::wire::chain(&error),
         "child not written"
     );
     let next = next_of(kind, &error, mind.failures);

@@ -9,12 +9,13 @@ use llmisvc_core::{Decision, Inputs, Step};
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::memo::{Mind, Premises, roll_call};
+use crate::memo::{Mind, roll_call};
 use crate::resources;
 use crate::stores::asked::{UNREADABLE, answer_for, wants_watch};
 use crate::stores::bag::Stamp;
 use crate::stores::raw::Raw;
 use crate::stores::{View, watching};
+use crate::wire::chain;
 
 /// What a pass starts from.
 #[derive(Clone, Debug)]
@@ -39,8 +40,6 @@ pub struct Considered {
     pub seen: Seen,
     /// The same by stamp.
     pub answers: BTreeMap<Key, Stamp>,
-    /// An answer could not be read: ask again.
-    pub unreadable: bool,
 }
 
 /// Decides, or recalls the last decision when everything it followed from is as it was.
@@ -50,7 +49,7 @@ pub async fn consider(ctx: &Arc<Context>, subject: &Subject, mind: &mut Mind) ->
         let holds = premises.hold(subject.stamp, &subject.view, roll_call(&subject.live));
         let seen = if holds { unchanged(ctx, &premises.answers) } else { None };
         if let (Some(seen), Some(decision)) = (seen, asleep.wake()) {
-            return Considered { decision, seen, answers: premises.answers, unreadable: false };
+            return Considered::new(decision, seen, premises.answers);
         }
         // What another spec asked for may be of no interest to this one.
         if premises.service == subject.stamp {
@@ -80,8 +79,7 @@ async fn decide(ctx: &Arc<Context>, subject: &Subject, mut keys: BTreeSet<Key>) 
     let mut stamps = BTreeMap::new();
     loop {
         for key in std::mem::take(&mut keys) {
-            ctx.stores.depends(&subject.place, &key);
-            let (answer, stamp) = answer(ctx, &key).await;
+            let (answer, stamp) = ask(ctx, &subject.place, &key).await;
             stamps.insert(key.clone(), stamp);
             seen.insert(key, answer);
         }
@@ -91,7 +89,7 @@ async fn decide(ctx: &Arc<Context>, subject: &Subject, mut keys: BTreeSet<Key>) 
                 return undecided(seen, stamps);
             }
             Step::Need(asked) => keys = asked,
-            Step::Done(decision) => return finish(ctx, subject, *decision, seen, stamps),
+            Step::Done(decision) => return Considered::new(*decision, seen, stamps),
         }
     }
 }
@@ -106,17 +104,27 @@ fn run(ctx: &Context, subject: &Subject, seen: &Seen) -> Step {
     })
 }
 
-fn finish(
-    ctx: &Context,
-    subject: &Subject,
-    decision: Decision,
-    seen: Seen,
-    answers: BTreeMap<Key, Stamp>,
-) -> Considered {
-    let keys: BTreeSet<Key> = answers.keys().cloned().collect();
-    ctx.stores.depends_on(&subject.place, &keys);
-    let unreadable = keys.iter().any(|key| matches!(seen.get(key), Answer::Unreadable(_)));
-    Considered { decision, seen, answers, unreadable }
+/// Answers what came up after the decision; false when nothing did.
+pub async fn answer_open(ctx: &Arc<Context>, place: &Ref, considered: &mut Considered) -> bool {
+    let open = considered.seen.take_open();
+    let came_up = !open.is_empty();
+    for key in open {
+        let (answer, stamp) = ask(ctx, place, &key).await;
+        considered.answers.insert(key.clone(), stamp);
+        considered.seen.insert(key, answer);
+    }
+    came_up
+}
+
+impl Considered {
+    fn new(decision: Decision, seen: Seen, answers: BTreeMap<Key, Stamp>) -> Self {
+        Self { decision, seen, answers }
+    }
+
+    /// An answer could not be read: it has to be asked for again.
+    pub fn unreadable(&self) -> bool {
+        self.answers.values().any(|stamp| *stamp == UNREADABLE)
+    }
 }
 
 fn undecided(seen: Seen, answers: BTreeMap<Key, Stamp>) -> Considered {
@@ -133,10 +141,12 @@ fn undecided(seen: Seen, answers: BTreeMap<Key, Stamp>) -> Considered {
         warnings: Vec::new(),
         outcome: Err(fault),
     };
-    Considered { decision, seen, answers, unreadable: false }
+    Considered::new(decision, seen, answers)
 }
 
-async fn answer(ctx: &Arc<Context>, key: &Key) -> (Answer, Stamp) {
+/// The answer to a key; the dependency is noted first, so that no change in between is missed.
+async fn ask(ctx: &Arc<Context>, service: &Ref, key: &Key) -> (Answer, Stamp) {
+    ctx.stores.depends(service, key);
     if let Some(known) = ctx.stores.at_hand(key).or_else(|| ctx.stores.asked.fresh(key)) {
         return known;
     }
@@ -145,8 +155,8 @@ async fn answer(ctx: &Arc<Context>, key: &Key) -> (Answer, Stamp) {
     let answer = match ctx.wire.get(place).await {
         Ok(object) => answer_for(key, object.map(Raw::new)),
         Err(error) => {
-            tracing::warn!(kind = served.kind, error = &error as &dyn std::error::Error, "could not be read");
-            Answer::Unreadable(error.to_string())
+            tracing::warn!(kind = served.kind, error = chain(&error), "could not be read");
+            Answer::Unreadable(chain(&error))
         }
     };
     let (_, stamp) = ctx.stores.asked.put(key, answer.clone());

@@ -1,19 +1,65 @@
 //! The operator: watches, gathers, applies, prunes, reports. Everything decided is decided in `llmisvc-core`.
 
 mod apply;
+mod args;
 mod context;
 mod finalize;
 mod gather;
+mod lease;
 mod memo;
 mod metrics;
+mod presets;
 mod prune;
 mod queue;
+mod rbac;
 mod reconcile;
 mod report;
 mod resources;
+mod run;
+mod serve;
 mod stores;
 mod stub;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod wire;
 
-fn main() {}
+use std::io::IsTerminal as _;
+
+use anyhow::Context as _;
+use args::{Args, Command, LogFormat};
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+/// Threads that run tasks: the work is waiting for the API server, two are enough for thousands of services.
+const THREADS: usize = 2;
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    if let Some(Command::Rbac) = args.command {
+        print!("{}", rbac::print(&args.pod_namespace)?);
+        return Ok(());
+    }
+    log(&args)?;
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok()
+        .context("a TLS provider is already set")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+    let result = runtime.block_on(run::run(args));
+    // Watches never end by themselves.
+    runtime.shutdown_background();
+    result
+}
+
+fn log(args: &Args) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&args.log_level).context("--log-level")?;
+    // The client logs whole answers, Secrets among them, when they do not decode.
+    let filter = filter.add_directive("kube_client::client=error".parse()?);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match args.log_format {
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
+    }
+    Ok(())
+}

@@ -20,9 +20,9 @@ use crate::stub::Refusal;
 /// Spec changes that come faster than this are one change: each would start a rollout of its own.
 const PACE: Duration = Duration::from_millis(1200);
 /// A refused object is tried again after this, if nothing changes before.
-pub const CEILING: Duration = Duration::from_secs(300);
+pub const CEILING: Duration = Duration::from_mins(5);
 /// A decision that nobody needed for this long is forgotten.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// Objects of others are looked at again this often.
 const GUESTS: Duration = Duration::from_secs(30);
 

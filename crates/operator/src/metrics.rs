@@ -132,7 +132,7 @@ impl Metrics {
         r.register("objects", "Child objects, by kind and by what was done", self.objects.clone());
         r.register("watch_interruptions", "Interrupted watches, by resource", self.watch_restarts.clone());
         r.register("status_writes", "Status writes, by result", self.status_writes.clone());
-        r.register("queue_depth", "Services that are due now or later", self.queue.clone());
+        r.register("queue_depth", "Services that are due", self.queue.clone());
         r.register("watched_children", "Child objects held by the watches", self.children.clone());
     }
 

@@ -42,7 +42,7 @@ async fn delete(ctx: &Context, service: &Ref, kind: Kind, name: &str, uid: &str)
         // Gone, or another object by now: the watch will tell.
         Err(error) if matches!(error.code(), Some(404 | 409)) => {}
         Err(error) => {
-            let error = &error as &dyn std::error::Error;
+            let error = crate::wire::chain(&error);
             tracing::warn!(service = shown(service), kind = served.kind, name, error, "child not deleted");
             return false;
         }

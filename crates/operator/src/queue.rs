@@ -87,9 +87,10 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// How many services are due now or later.
-    pub fn len(&self) -> usize {
-        lock(&self.pending).due.len()
+    /// How many services are due now; timers for later don't count.
+    pub fn depth(&self) -> usize {
+        let now = Instant::now();
+        lock(&self.pending).order.iter().take_while(|(at, _)| *at <= now).count()
     }
 
     async fn next(&self) -> Ref {
@@ -201,7 +202,7 @@ mod tests {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
-        assert_eq!((started.load(Ordering::SeqCst), queue.len()), (2, 1));
+        assert_eq!((started.load(Ordering::SeqCst), queue.depth()), (2, 1));
         gate.add_permits(3);
         while started.load(Ordering::SeqCst) < 3 {
             tokio::task::yield_now().await;
@@ -216,7 +217,7 @@ mod tests {
         queue.add(m("a"));
         let (gate, finished) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
         let (stop, stopped) = oneshot::channel::<()>();
-        let (begun, mut begin) = tokio::sync::mpsc::unbounded_channel();
+        let (begun, mut starts) = tokio::sync::mpsc::unbounded_channel();
         let work = tokio::spawn(Arc::clone(&queue).work(1, async { drop(stopped.await) }, {
             let (gate, finished) = (Arc::clone(&gate), Arc::clone(&finished));
             move |_| {
@@ -228,7 +229,7 @@ mod tests {
                 }
             }
         }));
-        begin.recv().await.unwrap();
+        starts.recv().await.unwrap();
         queue.add(m("b"));
         stop.send(()).unwrap();
         for _ in 0..100 {
@@ -237,6 +238,7 @@ mod tests {
         assert!(!work.is_finished());
         gate.add_permits(1);
         work.await.unwrap();
-        assert_eq!((finished.load(Ordering::SeqCst), queue.len()), (1, 1));
+        tokio::time::advance(DEBOUNCE).await;
+        assert_eq!((finished.load(Ordering::SeqCst), queue.depth()), (1, 1));
     }
 }

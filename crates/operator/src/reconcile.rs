@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use llmisvc_core::Decision;
 use llmisvc_core::facts::{Cluster, Ref};
 use llmisvc_core::object::{Live, Object};
 use llmisvc_core::plan::{Action, Plan, plan};
 use llmisvc_kinds::Kind;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::apply::{self, Applied};
@@ -20,8 +20,9 @@ use crate::memo::{CEILING, Mind, Premises, backoff, roll_call, shown};
 use crate::metrics::{Outcome, Step, Verb};
 use crate::prune;
 use crate::report;
+use crate::stores::bag::Stamp;
 use crate::stub::{Refusal, RefusalReason, StatusInput};
-use crate::wire::{Place, WireError};
+use crate::wire::{Place, WireError, chain};
 
 /// When the service has to be looked at again, besides whatever a watch shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +42,7 @@ pub async fn reconcile(ctx: Arc<Context>, place: Ref) {
     let mut mind = ctx.take_mind(&place);
     let result = pass(&ctx, &place, &mut mind).await;
     let mut next = result.unwrap_or_else(|error| {
-        let error = &error as &dyn std::error::Error;
-        tracing::warn!(service = shown(&place), error, "pass failed");
+        tracing::warn!(service = shown(&place), error = chain(&error), "pass failed");
         Next::new(Outcome::Retry, None)
     });
     if next.outcome == Outcome::Retry {
@@ -92,51 +92,66 @@ pub async fn pass(ctx: &Arc<Context>, place: &Ref, mind: &mut Mind) -> Result<Ne
 async fn carry_out(
     ctx: &Arc<Context>,
     mut subject: Subject,
-    considered: Considered,
+    mut considered: Considered,
     mind: &mut Mind,
 ) -> Result<Next, WireError> {
-    let Considered { decision, seen, answers, unreadable } = considered;
     let mut enacted = Enacted::default();
-    if let Ok(desired) = &decision.outcome {
+    if let Ok(desired) = &considered.decision.outcome {
         if let Some(finalized) =
             finalize::ensure(ctx, &subject.place, &subject.service, &desired.objects).await?
         {
             subject.service = finalized;
-            if let Some((_, stamp)) = ctx.stores.service(&subject.place) {
-                subject.stamp = stamp;
-                mind.restamp(stamp);
-            }
+            subject.stamp = restamp(ctx, &subject, mind);
         }
         enacted = enact(ctx, &subject, &desired.objects, mind).await;
     }
     let live = ctx.stores.live(&subject.place);
     let began = Instant::now();
-    let status = (ctx.core.status)(&StatusInput {
-        service: &subject.service,
-        decision: &decision,
-        settings: &subject.view.settings,
-        cluster: &subject.view.cluster,
-        seen: &seen,
-        live: &live,
-        refused: &enacted.applied.refused,
-        now: &report::now(),
-    });
-    let retry = enacted.applied.retry || unreadable;
-    remember(&subject, decision, answers, if retry { &subject.live } else { &live }, mind);
+    let status = judge(ctx, &subject, &mut considered, &live, &enacted.applied.refused).await;
+    let retry = enacted.applied.retry || considered.unreadable();
+    remember(ctx, &subject, considered, if retry { &subject.live } else { &live }, mind);
     let held = report::run(ctx, &subject.place, &subject.service, &status, mind).await?;
     ctx.metrics.took(Step::Report, began.elapsed());
     let after = [held, enacted.timer].into_iter().flatten().min();
     Ok(Next::new(if retry { Outcome::Retry } else { Outcome::Settled }, after))
 }
 
-/// The children that a pass has just written are what it decided, so they do not make it decide anew.
-fn remember(
+/// Our own finalizer is no change that has to be decided anew.
+fn restamp(ctx: &Context, subject: &Subject, mind: &mut Mind) -> Stamp {
+    let stamp = ctx.stores.service(&subject.place).map_or(subject.stamp, |(_, stamp)| stamp);
+    mind.restamp(stamp);
+    stamp
+}
+
+/// The new status; what it asks for is answered first.
+async fn judge(
+    ctx: &Arc<Context>,
     subject: &Subject,
-    decision: Decision,
-    answers: std::collections::BTreeMap<llmisvc_core::facts::Key, u64>,
+    considered: &mut Considered,
     live: &Live,
-    mind: &mut Mind,
-) {
+    refused: &[Refusal],
+) -> Value {
+    loop {
+        let status = (ctx.core.status)(&StatusInput {
+            service: &subject.service,
+            decision: &considered.decision,
+            settings: &subject.view.settings,
+            cluster: &subject.view.cluster,
+            seen: &considered.seen,
+            live,
+            refused,
+            now: &report::now(),
+        });
+        if !gather::answer_open(ctx, &subject.place, considered).await {
+            return status;
+        }
+    }
+}
+
+/// The children that a pass has just written are what it decided, so they do not make it decide anew.
+fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Live, mind: &mut Mind) {
+    let Considered { decision, answers, .. } = considered;
+    ctx.stores.depends_on(&subject.place, &answers.keys().cloned().collect());
     let premises =
         Premises { service: subject.stamp, view: subject.view.clone(), answers, live: roll_call(live) };
     mind.remember(premises, decision);
@@ -144,12 +159,15 @@ fn remember(
 
 /// What came of the writes, and when to look again whatever happens.
 #[derive(Default)]
-struct Enacted {
-    applied: Applied,
-    timer: Option<Duration>,
+pub struct Enacted {
+    /// What became of the writes.
+    pub applied: Applied,
+    /// When to look again.
+    pub timer: Option<Duration>,
 }
 
-async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mind: &mut Mind) -> Enacted {
+/// Plan, apply, prune.
+pub async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mind: &mut Mind) -> Enacted {
     let guests = ctx.stores.guests(&subject.place);
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));

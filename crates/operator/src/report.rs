@@ -82,7 +82,8 @@ fn due(old: &Value, new: &Value, mind: &mut Mind, now: Instant) -> Due {
     let news = observed(old) != observed(new) || ready(old) != ready(new) || ready(new) == "True";
     let since = *mind.held.get_or_insert(now);
     let waited = now.saturating_duration_since(since);
-    if news || waited >= PROGRESS { Due::Now } else { Due::After(PROGRESS - waited) }
+    let left = PROGRESS.saturating_sub(waited);
+    if news || left.is_zero() { Due::Now } else { Due::After(left) }
 }
 
 /// Status of the Ready condition; empty when there is none.
@@ -109,7 +110,9 @@ fn hash(value: &Value, hasher: &mut DefaultHasher) {
             "}".hash(hasher);
         }
         Value::Array(list) => {
-            list.iter().for_each(|part| hash(part, hasher));
+            for part in list {
+                hash(part, hasher);
+            }
             "]".hash(hasher);
         }
         leaf => leaf.to_string().hash(hasher),
@@ -145,11 +148,7 @@ async fn announce(ctx: &Context, place: &Ref, service: &Value, old: &Value, new:
     let body = event_body(ctx, place, service, (kind, reason, &message));
     let at = Place { served: &resources::EVENT, namespace: &place.namespace, name: "" };
     if let Err(error) = ctx.wire.post(at, &body).await {
-        tracing::debug!(
-            service = shown(place),
-            error = &error as &dyn std::error::Error,
-            "event not written"
-        );
+        tracing::debug!(service = shown(place), error = crate::wire::chain(&error), "event not written");
     }
 }
 
@@ -214,14 +213,15 @@ mod tests {
         let (mut mind, now) = (Mind::default(), Instant::now());
         assert_eq!(due(&old, &new, &mut mind, now), Due::After(PROGRESS));
         let later = now + Duration::from_secs(1);
-        assert_eq!(due(&old, &new, &mut mind, later), Due::After(PROGRESS - Duration::from_secs(1)));
+        assert_eq!(due(&old, &new, &mut mind, later), Due::After(Duration::from_secs(2)));
         assert_eq!(due(&old, &new, &mut mind, now + PROGRESS), Due::Now);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_the_server_drops_is_not_written_twice() {
         let (stored, new) = (json!({"a": 1}), json!({"a": 1, "unknown": 2}));
-        let mut mind = Mind { written: Some((digest(&new), digest(&stored))), ..Mind::default() };
+        let mut mind = Mind::default();
+        mind.written = Some((digest(&new), digest(&stored)));
         assert_eq!(due(&stored, &new, &mut mind, Instant::now()), Due::Never);
     }
 

@@ -62,6 +62,20 @@ impl From<kube::Error> for WireError {
     }
 }
 
+/// An error and its causes in one line, without those that an outer one already quotes.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string().trim().to_owned();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.contains(said.trim()) {
+            text = format!("{text}: {}", said.trim());
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
+}
+
 /// Sends trees to the API server.
 #[derive(Clone)]
 pub struct Wire {
@@ -144,9 +158,9 @@ impl Wire {
     }
 
     /// JSON merge patch.
-    pub async fn merge_patch(&self, place: Place<'_>, patch: &Value) -> Result<Value, WireError> {
+    pub async fn merge_patch(&self, place: Place<'_>, change: &Value) -> Result<Value, WireError> {
         let path = format!("{}?fieldManager={MANAGER}", place.path());
-        self.send(Method::PATCH, &path, "application/merge-patch+json", patch).await
+        self.send(Method::PATCH, &path, "application/merge-patch+json", change).await
     }
 
     /// Deletes exactly the object with this UID; its own children follow in the background.
@@ -171,5 +185,31 @@ impl Wire {
         let answer = tokio::time::timeout(DEADLINE, self.client.request_text(request)).await;
         let text = answer.map_err(|_elapsed| WireError::TimedOut)??;
         serde_json::from_str(&text).map_err(|_content_may_be_secret| WireError::Malformed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_quotes_each_cause_once_on_one_line() {
+        let io = std::io::Error::other("connection\nrefused");
+        let error = WireError::from(kube::Error::ReadEvents(io));
+        let text = "the API server cannot be reached: Error reading events stream: connection refused";
+        assert_eq!(chain(&error), text);
+    }
+
+    #[test]
+    fn paths_are_those_of_the_api() {
+        let place = |served, name| Place { served, namespace: "ns", name };
+        let path = |served| place(served, "x").path();
+        assert_eq!(path(&crate::resources::SECRET), "/api/v1/namespaces/ns/secrets/x");
+        assert_eq!(
+            path(&crate::resources::GATEWAY),
+            "/apis/gateway.networking.k8s.io/v1/namespaces/ns/gateways/x"
+        );
+        let crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        assert_eq!(place(&crate::resources::CRD, "x").collection(), crds);
     }
 }

@@ -3,7 +3,7 @@
 //! Needs no webhook: every rule that admission knows is checked in every pass. All findings are reported at once.
 
 use llmisvc_api::rules::{self, Violation};
-use llmisvc_api::v1alpha2::LlmInferenceServiceSpec;
+use llmisvc_api::v1alpha2::{self, LlmInferenceServiceSpec};
 use serde_json::Value;
 
 use crate::decide::{Fault, Finding, Inputs};
@@ -98,9 +98,8 @@ fn adapters(spec: &LlmInferenceServiceSpec) -> Vec<String> {
 }
 
 fn decode(spec: &Value) -> Result<LlmInferenceServiceSpec, Finding> {
-    serde_path_to_error::deserialize(spec).map_err(|error| {
-        let path = error.path().to_string();
-        Finding::new(format!("spec.{path}"), format!("{}; correct the value", error.into_inner()))
+    v1alpha2::decode(spec).map_err(|error| {
+        Finding::new(error.path, format!("{}; correct the value", error.message))
     })
 }
 

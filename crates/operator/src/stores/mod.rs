@@ -1,6 +1,6 @@
 //! What the watches have shown, and who has to look again when it changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
@@ -79,7 +79,7 @@ impl Stores {
         match watched {
             Watched::Services => lock(&self.services).put(&raw).into_iter().collect(),
             Watched::Child(kind) => lock(&self.children).put(kind, raw),
-            Watched::Settings => self.configure(tree::strings(&raw.value, &["data"])),
+            Watched::Settings => self.configure(&tree::strings(&raw.value, &["data"])),
             Watched::Configs => {
                 let changed = lock(&self.configs).put(raw);
                 changed.map_or_else(BTreeSet::new, |place| self.dependents(&Key::Config(place)))
@@ -112,7 +112,7 @@ impl Stores {
                 lock(&self.services).remove(place);
                 BTreeSet::from([place.clone()])
             }
-            Watched::Settings => self.configure(std::collections::BTreeMap::new()),
+            Watched::Settings => self.configure(&BTreeMap::new()),
             Watched::Configs => {
                 lock(&self.configs).remove(place);
                 self.dependents(&Key::Config(place.clone()))
@@ -180,9 +180,9 @@ impl Stores {
     }
 
     /// Parses the global ConfigMap; every service has to look again when that gives other settings.
-    fn configure(&self, data: std::collections::BTreeMap<String, String>) -> BTreeSet<Ref> {
+    fn configure(&self, data: &BTreeMap<String, String>) -> BTreeSet<Ref> {
         let mut view = lock(&self.view);
-        let settings = Settings::parse(&data, &view.settings, &view.cluster.system_namespace);
+        let settings = Settings::parse(data, &view.settings, &view.cluster.system_namespace);
         if settings == *view.settings {
             return BTreeSet::new();
         }
@@ -210,6 +210,12 @@ impl Stores {
     /// Whether every watch has shown a complete list.
     pub fn is_synced(&self) -> bool {
         self.synced.borrow().len() == Watched::all().len()
+    }
+
+    /// The watches that have not shown a complete list yet.
+    pub fn unsynced(&self) -> Vec<&'static str> {
+        let synced = self.synced.borrow();
+        Watched::all().into_iter().filter(|w| !synced.contains(w)).map(Watched::label).collect()
     }
 
     /// Returns once every watch has shown a complete list.

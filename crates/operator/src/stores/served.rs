@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use kube::Api;
 use kube::ResourceExt as _;
+use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, Event, metadata_watcher};
+use kube::runtime::watcher::{self, Event, watcher};
 use llmisvc_core::tree;
 use llmisvc_kinds::Served;
 use tokio::sync::watch;
@@ -50,10 +51,10 @@ pub async fn discover(wire: &Wire) -> Result<BTreeSet<String>, WireError> {
 
 /// Keeps the set of served resources up to date, for good.
 pub async fn keep(ctx: Arc<Context>, sender: watch::Sender<Option<BTreeSet<String>>>) {
-    let crds: Api<Raw> = Api::all_with(ctx.wire.client(), &api_resource(&resources::CRD));
+    let crds: Api<PartialObjectMeta<Raw>> = Api::all_with(ctx.wire.client(), &api_resource(&resources::CRD));
     let ours: BTreeSet<String> = optional().map(|served| crd_name(&served)).collect();
     let config = watcher::Config::default().page_size(50);
-    let mut events = std::pin::pin!(metadata_watcher(crds, config).default_backoff());
+    let mut events = std::pin::pin!(watcher(crds, config).default_backoff());
     until_answered(&ctx, &sender).await;
     while let Some(event) = events.next().await {
         match event {
@@ -63,7 +64,7 @@ pub async fn keep(ctx: Arc<Context>, sender: watch::Sender<Option<BTreeSet<Strin
             }
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(watch = "crds", error = &error as &dyn std::error::Error, "watch interrupted");
+                tracing::warn!(watch = "crds", error = crate::wire::chain(&error), "watch interrupted");
                 ctx.metrics.watch_restarted(resources::CRD.plural);
             }
         }
@@ -103,7 +104,7 @@ async fn ask(ctx: &Context, sender: &watch::Sender<Option<BTreeSet<String>>>) ->
             true
         }
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "discovery failed");
+            tracing::warn!(error = crate::wire::chain(&error), "discovery failed");
             false
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use llmisvc_core::facts::Ref;
-use llmisvc_core::tree;
 use serde_json::Value;
 
 use super::bag::{Stamp, stamp};
@@ -66,11 +65,6 @@ impl Services {
     pub fn places(&self) -> Vec<Ref> {
         self.entries.keys().cloned().collect()
     }
-}
-
-/// `metadata.generation`.
-pub fn generation(service: &Value) -> i64 {
-    tree::get(service, &["metadata", "generation"]).and_then(Value::as_i64).unwrap_or_default()
 }
 
 #[cfg(test)]

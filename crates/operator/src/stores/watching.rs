@@ -40,23 +40,33 @@ async fn follow(ctx: &Arc<Context>, watched: Watched) {
         _ => Api::all_with(client, &resource),
     };
     let mut events = std::pin::pin!(watcher(api, watched.config()).default_backoff());
-    let mut shown = BTreeSet::new();
-    while let Some(event) = next(ctx, watched.label(), &mut events).await {
+    let (mut shown, mut streak) = (BTreeSet::new(), false);
+    while let Some(event) = next(ctx, watched.label(), &mut streak, &mut events).await {
         ctx.queue.add_all(absorb(ctx, watched, event, &mut shown));
     }
 }
 
-/// The next event; errors are logged and counted, and the stream goes on after its backoff.
-async fn next<S>(ctx: &Context, label: &'static str, events: &mut S) -> Option<Event<Raw>>
+/// The next event; errors are logged once per streak and counted, and the stream goes on after its backoff.
+async fn next<S>(ctx: &Context, label: &'static str, streak: &mut bool, events: &mut S) -> Option<Event<Raw>>
 where
     S: Stream<Item = watcher::Result<Event<Raw>>> + Unpin,
 {
     loop {
         match events.next().await? {
-            Ok(event) => return Some(event),
+            Ok(event) => {
+                // Every try to list begins with this one.
+                *streak &= matches!(event, Event::Init);
+                return Some(event);
+            }
             Err(error) => {
-                tracing::warn!(watch = label, error = &error as &dyn std::error::Error, "watch interrupted");
                 ctx.metrics.watch_restarted(label);
+                let error = crate::wire::chain(&error);
+                if *streak {
+                    tracing::debug!(watch = label, error, "watch still interrupted");
+                } else {
+                    tracing::warn!(watch = label, error, "watch interrupted");
+                }
+                *streak = true;
             }
         }
     }
@@ -86,8 +96,8 @@ pub async fn keep_asked(ctx: Arc<Context>, key: Key) {
     let api: Api<Raw> = Api::namespaced_with(ctx.wire.client(), &place.namespace, &resource);
     let config = watcher::Config::default().fields(&format!("metadata.name={}", place.name));
     let mut events = std::pin::pin!(watcher(api, config).default_backoff());
-    let mut shown = None;
-    while let Some(event) = next(&ctx, "asked", &mut events).await {
+    let (mut shown, mut streak) = (None, false);
+    while let Some(event) = next(&ctx, "asked", &mut streak, &mut events).await {
         let object = match event {
             Event::Init => {
                 shown = None;

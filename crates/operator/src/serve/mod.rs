@@ -1,0 +1,6 @@
+//! Probes and metrics over HTTP.
+
+pub mod guard;
+pub mod health;
+pub mod metrics;
+pub mod tls;

@@ -1,0 +1,7 @@
+//! A small API server in memory, and the tests of whole passes against it.
+
+mod passes;
+mod presets;
+mod server;
+
+pub use server::Server;

@@ -1,0 +1,71 @@
+//! Installing presets.
+
+use llmisvc_core::facts::Cluster;
+use serde_json::{Value, json};
+
+use super::Server;
+use crate::context::{Context, Core, Options};
+use crate::stores::Stores;
+use crate::stub;
+
+const CONFIGS: &str = "/apis/serving.kserve.io/v1alpha2/namespaces/kserve/llminferenceserviceconfigs";
+
+fn preset(name: &str) -> Value {
+    json!({
+        "apiVersion": "serving.kserve.io/v1alpha2",
+        "kind": "LLMInferenceServiceConfig",
+        "metadata": {"name": name},
+        "spec": {"template": {"containers": [{"name": "main"}]}},
+    })
+}
+
+async fn install(server: &Server) -> Vec<String> {
+    let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
+    let core = Core { decide: llmisvc_core::decide, status: stub::status };
+    let ctx = Context::new(server.wire(), Stores::new(Cluster::default()), core, options);
+    crate::presets::install(&ctx, vec![preset("a"), preset("b")]).await;
+    server.requests()
+}
+
+#[tokio::test]
+async fn missing_presets_are_installed_once() {
+    let server = Server::default();
+    assert_eq!(install(&server).await.iter().filter(|r| r.starts_with("apply")).count(), 2);
+    let again = install(&server).await;
+    assert_eq!(again, ["get llminferenceserviceconfigs/a", "get llminferenceserviceconfigs/b"]);
+}
+
+#[tokio::test]
+async fn a_preset_of_ours_that_was_edited_is_restored() {
+    let server = Server::default();
+    install(&server).await;
+    let path = format!("{CONFIGS}/a");
+    let mut edited = server.get(&path).unwrap();
+    edited["spec"]["template"]["containers"][0]["name"] = json!("by hand");
+    server.put(&path, edited);
+    assert!(install(&server).await.contains(&"apply llminferenceserviceconfigs/a".to_owned()));
+}
+
+#[tokio::test]
+async fn an_object_of_another_owner_is_never_written() {
+    let server = Server::default();
+    let theirs = json!({"metadata": {"name": "a", "uid": "theirs"}, "spec": {}});
+    server.put(&format!("{CONFIGS}/a"), theirs);
+    assert!(!install(&server).await.contains(&"apply llminferenceserviceconfigs/a".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn presets_wait_for_their_namespace() {
+    let server = Server::default();
+    server.refuse("a", 404);
+    let waiting = tokio::spawn({
+        let server = server.clone();
+        async move { install(&server).await }
+    });
+    while server.get(&format!("{CONFIGS}/b")).is_none() {
+        tokio::task::yield_now().await;
+    }
+    server.relent("a");
+    waiting.await.unwrap();
+    assert!(server.get(&format!("{CONFIGS}/a")).is_some());
+}
