@@ -109,7 +109,8 @@ impl Report {
 
     /// One line per warning, in the same form. What is wrong with a stopped service is only a warning.
     pub fn warnings(&self) -> Vec<String> {
-        let stopped = self.services.iter().filter(|s| s.decision.objects().is_some()).flat_map(Rendered::faults);
+        let stopped =
+            self.services.iter().filter(|s| s.decision.objects().is_some()).flat_map(Rendered::faults);
         let warned = self.services.iter().flat_map(|s| s.decision.warnings.iter().map(|w| s.line(w)));
         warned.chain(stopped).collect()
     }

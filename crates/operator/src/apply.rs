@@ -16,9 +16,9 @@ use crate::context::Context;
 use crate::gather::Subject;
 use crate::memo::{Mind, shown};
 use crate::metrics::Verb;
-use crate::stub::{Refusal, RefusalReason};
 use crate::tls::{self, TlsError, Verdict};
 use crate::wire::{Place, WireError};
+use llmisvc_core::status::{Refusal, RefusalReason};
 
 /// Creates of one service that may be under way at once.
 const AT_ONCE: usize = 8;

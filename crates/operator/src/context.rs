@@ -12,8 +12,8 @@ use crate::memo::Mind;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::stores::{Stores, lock};
-use crate::stub::StatusInput;
 use crate::wire::Wire;
+use llmisvc_core::status::StatusInput;
 
 /// Writes in flight, over all services: more are slower (design, "Cost").
 const WRITES: usize = 8;

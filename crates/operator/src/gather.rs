@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::memo::{Mind, roll_call};
 use crate::resources;
 use crate::stores::asked::{UNREADABLE, answer_for, wants_watch};
-use crate::stores::bag::Stamp;
+use crate::stores::bag::{ABSENT, Stamp};
 use crate::stores::raw::Raw;
 use crate::stores::{View, watching};
 use crate::wire::chain;
@@ -150,7 +150,7 @@ async fn ask(ctx: &Arc<Context>, service: &Ref, key: &Key) -> (Answer, Stamp) {
     if let Some(known) = ctx.stores.at_hand(key).or_else(|| ctx.stores.asked.fresh(key)) {
         return known;
     }
-    let (served, place) = resources::of_key(key);
+    let Some((served, place)) = resources::of_key(key) else { return (Answer::Absent, ABSENT) };
     let place = crate::wire::Place { served: &served, namespace: &place.namespace, name: &place.name };
     let answer = match ctx.wire.get(place).await {
         Ok(object) => answer_for(key, object.map(Raw::new)),

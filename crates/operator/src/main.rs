@@ -18,7 +18,6 @@ mod resources;
 mod run;
 mod serve;
 mod stores;
-mod stub;
 #[cfg(test)]
 mod testing;
 mod tls;

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::stores::View;
 use crate::stores::bag::Stamp;
-use crate::stub::Refusal;
+use llmisvc_core::status::Refusal;
 
 /// Spec changes that come faster than this are one change: each would start a rollout of its own.
 const PACE: Duration = Duration::from_millis(1200);
@@ -250,7 +250,7 @@ mod tests {
         let refusal = Refusal {
             kind: Kind::Service,
             name: "a".to_owned(),
-            reason: crate::stub::RefusalReason::Invalid,
+            reason: llmisvc_core::status::RefusalReason::Invalid,
             message: "no".to_owned(),
         };
         let (mut mind, now) = (Mind::default(), Instant::now());

@@ -21,8 +21,8 @@ use crate::metrics::{Outcome, Step, Verb};
 use crate::prune;
 use crate::report;
 use crate::stores::bag::Stamp;
-use crate::stub::{Refusal, RefusalReason, StatusInput};
 use crate::wire::{Place, WireError, chain};
+use llmisvc_core::status::{Refusal, RefusalReason, StatusInput};
 
 /// When the service has to be looked at again, besides whatever a watch shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

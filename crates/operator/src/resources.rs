@@ -80,8 +80,10 @@ pub fn crd_name(served: &Served) -> String {
 }
 
 /// The resource that answers a key, and where.
-pub fn of_key(key: &Key) -> (Served, &Ref) {
-    match key {
+pub fn of_key(key: &Key) -> Option<(Served, &Ref)> {
+    Some(match key {
+        // Never asked for by name: the store of configs has the answer.
+        Key::ConfigNames(_) => return None,
         Key::Config(r) => (CONFIG, r),
         Key::ConfigMap(r) => (CONFIG_MAP, r),
         Key::ServiceAccount(r) => (SERVICE_ACCOUNT, r),
@@ -90,5 +92,5 @@ pub fn of_key(key: &Key) -> (Served, &Ref) {
         Key::HttpRoute(r) => (HTTP_ROUTE, r),
         Key::InferencePool(r) => (INFERENCE_POOL, r),
         Key::GatewayService(r) => (GATEWAY_SERVICE, r),
-    }
+    })
 }

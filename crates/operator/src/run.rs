@@ -14,12 +14,14 @@ use tokio::sync::watch;
 use crate::args::{Args, Listen};
 use crate::context::{Context, Core, Options};
 use crate::lease::Lease;
+use crate::presets;
 use crate::reconcile::reconcile;
 use crate::serve;
 use crate::stores::watched::Watched;
 use crate::stores::{Stores, served, watching};
 use crate::wire::Wire;
-use crate::{presets, stub};
+use llmisvc_core::presets::shipped;
+use serde_json::Value;
 
 /// Running passes get this long after SIGTERM; the Lease and the exit have the rest of ten seconds.
 const GRACE: Duration = Duration::from_secs(7);
@@ -54,18 +56,17 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 /// Works until told to stop, or until the lease is lost; says which.
 async fn lead(ctx: &Arc<Context>, args: &Args, lease: &mut Lease, stop: watch::Receiver<bool>) -> bool {
-    let work = work(Arc::clone(ctx), args.concurrency, args.install_presets, stop);
+    let shipped = if args.install_presets { shipped(&args.config_prefix) } else { Vec::new() };
+    let work = work(Arc::clone(ctx), args.concurrency, shipped, stop);
     tokio::select! {
         () = work => false,
         () = lease.hold(), if args.leader_elect => true,
     }
 }
 
-async fn work(ctx: Arc<Context>, concurrency: u16, install: bool, stop: watch::Receiver<bool>) {
-    if install {
-        let ctx = Arc::clone(&ctx);
-        tokio::spawn(async move { presets::install(&ctx, stub::shipped()).await });
-    }
+async fn work(ctx: Arc<Context>, concurrency: u16, shipped: Vec<Value>, stop: watch::Receiver<bool>) {
+    let installing = Arc::clone(&ctx);
+    tokio::spawn(async move { presets::install(&installing, shipped).await });
     tokio::spawn(rest(Arc::clone(&ctx)));
     tokio::select! {
         () = ctx.stores.synced() => {}
@@ -96,7 +97,7 @@ async fn rest(ctx: Arc<Context>) {
 fn context(args: &Args, wire: Wire) -> Arc<Context> {
     let resolv_conf = std::fs::read_to_string("/etc/resolv.conf").ok();
     let stores = Stores::new(args.cluster(resolv_conf.as_deref()));
-    let core = Core { decide: llmisvc_core::decide, status: stub::status };
+    let core = Core { decide: llmisvc_core::decide, status: llmisvc_core::status::status };
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "llmisvc-operator".to_owned());
     let identity = format!("{host}_{}", std::process::id());
     Context::new(wire, stores, core, Options { system_namespace: args.pod_namespace.clone(), identity })

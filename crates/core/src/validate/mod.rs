@@ -98,9 +98,8 @@ fn adapters(spec: &LlmInferenceServiceSpec) -> Vec<String> {
 }
 
 fn decode(spec: &Value) -> Result<LlmInferenceServiceSpec, Finding> {
-    v1alpha2::decode(spec).map_err(|error| {
-        Finding::new(error.path, format!("{}; correct the value", error.message))
-    })
+    v1alpha2::decode(spec)
+        .map_err(|error| Finding::new(error.path, format!("{}; correct the value", error.message)))
 }
 
 fn origin(tree: &Node, configs: &[AppliedConfig], path: &str) -> Option<String> {

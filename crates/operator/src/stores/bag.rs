@@ -76,6 +76,16 @@ impl Bag {
         answer(found.map(|(_, held)| held))
     }
 
+    /// The names in a namespace, as a list.
+    pub fn names(&self, namespace: &str) -> (Answer, Stamp) {
+        let from = Ref::new(namespace, "");
+        let here = self.objects.range(from..).take_while(|(place, _)| place.namespace == namespace);
+        let names = json!(here.map(|(place, _)| place.name.as_str()).collect::<Vec<_>>());
+        let mut hasher = DefaultHasher::new();
+        names.to_string().hash(&mut hasher);
+        (Answer::Found(Arc::new(names)), hasher.finish() | 1)
+    }
+
     /// A label of the object at a place.
     pub fn label(&self, place: &Ref, label: &str) -> Option<String> {
         let held = self.objects.get(place)?;

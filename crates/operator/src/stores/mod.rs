@@ -301,6 +301,7 @@ impl Stores {
     pub fn at_hand(&self, key: &Key) -> Option<(Answer, Stamp)> {
         match key {
             Key::Config(place) => Some(lock(&self.configs).answer(place)),
+            Key::ConfigNames(namespace) => Some(lock(&self.configs).names(namespace)),
             Key::Gateway(place) => Some(lock(&self.gateways).answer(place)),
             Key::GatewayService(place) => {
                 let found =

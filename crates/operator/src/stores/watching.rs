@@ -91,7 +91,7 @@ fn absorb(ctx: &Context, watched: Watched, event: Event<Raw>, shown: &mut BTreeS
 /// Watches the one object that a key names, until nobody asks for it; for an account or a Secret, until it is
 /// there.
 pub async fn keep_asked(ctx: Arc<Context>, key: Key) {
-    let (served, place) = resources::of_key(&key);
+    let Some((served, place)) = resources::of_key(&key) else { return };
     let resource = resources::api_resource(&served);
     let api: Api<Raw> = Api::namespaced_with(ctx.wire.client(), &place.namespace, &resource);
     let config = watcher::Config::default().fields(&format!("metadata.name={}", place.name));

@@ -22,7 +22,7 @@ use crate::reconcile::{Enacted, enact, pass};
 use crate::stores::Stores;
 use crate::stores::raw::Raw;
 use crate::stores::watched::Watched;
-use crate::stub::{RefusalReason, StatusInput};
+use llmisvc_core::status::{RefusalReason, StatusInput};
 
 const SERVICE: &str = "/apis/serving.kserve.io/v1alpha2/namespaces/ns/llminferenceservices/m";
 

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::Server;
 use crate::context::{Context, Core, Options};
 use crate::stores::Stores;
-use crate::stub;
 
 const CONFIGS: &str = "/apis/serving.kserve.io/v1alpha2/namespaces/kserve/llminferenceserviceconfigs";
 
@@ -21,7 +20,7 @@ fn preset(name: &str) -> Value {
 
 async fn install(server: &Server) -> Vec<String> {
     let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
-    let core = Core { decide: llmisvc_core::decide, status: stub::status };
+    let core = Core { decide: llmisvc_core::decide, status: llmisvc_core::status::status };
     let ctx = Context::new(server.wire(), Stores::new(Cluster::default()), core, options);
     crate::presets::install(&ctx, vec![preset("a"), preset("b")]).await;
     server.requests()
