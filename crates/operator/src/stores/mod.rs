@@ -76,6 +76,7 @@ impl Stores {
 
     /// Takes in an object that a watch shows; gives the services that have to look again.
     pub fn put(&self, watched: Watched, raw: Raw) -> BTreeSet<Ref> {
+        let raw = raw.typed(&watched.served());
         match watched {
             Watched::Services => lock(&self.services).put(&raw).into_iter().collect(),
             Watched::Child(kind) => lock(&self.children).put(kind, raw),

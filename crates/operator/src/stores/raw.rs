@@ -7,6 +7,7 @@ use kube::Resource;
 use kube::api::ApiResource;
 use llmisvc_core::facts::Ref;
 use llmisvc_core::tree;
+use llmisvc_kinds::Served;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -34,6 +35,17 @@ impl Raw {
             metadata.remove("managedFields");
         }
         Self { meta: meta(&value), value, post_entry }
+    }
+
+    /// With `apiVersion` and `kind`, which a list leaves out of the items of built-in kinds: an object looks the
+    /// same however it came.
+    #[must_use]
+    pub fn typed(mut self, served: &Served) -> Self {
+        if let Some(object) = self.value.as_object_mut() {
+            object.entry("apiVersion").or_insert_with(|| served.api_version().into());
+            object.entry("kind").or_insert_with(|| served.kind.into());
+        }
+        self
     }
 
     /// Namespace (empty for cluster-scoped objects) and name; none when it has no name.
@@ -128,6 +140,13 @@ mod tests {
     fn an_applied_object_has_no_post_entry() {
         let raw = with(&json!([{"manager": MANAGER, "operation": "Apply"}]));
         assert_eq!(raw.post_entry, None);
+    }
+
+    #[test]
+    fn an_item_of_a_list_looks_like_an_event_of_a_watch() {
+        let typed = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {}});
+        assert_eq!(Raw::new(json!({"metadata": {}})).typed(&crate::resources::SECRET).value, typed);
+        assert_eq!(Raw::new(typed.clone()).typed(&crate::resources::SECRET).value, typed);
     }
 
     #[test]
