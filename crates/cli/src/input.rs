@@ -22,7 +22,7 @@ pub struct Document {
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// The file system said no.
-    #[error("{file}: {source}")]
+    #[error("{file}: cannot be read")]
     Read {
         /// The path.
         file: String,
@@ -126,6 +126,6 @@ mod tests {
     #[test]
     fn a_missing_file_is_named() {
         let error = read(&[PathBuf::from("/no/such.yaml")]).expect_err("is not there");
-        assert!(error.to_string().starts_with("/no/such.yaml: "), "{error}");
+        assert!(error.to_string().starts_with("/no/such.yaml: cannot be read"), "{error}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
 use llmisvc_core::object::{Live, LiveObject};
 use llmisvc_core::settings::Settings;
-use llmisvc_core::{labels, tree};
+use llmisvc_core::{labels, names, tree};
 use llmisvc_kinds::Kind;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -101,12 +101,12 @@ impl Offline {
     }
 
     /// What the files say about `key`.
-    pub fn answer(&self, key: &Key) -> Answer {
+    pub fn answer(&self, key: &Key, service: &Value) -> Answer {
         match key {
             Key::Config(r) => self.find("LLMInferenceServiceConfig", r),
             Key::ConfigNames(namespace) => self.config_names(namespace),
             Key::ConfigMap(r) => self.find("ConfigMap", r),
-            Key::ServiceAccount(r) => self.account(r),
+            Key::ServiceAccount(r) => self.account(r, service),
             Key::Secret(r) => self.secret(r),
             Key::Gateway(r) => self.find("Gateway", r),
             Key::HttpRoute(r) => self.find("HTTPRoute", r),
@@ -127,10 +127,13 @@ impl Offline {
         Answer::Found(Arc::new(json!(names)))
     }
 
-    /// Without facts, an account that is named is taken to exist: files rarely hold them.
-    fn account(&self, at: &Ref) -> Answer {
+    /// Without facts, an account that is named is taken to exist: files rarely hold them. Those that the
+    /// service makes for itself are not there before it makes them.
+    fn account(&self, at: &Ref, service: &Value) -> Answer {
+        let name = tree::text(service, &["metadata", "name"]);
+        let made = [names::decode(name), names::scheduler_account(name)].contains(&at.name);
         match self.find("ServiceAccount", at) {
-            Answer::Absent if self.trusting => {
+            Answer::Absent if self.trusting && !made => {
                 Answer::Found(Arc::new(json!({"metadata": {"name": at.name, "namespace": at.namespace}})))
             }
             answer => answer,

@@ -78,7 +78,7 @@ fn one(service: &Value, offline: &Offline) -> Decision {
         match decide(&inputs) {
             Step::Done(decision) => return *decision,
             Step::Need(keys) => keys.into_iter().for_each(|key| {
-                let answer = offline.answer(&key);
+                let answer = offline.answer(&key, service);
                 seen.insert(key, answer);
             }),
         }

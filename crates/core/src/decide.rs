@@ -161,5 +161,8 @@ pub fn is_stopped(service: &Value) -> bool {
 }
 
 fn settings_problems(inputs: &Inputs<'_>) -> Vec<Finding> {
-    inputs.settings.problems.iter().map(|p| Finding::new("spec", p.clone())).collect()
+    inputs.settings.problems.iter().map(|p| Finding::new("ConfigMap", p.clone())).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,9 +101,14 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Layers, Fault> {
     let mut layers = Layers::default();
     for preset in implicit(&enabled) {
         let path = format!("spec.{}", preset.because());
-        let found = find_preset(inputs, preset).map_err(|e| e.into_fault(path))?;
-        layers.pins.extend(pin(inputs, preset, &found.0.name));
-        layers.push(found);
+        match find_preset(inputs, preset) {
+            Ok(found) => {
+                layers.pins.extend(pin(inputs, preset, &found.0.name));
+                layers.push(found);
+            }
+            Err(ResolveError::NotFound { .. }) if !preset.is_shipped() => {}
+            Err(error) => return Err(error.into_fault(path)),
+        }
     }
     refs.into_iter().for_each(|found| layers.push(found));
     Ok(layers)

@@ -121,10 +121,7 @@ fn presets_combined(view: &View<'_>) -> Judgement {
 
 /// Advisory: fields that take no effect, contradictions, and keys of the global ConfigMap that did not parse.
 fn spec_ignored(view: &View<'_>) -> Option<Judgement> {
-    let warnings = view.input.decision.warnings.iter().map(ToString::to_string);
-    let problems =
-        view.input.settings.problems.iter().map(|p| format!("ConfigMap inferenceservice-config: {p}"));
-    let all: Vec<String> = warnings.chain(problems).collect();
+    let all: Vec<String> = view.input.decision.warnings.iter().map(ToString::to_string).collect();
     let message = all.join("; ");
     let judgement = Judgement { reason: "ConfigurationWarnings".to_owned(), message, ..Judgement::yes() };
     (!all.is_empty()).then_some(judgement)

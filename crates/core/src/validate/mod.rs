@@ -2,7 +2,7 @@
 //!
 //! Needs no webhook: every rule that admission knows is checked in every pass. All findings are reported at once.
 
-use llmisvc_api::rules::{self, Violation};
+use llmisvc_api::rules::{self, Rule, Violation};
 use llmisvc_api::v1alpha2::{self, LlmInferenceServiceSpec};
 use serde_json::Value;
 
@@ -57,13 +57,20 @@ pub fn validate(
     let typed = decode(&spec).map_err(|finding| invalid(vec![with_origin(&ctx, finding)]))?;
     let given = |v: Violation| with_origin(&ctx, Finding::new(v.path, v.message));
     let broken = rules::check(&id.namespace, &id.name, &id.annotations, &typed);
-    findings.extend(broken.into_iter().map(given));
-    warnings.extend(rules::warnings(&id.namespace, &typed).into_iter().map(given));
+    findings.extend(broken.into_iter().filter(|v| !about_parents_of_others(&ctx, v)).map(given));
+    let doubtful = rules::warnings(&id.namespace, &typed);
+    warnings.extend(doubtful.into_iter().filter(|v| !about_parents_of_others(&ctx, v)).map(given));
     let service = assemble(&ctx, &typed, &mut findings, warnings);
     match service {
         Some(service) if findings.is_empty() => Ok(service),
         _ => Err(invalid(findings)),
     }
+}
+
+/// Gateway refs replace the parents that a preset or config brings, so only the service's own can contradict them.
+fn about_parents_of_others(ctx: &Context<'_>, violation: &Violation) -> bool {
+    let about_parents = matches!(violation.rule, Rule::R3 | Rule::W1);
+    about_parents && (ctx.origin)("spec.router.route.http.spec.parentRefs").is_some()
 }
 
 fn assemble(

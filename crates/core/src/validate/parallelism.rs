@@ -16,7 +16,7 @@ pub fn parallelism(scope: &mut Scope<'_, '_>) -> Parallelism {
         data_rpc_port: port(scope),
         expert: expert(scope),
     };
-    check_pairs(scope, &sizes);
+    check_one_node(scope, &sizes);
     sizes
 }
 
@@ -49,17 +49,8 @@ fn expert(scope: &mut Scope<'_, '_>) -> Option<bool> {
     value.as_bool()
 }
 
-fn check_pairs(scope: &mut Scope<'_, '_>, sizes: &Parallelism) {
-    if let (Some(pipeline), Some(data)) = (sizes.pipeline, sizes.data.or(sizes.data_local)) {
-        scope.error("parallelism", &Problem::PipelineAndData { pipeline, data });
-    }
-    // Judged by presence: a value of the wrong type has its own finding already.
-    let given = |key| scope.given(&["parallelism", key]).is_some();
-    let (data, local) = (given("data"), given("dataLocal"));
-    if data != local {
-        let missing = if data { "dataLocal" } else { "data" };
-        scope.error(&format!("parallelism.{missing}"), &Problem::DataPair { missing });
-    }
+/// That `data` and `dataLocal` come together, and without `pipeline`, is a rule of the API.
+fn check_one_node(scope: &mut Scope<'_, '_>, sizes: &Parallelism) {
     if let (Some(data), Some(local)) = (sizes.data, sizes.data_local)
         && data != local
     {

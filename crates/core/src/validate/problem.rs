@@ -9,18 +9,12 @@ pub enum Problem {
     Type { expected: &'static str, got: String },
     #[error("{got} is out of range: {rule}")]
     Range { got: i64, rule: &'static str },
-    #[error("data and dataLocal belong together: {missing} is missing")]
-    DataPair { missing: &'static str },
-    #[error("pipeline {pipeline} and data {data} exclude each other: remove one")]
-    PipelineAndData { pipeline: i32, data: i32 },
     #[error(
         "dataLocal is {local}, but one node has to run all {data} data-parallel ranks: set both to the same"
     )]
     DataOnOneNode { data: i32, local: i32 },
     #[error("multi-node workloads (worker) are not supported by this version: remove worker")]
     Worker,
-    #[error("the rollout can't make progress with maxUnavailable and maxSurge both zero: raise one")]
-    RolloutStuck,
     #[error("pod has no container \"main\": add one, or a preset that has one")]
     NoMain,
     #[error("model has no uri: set spec.model.uri, for example hf://org/model")]

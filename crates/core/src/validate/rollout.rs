@@ -9,9 +9,6 @@ use super::scope::Scope;
 pub fn rollout(scope: &mut Scope<'_, '_>) -> Value {
     let unavailable = member(scope, "maxUnavailable");
     let surge = member(scope, "maxSurge");
-    if unavailable.as_ref().is_some_and(is_zero) && surge.as_ref().is_some_and(is_zero) {
-        scope.error("rolloutStrategy", &Problem::RolloutStuck);
-    }
     let members = [("maxUnavailable", unavailable), ("maxSurge", surge)];
     let given: serde_json::Map<_, _> =
         members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
@@ -32,8 +29,4 @@ fn is_valid(value: &Value) -> bool {
     let percent =
         |text: &str| text.strip_suffix('%').and_then(|n| n.parse::<u8>().ok()).is_some_and(|n| n <= 100);
     value.as_u64().is_some() || value.as_str().is_some_and(percent)
-}
-
-fn is_zero(value: &Value) -> bool {
-    value.as_u64() == Some(0) || value.as_str() == Some("0%")
 }

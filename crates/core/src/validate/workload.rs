@@ -155,9 +155,9 @@ fn has_sidecar(scope: &Scope<'_, '_>, pod: &Value) -> bool {
     scope.role != Role::Prefill && tree::named(init, sidecar::CONTAINER).is_some()
 }
 
-/// NIXL, unless the KV cache is configured otherwise.
+/// Prefill and decode hand KV caches over by NIXL.
 fn kv_transfer(scope: &Scope<'_, '_>) -> bool {
-    scope.role != Role::Both && scope.given(&["kvCacheOffloading"]).is_none()
+    scope.role != Role::Both
 }
 
 /// The vLLM version, when the command is our preset's. An upstream image says its own version in its tag.

@@ -41,18 +41,6 @@ fn a_plain_workload_has_neither_findings_nor_warnings() {
     with(spec(), "/parallelism", json!({"expert": 16})),
     "spec.parallelism.expert: expected true or false, got 16"
 )]
-#[case::data_pair(
-    with(spec(), "/parallelism", json!({"data": 4})),
-    "spec.parallelism.dataLocal: data and dataLocal belong together: dataLocal is missing"
-)]
-#[case::data_pair_in_prefill(
-    prefill(json!({"template": template(), "parallelism": {"dataLocal": 4}})),
-    "spec.prefill.parallelism.data: data and dataLocal belong together: data is missing"
-)]
-#[case::pipeline_and_data(
-    with(spec(), "/parallelism", json!({"pipeline": 2, "data": 4, "dataLocal": 4})),
-    "spec.parallelism: pipeline 2 and data 4 exclude each other: remove one"
-)]
 #[case::tensor_zero(
     with(spec(), "/parallelism", json!({"tensor": 0})),
     "spec.parallelism.tensor: 0 is out of range: at least 1"
@@ -68,10 +56,6 @@ fn a_plain_workload_has_neither_findings_nor_warnings() {
 #[case::worker(
     with(spec(), "/worker", json!({})),
     "spec.worker: multi-node workloads (worker) are not supported by this version: remove worker"
-)]
-#[case::rollout_stuck(
-    with(spec(), "/rolloutStrategy", json!({"maxUnavailable": 0, "maxSurge": "0%"})),
-    "spec.rolloutStrategy: the rollout can't make progress with maxUnavailable and maxSurge both zero: raise one"
 )]
 #[case::rollout_percentage(
     with(spec(), "/rolloutStrategy", json!({"maxSurge": "200%"})),

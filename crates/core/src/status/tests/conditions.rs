@@ -524,15 +524,14 @@ fn a_refused_child_is_the_condition_of_its_component() {
 }
 
 #[test]
-fn warnings_and_unreadable_settings_are_advisory() {
+fn warnings_are_advisory() {
     let mut world = World::new();
     world.live(Kind::Deployment, "llama-kserve", deployment(2));
-    world.settings.problems = vec!["key ingress: not JSON".to_owned()];
     let mut decision = decided(&mut world, &json!({}));
     decision.warnings =
         vec![Finding { origin: Some("base".to_owned()), ..Finding::new("spec.a", "is ignored") }];
     let status = report(&world, &decision, &[]);
-    let expected = "SpecIgnored=True ConfigurationWarnings: spec.a: is ignored (from config base); ConfigMap inferenceservice-config: key ingress: not JSON";
+    let expected = "SpecIgnored=True ConfigurationWarnings: spec.a: is ignored (from config base)";
     assert_eq!(
         (line(&status, "SpecIgnored").as_str(), line(&status, "Ready").as_str()),
         (expected, "Ready=True")

@@ -30,28 +30,17 @@ pub(super) fn routes(
     let spec = tree::get(http, &["spec"]).filter(|s| s.is_object());
     let refs = tree::list(http, &["refs"]).iter().map(|r| tree::text(r, &["name"]).to_owned());
     routing.route_refs = refs.filter(|name| !name.is_empty()).collect();
+    // That refs stand alone, without a spec or a managed gateway, is a rule of the API.
     if !routing.route_refs.is_empty() {
-        check_refs(ctx, router, spec, findings);
-    } else if let Some(spec) = spec {
+        return;
+    }
+    if let Some(spec) = spec {
         let spec = with_gateways(ctx, router, spec.clone(), warnings);
         routing.route = Some(Route { spec: with_backends(ctx, routing, spec), model_header: None });
         strip_model_routing(ctx, routing);
     } else if tree::get(router, &["route"]).is_some_and(Value::is_object) {
         let message = "has neither a spec nor refs; the preset config-llm-router-route brings a spec";
         findings.push(ctx.finding(PATH, message));
-    }
-}
-
-fn check_refs(ctx: &Context<'_>, router: &Value, spec: Option<&Value>, findings: &mut Vec<Finding>) {
-    if spec.is_some() {
-        let message =
-            "has both spec and refs; a route is either managed or your own, so remove one of the two";
-        findings.push(ctx.finding(PATH, message));
-    }
-    let gateway = tree::get(router, &["gateway"]).is_some_and(Value::is_object);
-    if gateway && tree::list(router, &["gateway", "refs"]).is_empty() {
-        let message = "cannot be used with a managed gateway; remove spec.router.gateway or give it refs";
-        findings.push(ctx.finding(&format!("{PATH}.refs"), message));
     }
 }
 

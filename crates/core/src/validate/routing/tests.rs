@@ -207,14 +207,6 @@ fn every_finding_names_its_field() {
             json!({"router": {"route": {}}}),
             "spec.router.route.http: has neither a spec nor refs; the preset config-llm-router-route brings a spec",
         ),
-        (
-            spec(json!({"route": {"http": {"refs": [{"name": "r"}], "spec": {}}}})),
-            "spec.router.route.http: has both spec and refs; a route is either managed or your own, so remove one of the two",
-        ),
-        (
-            spec(json!({"gateway": {}, "route": {"http": {"refs": [{"name": "r"}]}}})),
-            "spec.router.route.http.refs: cannot be used with a managed gateway; remove spec.router.gateway or give it refs",
-        ),
     ];
     for (merged, expected) in cases {
         let (_, findings, _) = World::new().validate(&merged);
