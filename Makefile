@@ -42,7 +42,8 @@ check-layers: ## the pure crates have no client, runtime or server beneath them
 	@tests/layers.sh $(PURE)
 
 bench: ## the figures, on etcd, kube-apiserver and kube-controller-manager
-	cargo run --release -p llmisvc-operator --example bench
+	cargo build --release -p llmisvc-operator
+	cargo run --release -p llmisvc-bench -- --operator $(abspath $(TARGET))/release/llmisvc-operator
 
 readme: ## run the README's commands
 	@tests/readme.sh README.md

@@ -1,6 +1,6 @@
 //! `make demo`: from nothing to Ready services, and back.
 
-mod account;
+pub mod account;
 mod wait;
 
 use std::env;

@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Options {
     /// Another user than the cluster's administrator.
     pub kubeconfig: Option<PathBuf>,
+    /// Another program than [`binary`].
+    pub program: Option<PathBuf>,
     /// Further arguments; the last of a repeated flag wins.
     pub args: Vec<String>,
     /// Further environment variables.
@@ -56,8 +58,9 @@ impl Operator {
     pub fn start(cluster: &Cluster, options: &Options) -> Result<Self> {
         let (health, metrics) = (net::free_port()?, net::free_port()?);
         let log = log_file()?;
+        let program = options.program.clone().map_or_else(binary, Ok)?;
         let mut command = Command::new("sh");
-        command.args(["-c", KEEPER, "keeper"]).arg(&log).arg(binary()?).args(flags(health, metrics));
+        command.args(["-c", KEEPER, "keeper"]).arg(&log).arg(program).args(flags(health, metrics));
         command
             .args(&options.args)
             .envs(environment(options.kubeconfig.as_deref().unwrap_or(cluster.kubeconfig())));

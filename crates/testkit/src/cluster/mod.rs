@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-pub use control_plane::{down, is_up};
+pub use control_plane::{audit, down, is_up};
 pub use kubectl::{Kubectl, capture};
 
 use crate::paths;
