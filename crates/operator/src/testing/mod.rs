@@ -1,5 +1,7 @@
 //! A small API server in memory, and the tests of whole passes against it.
 
+mod guard;
+mod lease;
 mod passes;
 mod presets;
 mod server;
