@@ -5,5 +5,6 @@ mod lease;
 mod passes;
 mod presets;
 mod server;
+mod whole;
 
 pub use server::Server;
