@@ -82,7 +82,10 @@ fn table(tests: &BTreeMap<String, Vec<Test>>, kept: &str) -> Result<String> {
         }
     }
     if !gaps.is_empty() {
-        bail!("no test names {}: add `// ID` beside the test, or a line to docs/compatibility.md", gaps.join(", "));
+        bail!(
+            "no test names {}: add `// ID` beside the test, or a line to docs/compatibility.md",
+            gaps.join(", ")
+        );
     }
     Ok(text)
 }
@@ -112,7 +115,10 @@ fn tests(root: &Path) -> Result<BTreeMap<String, Vec<Test>>> {
 /// The ids in comments of a file's tests, each with the test it stands in or above.
 fn named_in(text: &str, file: &str) -> Vec<(String, Test)> {
     let lines: Vec<&str> = text.lines().collect();
-    let Some(first) = lines.iter().position(|l| l.contains("#[test]") || l.contains("#[rstest]") || l.contains("#[tokio::test")) else {
+    let Some(first) = lines
+        .iter()
+        .position(|l| l.contains("#[test]") || l.contains("#[rstest]") || l.contains("#[tokio::test"))
+    else {
         return Vec::new();
     };
     let mut found = Vec::new();
@@ -130,7 +136,9 @@ fn named_in(text: &str, file: &str) -> Vec<(String, Test)> {
 fn ids(comment: &str) -> Vec<String> {
     let words = comment.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
     let is_id = |w: &&str| {
-        w.split_once('-').is_some_and(|(l, n)| l.len() == 1 && l.as_bytes().iter().all(u8::is_ascii_uppercase) && n.parse::<u32>().is_ok())
+        w.split_once('-').is_some_and(|(l, n)| {
+            l.len() == 1 && l.as_bytes().iter().all(u8::is_ascii_uppercase) && n.parse::<u32>().is_ok()
+        })
     };
     words.filter(is_id).map(str::to_owned).collect()
 }
