@@ -119,7 +119,7 @@ pub async fn keep_asked(ctx: Arc<Context>, key: Key) {
 
 /// Records what the watch of a key shows; false when it needs no more watching.
 fn asked_changed(ctx: &Context, key: &Key, object: Option<Raw>) -> bool {
-    let served = resources::of_key(key).0;
+    let Some((served, _)) = resources::of_key(key) else { return false };
     let answer = answer_for(key, object.map(|raw| raw.typed(&served)));
     let again = wants_watch(key, &answer);
     if ctx.stores.asked.put(key, answer).0 {
