@@ -7,7 +7,10 @@ use anyhow::{Context as _, Result};
 use llmisvc_testkit::World;
 use serde_json::{Value, json};
 
-use crate::look::{PATIENCE, SOON, children, config, container, example, plain, until_ready_is};
+use crate::look::{
+    PATIENCE, SOON, children, cluster_role_bindings, config, container, example, plain, says, until_ready_is,
+    until_reason,
+};
 
 const DECODE: &str = "qwen-25-7b-kserve";
 
@@ -28,17 +31,19 @@ fn a_deleted_child_of_any_kind_comes_back_at_once() -> Result<()> {
     assert!(all.len() >= 14, "{} children", all.len());
     for child in &all {
         let (kind, name) = (text(child, "/kind").to_lowercase(), text(child, "/metadata/name"));
-        // Secrets are not listed by kind alone in a message; everything else is.
         world.delete(&kind, name)?;
         let again = |it: Option<&Value>| {
             it.is_some_and(|it| uid(it) != uid(child) && it["metadata"]["deletionTimestamp"].is_null())
         };
         world.until(&kind, name, "comes back", again, SOON)?;
     }
-    let outside = format!("{}-qwen-25-7b-epp-auth-rb", world.namespace());
-    world.kubectl(&["delete", "clusterrolebinding", &outside], None)?;
-    let binding = || world.cluster().get("clusterrolebinding", "", &outside);
-    world.eventually("the ClusterRoleBinding comes back", SOON, binding)?;
+    let outside = cluster_role_bindings(&world)?;
+    let name =
+        outside.first().map(|it| text(it, "/metadata/name").to_owned()).context("a ClusterRoleBinding")?;
+    world.kubectl(&["delete", "clusterrolebinding", &name], None)?;
+    let again =
+        || Ok(cluster_role_bindings(&world)?.iter().any(|it| uid(it) != uid(&outside[0])).then_some(()));
+    world.eventually("the ClusterRoleBinding comes back", SOON, again)?;
     until_ready_is(&world, "qwen-25-7b", "True", PATIENCE)?;
     Ok(())
 }
@@ -46,7 +51,12 @@ fn a_deleted_child_of_any_kind_comes_back_at_once() -> Result<()> {
 /// Kind, name, merge patch by hand, pointer to what it changes.
 const EDITS: [(&str, &str, &str, &str); 6] = [
     ("deployment", DECODE, r#"{"spec": {"replicas": 5}}"#, "/spec/replicas"),
-    ("deployment", DECODE, r#"{"metadata": {"labels": {"app.kubernetes.io/name": "mine"}}}"#, "/metadata/labels"),
+    (
+        "deployment",
+        DECODE,
+        r#"{"metadata": {"labels": {"app.kubernetes.io/name": "mine"}}}"#,
+        "/metadata/labels",
+    ),
     (
         "service",
         "qwen-25-7b-kserve-workload-svc",
@@ -77,7 +87,8 @@ fn a_field_edited_by_hand_is_set_back_at_once() -> Result<()> {
         let before = world.get(kind, name)?;
         world.patch(kind, name, "merge", patch)?;
         let back = |it: Option<&Value>| it.is_some_and(|it| it.pointer(pointer) == before.pointer(pointer));
-        let after = world.until(kind, name, &format!("{pointer} is set back"), back, SOON)?.context("it is there")?;
+        let after =
+            world.until(kind, name, &format!("{pointer} is set back"), back, SOON)?.context("it is there")?;
         let version = |it: &Value| llmisvc_testkit::world::version(it);
         assert!(version(&after) > version(&before), "{kind} {name}: the edit was refused");
     }
@@ -110,7 +121,8 @@ fn ports(deployment: &Value) -> Vec<i64> {
 
 // W-1
 #[test]
-fn what_is_taken_from_the_spec_goes_from_objects_that_were_created_by_post_and_what_is_foreign_stays() -> Result<()> {
+fn what_is_taken_from_the_spec_goes_from_objects_that_were_created_by_post_and_what_is_foreign_stays()
+-> Result<()> {
     let world = World::with_operator()?;
     world.apply(&rich())?;
     world.until_condition("llmisvc", "m", "Ready", "True")?;
@@ -123,7 +135,12 @@ fn what_is_taken_from_the_spec_goes_from_objects_that_were_created_by_post_and_w
 
     let bare = r#"{"spec": {"labels": null, "annotations": null, "template": null}}"#;
     world.patch("llmisvc", "m", "merge", bare)?;
-    world.patch("llminferenceserviceconfig", "extras", "merge", r#"{"spec": {"labels": null, "template": null}}"#)?;
+    world.patch(
+        "llminferenceserviceconfig",
+        "extras",
+        "merge",
+        r#"{"spec": {"labels": null, "template": null}}"#,
+    )?;
     let gone = |it: Option<&Value>| {
         it.is_some_and(|it| {
             let (pod, env) = (pod(it), env(it));
@@ -160,7 +177,7 @@ fn add_foreign(world: &World<'_>) -> Result<()> {
 #[test]
 fn a_rollout_restart_survives_the_next_update() -> Result<()> {
     let world = World::with_operator()?;
-    world.apply(&plain("m"))?;
+    world.apply(&plain("m").replace("replicas: 1", "replicas: 1, parallelism: {tensor: 1}"))?;
     world.until_condition("llmisvc", "m", "Ready", "True")?;
     world.kubectl(&["rollout", "restart", "deployment/m-kserve"], None)?;
     let at = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
@@ -189,7 +206,8 @@ fn a_second_pass_writes_nothing() -> Result<()> {
     world.until_condition("llmisvc", "other", "Ready", "True")?;
     world.until_quiet(Duration::from_secs(2), PATIENCE)?;
     let after = world.versions()?;
-    let changed: Vec<&String> = before.iter().filter(|(name, version)| after.get(*name) != Some(version)).map(|it| it.0).collect();
+    let changed: Vec<&String> =
+        before.iter().filter(|(name, version)| after.get(*name) != Some(version)).map(|it| it.0).collect();
     assert_eq!(changed, [&format!("LLMInferenceService {}/qwen-25-7b", world.namespace())]);
     Ok(())
 }
@@ -202,9 +220,18 @@ fn a_child_name_that_somebody_else_holds_is_left_alone_and_told() -> Result<()> 
     world.apply(theirs)?;
     let before = world.get("service", "m-kserve-workload-svc")?;
     world.apply(&plain("m"))?;
-    let found = crate::look::until_reason(&world, "m", "MainWorkloadReady", "ReconcileWorkloadServiceError", PATIENCE)?;
-    let message = crate::look::says(&found, "MainWorkloadReady", "message");
-    assert!(message.contains("m-kserve-workload-svc exists and is not controlled by this service"), "{message}");
+    let found = crate::look::until_reason(
+        &world,
+        "m",
+        "MainWorkloadReady",
+        "ReconcileWorkloadServiceError",
+        PATIENCE,
+    )?;
+    let message = says(&found, "MainWorkloadReady", "message");
+    assert!(
+        message.contains("m-kserve-workload-svc exists and is not controlled by this service"),
+        "{message}"
+    );
     assert_eq!(world.get("service", "m-kserve-workload-svc")?, before);
     world.kubectl(&["delete", "service", "m-kserve-workload-svc"], None)?;
     until_ready_is(&world, "m", "True", PATIENCE)?;

@@ -56,7 +56,10 @@ fn the_examples_patches_one_by_one_become_ready_with_what_they_ask_for() -> Resu
 
     let service = patched(&world, &replicas)?;
     let prefill = world.get("deployment", PREFILL)?;
-    assert_eq!((&prefill["spec"]["replicas"], &prefill["status"]["availableReplicas"]), (&json!(2), &json!(2)));
+    assert_eq!(
+        (&prefill["spec"]["replicas"], &prefill["status"]["availableReplicas"]),
+        (&json!(2), &json!(2))
+    );
     assert_eq!(service["status"]["workloads"]["prefill"]["readyReplicas"].as_i64().unwrap_or(2), 2);
 
     the_probe_is_replaced(&world, &probe, &decode)?;
@@ -98,27 +101,28 @@ fn the_examples_patches_within_a_second_end_in_all_of_them() -> Result<()> {
 
 /// The same service with another environment variable on both roles, five times in one stream: kubectl sends the
 /// five requests one after the other within some hundred milliseconds.
-fn five_versions() -> String {
+fn five_versions() -> Result<String> {
+    let documents = documents::parse(&example("qwen-2.5-7b")?)?;
+    let service = documents.into_iter().next().context("the example's service")?;
     let version = |number: usize| {
-        let pod = json!({"containers": [{"name": "main", "env": [{"name": "ROUND", "value": number.to_string()}]}]});
-        json!({
-            "apiVersion": "serving.kserve.io/v1alpha2",
-            "kind": "LLMInferenceService",
-            "metadata": {"name": SERVICE},
-            "spec": {"template": pod, "prefill": {"template": pod}},
-        })
+        let env = json!([{"name": "ROUND", "value": number.to_string()}]);
+        let pod = json!({"containers": [{"name": "main", "env": env}]});
+        let mut service = service.clone();
+        service["spec"]["template"] = pod.clone();
+        service["spec"]["prefill"]["template"] = pod;
+        service.to_string()
     };
-    (1..=5).map(|number| version(number).to_string()).collect::<Vec<_>>().join("\n---\n")
+    Ok((1..=5).map(version).collect::<Vec<_>>().join("\n---\n"))
 }
 
 #[test]
 fn five_template_patches_within_a_second_make_at_most_two_replica_sets_per_role() -> Result<()> {
     let world = qwen()?;
     let before = replica_sets(&world)?;
-    let args = ["apply", "--server-side", "--field-manager=user", "--force-conflicts", "-f", "-"];
+    let args = ["apply", "-f", "-"];
     let generation = |it: &Value| it["metadata"]["generation"].as_i64().unwrap_or_default();
     let old = generation(&world.get("llmisvc", SERVICE)?);
-    world.kubectl(&args, Some(&five_versions()))?;
+    world.kubectl(&args, Some(&five_versions()?))?;
     let service = world.until_condition("llmisvc", SERVICE, "Ready", "True")?;
     assert_eq!(generation(&service), old + 5, "five changes of the spec");
 
@@ -189,9 +193,12 @@ fn a_rollout_that_cannot_finish_is_told_and_the_old_pods_go_on() -> Result<()> {
     // No node has nine GPUs.
     world.patch("llmisvc", SERVICE, "merge", r#"{"spec": {"parallelism": {"tensor": 9}}}"#)?;
     let told = |it: Option<&Value>| {
-        it.is_some_and(|it| observed(it) && says(it, "MainWorkloadReady", "message").contains("updated pods are ready"))
+        it.is_some_and(|it| {
+            observed(it) && says(it, "MainWorkloadReady", "message").contains("updated pods are ready")
+        })
     };
-    let service = world.until("llmisvc", SERVICE, "tells of the rollout", told, PATIENCE)?.context("a service")?;
+    let service =
+        world.until("llmisvc", SERVICE, "tells of the rollout", told, PATIENCE)?.context("a service")?;
     assert_eq!(says(&service, "Ready", "status"), "False", "{service:#}");
     let pending = || {
         let pods = world.list("pods")?;
