@@ -1,6 +1,5 @@
 //! `make demo`: from nothing to Ready services, and back.
 
-pub mod account;
 mod wait;
 
 use std::env;
@@ -13,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::cluster::{self, Cluster, Variant};
 use crate::tree::{self, Paint};
-use crate::{documents, net, operator, paths};
+use crate::{account, documents, net, operator, paths};
 
 /// Where the examples go.
 pub const NAMESPACE: &str = "demo";
@@ -111,7 +110,7 @@ fn apply_examples(cluster: &Cluster) -> Result<usize> {
 }
 
 /// The objects of an example; `expected*` is its golden output, `patch*` is for later.
-fn example_text(example: &Path) -> Result<String> {
+pub fn example_text(example: &Path) -> Result<String> {
     let mut files = documents::files(example)?;
     let aside = |name: &str| name.starts_with("expected") || name.starts_with("patch");
     files.retain(|path| !aside(&path.file_name().unwrap_or_default().to_string_lossy()));

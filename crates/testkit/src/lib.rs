@@ -1,6 +1,7 @@
 //! What the tests stand on: a local control plane, a fresh world per test, a golden runner and a scripted API
 //! server. A dev-dependency only.
 
+pub mod account;
 pub mod cluster;
 pub mod demo;
 pub mod documents;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use crate::cluster::{Cluster, capture};
-use crate::{net, paths};
+use crate::{account, net, paths};
 
 /// Ends the program when its own input ends: however a test run stops, it leaves no operator behind.
 const KEEPER: &str = r#"log=$1; shift; "$@" </dev/null >"$log" 2>&1 & child=$!
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// What differs from the usual start.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Another user than the cluster's administrator.
+    /// Another user than the ServiceAccount of `config/rbac`, under which the operator runs unless told otherwise.
     pub kubeconfig: Option<PathBuf>,
     /// Another program than [`binary`].
     pub program: Option<PathBuf>,
@@ -58,12 +58,14 @@ impl Operator {
     pub fn start(cluster: &Cluster, options: &Options) -> Result<Self> {
         let (health, metrics) = (net::free_port()?, net::free_port()?);
         let log = log_file()?;
+        let kubeconfig = match &options.kubeconfig {
+            Some(given) => given.clone(),
+            None => account::kubeconfig(cluster, &log.with_extension("kubeconfig"))?,
+        };
         let program = options.program.clone().map_or_else(binary, Ok)?;
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(&log).arg(program).args(flags(health, metrics));
-        command
-            .args(&options.args)
-            .envs(environment(options.kubeconfig.as_deref().unwrap_or(cluster.kubeconfig())));
+        command.args(&options.args).envs(environment(&kubeconfig));
         command.envs(options.env.iter().map(|(name, value)| (name, value)));
         let mut keeper =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting sh")?;
@@ -165,18 +167,29 @@ fn environment(kubeconfig: &Path) -> [(&'static str, PathBuf); 2] {
 
 /// `LLMISVC_OPERATOR_BIN`, else a debug build of this checkout.
 pub fn binary() -> Result<PathBuf> {
-    static BUILT: OnceLock<Result<()>> = OnceLock::new();
-    if let Some(given) = env::var_os("LLMISVC_OPERATOR_BIN") {
+    static BUILT: OnceLock<Result<PathBuf>> = OnceLock::new();
+    built(&BUILT, "LLMISVC_OPERATOR_BIN", "llmisvc-operator", "llmisvc-operator")
+}
+
+/// The command line tool: `LLMISVC_CLI_BIN`, else a debug build of this checkout.
+pub fn cli() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf>> = OnceLock::new();
+    built(&BUILT, "LLMISVC_CLI_BIN", "llmisvc-cli", "llmisvc")
+}
+
+fn built(once: &OnceLock<Result<PathBuf>>, variable: &str, package: &str, program: &str) -> Result<PathBuf> {
+    if let Some(given) = env::var_os(variable) {
         return Ok(PathBuf::from(given));
     }
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = || {
         let mut command = Command::new(cargo);
-        command.args(["build", "--quiet", "-p", "llmisvc-operator"]).current_dir(paths::repository());
-        capture(&mut command, None).map(drop)
+        command.args(["build", "--quiet", "-p", package]).current_dir(paths::repository());
+        capture(&mut command, None)?;
+        Ok(paths::target().join("debug").join(program))
     };
-    BUILT.get_or_init(build).as_ref().map_err(|error| anyhow::anyhow!("building the operator: {error:#}"))?;
-    Ok(paths::target().join("debug/llmisvc-operator"))
+    let path = once.get_or_init(build);
+    path.as_ref().map(Clone::clone).map_err(|error| anyhow::anyhow!("building {program}: {error:#}"))
 }
 
 /// Starts an operator that outlives this process; it has a process group of its own, so that Ctrl-C in the shell

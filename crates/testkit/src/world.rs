@@ -1,7 +1,10 @@
 //! A fresh namespace per test, and the evidence when the test fails.
 
 mod evidence;
+mod record;
 mod watch;
+
+pub use record::{Recording, version};
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -153,15 +156,37 @@ impl<'a> World<'a> {
         found.context("a condition holds for an object that is there")
     }
 
+    /// Tries until there is an answer; for what no watch of one object shows. `what` says in the error message
+    /// what did not come.
+    pub fn eventually<T>(
+        &self,
+        what: &str,
+        timeout: Duration,
+        attempt: impl Fn() -> Result<Option<T>>,
+    ) -> Result<T> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(found) = attempt()? {
+                return Ok(found);
+            }
+            if Instant::now() > deadline {
+                return self.noted(Err(anyhow!("{what}: not within {timeout:?}")));
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Records every change of all objects of these kinds from now on.
+    pub fn record(&self, kinds: &[&str]) -> Result<Recording> {
+        Recording::start(self, kinds)
+    }
+
     /// Kind and name of each object with its resourceVersion, without events. Equal before and after, nothing
     /// was written.
     pub fn versions(&self) -> Result<BTreeMap<String, String>> {
         let mut versions = BTreeMap::new();
-        for object in KINDS
-            .iter()
-            .filter(|kind| **kind != "events")
-            .flat_map(|kind| self.list(kind).unwrap_or_default())
-        {
+        let kinds = KINDS.iter().copied().filter(|kind| *kind != "events").chain(["secrets"]);
+        for object in kinds.flat_map(|kind| self.list(kind).unwrap_or_default()) {
             let version =
                 object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
             versions.insert(identity(&object), version.to_owned());

@@ -13,7 +13,6 @@ use llmisvc_core::labels::{PART_OF, PART_OF_VALUE};
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
 use llmisvc_testkit::cluster::{self, Cluster, Variant};
-use llmisvc_testkit::demo::account;
 use llmisvc_testkit::operator::{self, Operator};
 use serde_json::Value;
 
@@ -29,7 +28,6 @@ const QUIET: Duration = Duration::from_secs(3);
 pub struct Bench {
     cluster: Cluster,
     client: Client,
-    account: PathBuf,
     audit: PathBuf,
     operator: PathBuf,
 }
@@ -61,9 +59,8 @@ impl Bench {
         ensure!(operator.exists(), "{} is missing: make build", operator.display());
         cluster::down(NAME)?;
         let cluster = Cluster::ensure(NAME, Variant::Small)?;
-        let account = account::kubeconfig(&cluster, &std::env::temp_dir().join("llmisvc-bench-kubeconfig"))?;
         let client = client(cluster.kubeconfig()).await?;
-        Ok(Self { cluster, client, account, audit: cluster::audit(NAME), operator: operator.to_owned() })
+        Ok(Self { cluster, client, audit: cluster::audit(NAME), operator: operator.to_owned() })
     }
 
     /// Ends the control plane.
@@ -134,11 +131,8 @@ impl Bench {
     }
 
     fn run(&self) -> Result<Operator> {
-        let options = operator::Options {
-            kubeconfig: Some(self.account.clone()),
-            program: Some(self.operator.clone()),
-            ..operator::Options::default()
-        };
+        let options =
+            operator::Options { program: Some(self.operator.clone()), ..operator::Options::default() };
         Operator::start(&self.cluster, &options)
     }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::kubectl::capture;
+use super::part::Part;
 use super::tools::Tools;
 use super::{Cluster, Variant, envtest};
 use crate::{net, paths};
@@ -102,6 +103,15 @@ pub fn is_up(name: &str) -> Result<Option<Cluster>> {
     }
     let cluster = Cluster::new(kubeconfig, Tools::ready()?.program("kubectl"));
     Ok(answers(&cluster).then_some(cluster))
+}
+
+/// A running program of the control plane of this name.
+pub fn part(name: &str, program: &str) -> Result<Part> {
+    let folders =
+        [paths::run(name).join("clusters").join(name).join("pids"), paths::run(name).join("envtest/pids")];
+    let files = [folders[0].join(format!("{program}.pid")), folders[1].join(program)];
+    let file = files.into_iter().find(|it| it.exists());
+    Part::new(file.with_context(|| format!("the control plane {name} has no {program}"))?)
 }
 
 fn end(tools: &Tools, name: &str) -> Result<()> {

@@ -5,17 +5,20 @@ mod envtest;
 mod install;
 mod kubectl;
 mod nodes;
+mod part;
 mod tools;
 
 use std::env;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 pub use control_plane::{audit, down, is_up};
 pub use kubectl::{Kubectl, capture};
+pub use part::Part;
 
 use crate::paths;
 
@@ -44,6 +47,36 @@ pub struct Cluster {
     kubectl: Kubectl,
 }
 
+/// A control plane of one test.
+#[derive(Debug)]
+pub struct Own {
+    cluster: Cluster,
+    name: String,
+}
+
+impl Own {
+    /// The part of this control plane of that name, such as `kube-apiserver`.
+    pub fn part(&self, program: &str) -> Result<Part> {
+        control_plane::part(&self.name, program)
+    }
+}
+
+impl Deref for Own {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Err(error) = control_plane::down(&self.name) {
+            eprintln!("the control plane {} stays: {error:#}", self.name);
+        }
+    }
+}
+
 impl Cluster {
     /// The cluster that all tests of a run share. It stays up when the tests end, so that the next run finds it;
     /// `localcluster down` ends it.
@@ -65,6 +98,18 @@ impl Cluster {
         };
         install::all(&cluster, variant).context("installing CRDs, nodes and gateway")?;
         Ok(cluster)
+    }
+
+    /// A local control plane that is this test's alone, whatever `KUBECONFIG` says; it ends with the value.
+    pub fn own(name: &str, variant: Variant) -> Result<Own> {
+        // Two that start at once might choose the same ports.
+        static STARTING: Mutex<()> = Mutex::new(());
+        let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = paths::cluster_name(name);
+        control_plane::down(&name)?;
+        let cluster = control_plane::ensure(&name, variant)?;
+        install::all(&cluster, variant).context("installing CRDs, nodes and gateway")?;
+        Ok(Own { cluster, name })
     }
 
     fn of_the_user() -> Option<Self> {

@@ -1,0 +1,119 @@
+//! `llmisvc render` prints what the operator creates.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use llmisvc_testkit::cluster::capture;
+use llmisvc_testkit::{World, documents, operator, paths};
+use serde_json::{Map, Value, json};
+
+use crate::look::{cluster_role_bindings, example};
+
+const EXAMPLES: [&str; 5] =
+    ["basic-model", "config-inheritance", "prefill-decode", "qwen-2.5-7b", "template-variables"];
+
+/// What the API server and its controllers write, and what a certificate consists of. Everything else is ours.
+const NOT_OURS: [&str; 11] = [
+    "/metadata/ownerReferences",
+    "/metadata/uid",
+    "/metadata/resourceVersion",
+    "/metadata/generation",
+    "/metadata/creationTimestamp",
+    "/metadata/managedFields",
+    "/metadata/annotations/llmisvc.io~1applied",
+    "/metadata/annotations/certificates.kserve.io~1expiration",
+    "/metadata/annotations/deployment.kubernetes.io~1revision",
+    "/spec/clusterIP",
+    "/spec/clusterIPs",
+];
+
+#[test]
+fn render_prints_what_the_operator_creates_object_by_object() -> Result<()> {
+    let world = World::with_operator()?;
+    // Before the services exist: the server fills in its defaults and sees nothing of the live objects.
+    let rendered = defaulted(&world, &render(&world)?)?;
+    for name in EXAMPLES {
+        world.apply(&example(name)?)?;
+    }
+    let services = world.list("llmisvc")?;
+    for service in &services {
+        world.until_condition("llmisvc", name(service), "Ready", "True")?;
+    }
+    let live = created(&world)?;
+    assert_eq!(live.keys().collect::<Vec<_>>(), rendered.keys().collect::<Vec<_>>());
+    assert!(live.len() >= 40, "{} objects", live.len());
+    for (identity, object) in &live {
+        assert_eq!(Some(object), rendered.get(identity), "{identity}");
+    }
+    Ok(())
+}
+
+fn name(object: &Value) -> &str {
+    object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn render(world: &World<'_>) -> Result<String> {
+    let mut command = Command::new(operator::cli()?);
+    command.current_dir(paths::repository()).args(["render", "-n", world.namespace()]);
+    for name in EXAMPLES {
+        command.arg("-f").arg(format!("examples/{name}"));
+    }
+    capture(&mut command, None)
+}
+
+/// The rendered objects as the API server would store them. It takes no TLS Secret without keys, so those that
+/// are printed without data get an empty pair.
+fn defaulted(world: &World<'_>, yaml: &str) -> Result<BTreeMap<String, Value>> {
+    let mut objects = documents::parse(yaml)?;
+    for secret in objects.iter_mut().filter(|it| it["kind"] == "Secret") {
+        assert_eq!(secret.get("data"), None, "a private key is printed");
+        secret["data"] = json!({"tls.crt": "", "tls.key": ""});
+    }
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
+    let text = world.kubectl(&["create", "--dry-run=server", "-f", "-", "-o", "json"], Some(&list))?;
+    let stored: Vec<Value> = serde_json::Deserializer::from_str(&text)
+        .into_iter::<Value>()
+        .collect::<Result<_, _>>()
+        .context("kubectl create")?;
+    let items = |it: Value| it["items"].as_array().cloned().unwrap_or_else(|| vec![it]);
+    Ok(stored.into_iter().flat_map(items).map(normal).collect())
+}
+
+/// Everything in the namespace that a service controls, of whatever kind, and what belongs to it outside.
+fn created(world: &World<'_>) -> Result<BTreeMap<String, Value>> {
+    let kinds =
+        world.kubectl(&["api-resources", "--namespaced", "--verbs=list,delete", "-o", "name"], None)?;
+    let kinds: Vec<&str> = kinds.lines().collect();
+    let text = world.kubectl(&["get", &kinds.join(","), "-o", "json"], None)?;
+    let mut list: Value = serde_json::from_str(&text).context("kubectl get")?;
+    let mut all = list["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
+    all.retain(|it| it["metadata"]["ownerReferences"][0]["kind"] == "LLMInferenceService");
+    all.extend(cluster_role_bindings(world)?);
+    Ok(all.into_iter().map(normal).collect())
+}
+
+fn normal(mut object: Value) -> (String, Value) {
+    for pointer in NOT_OURS {
+        remove(&mut object, pointer);
+    }
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+        // The key pair.
+        if fields.get("kind").is_some_and(|kind| kind == "Secret") {
+            fields.remove("data");
+        }
+    }
+    let empty = object.pointer("/metadata/annotations").and_then(Value::as_object).is_some_and(Map::is_empty);
+    if empty {
+        remove(&mut object, "/metadata/annotations");
+    }
+    (documents::identity(&object), object)
+}
+
+fn remove(object: &mut Value, pointer: &str) {
+    let Some((parent, key)) = pointer.rsplit_once('/') else { return };
+    if let Some(fields) = object.pointer_mut(parent).and_then(Value::as_object_mut) {
+        fields.remove(&key.replace("~1", "/"));
+    }
+}

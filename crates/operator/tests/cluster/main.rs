@@ -1,0 +1,11 @@
+//! The operator on a real control plane, under the permissions of `config/rbac`. All tests share one cluster and
+//! one operator; each has a namespace of its own. Those in `alone` have a cluster of their own.
+
+mod alone;
+mod drift;
+mod equality;
+mod errors;
+mod lifecycle;
+mod look;
+mod rollouts;
+mod status;
