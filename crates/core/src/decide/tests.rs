@@ -70,9 +70,15 @@ fn spec(more: Value) -> Value {
 #[test]
 fn an_explicit_model_name_wins_over_that_of_a_config() {
     // C-2
-    let refs = json!([{"name": "base"}]);
-    for (own, expected) in [(json!("mine"), "mine"), (json!("llm"), "theirs"), (Value::Null, "theirs")] {
-        let mut world = World::new(json!({"model": {"uri": "pvc://w", "name": own}, "baseRefs": refs}));
+    let named = |name: Value| json!({"uri": "pvc://w", "name": name});
+    let cases = [
+        (named(json!("mine")), "mine"),
+        (named(json!("llm")), "theirs"),
+        (json!({"uri": "pvc://w"}), "theirs"),
+        (named(Value::Null), "llm"),
+    ];
+    for (model, expected) in cases {
+        let mut world = World::new(json!({"model": model, "baseRefs": [{"name": "base"}]}));
         world.config("base", json!({"model": {"name": "theirs"}}));
         assert_eq!(world.model(), expected);
     }
