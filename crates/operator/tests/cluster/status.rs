@@ -1,13 +1,14 @@
 //! The status follows what children, gateways, routes, pools and configs say, without any resync.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use llmisvc_testkit::World;
 use serde_json::{Value, json};
 
 use crate::look::{
-    PATIENCE, SOON, condition, config, example, plain, says, until_ready_is, until_reason,
+    PATIENCE, SOON, condition, config, events, example, plain, says, until_ready_is, until_reason,
 };
 
 /// Writes a condition of an object's status in all its parents, for the current generation.
@@ -17,12 +18,15 @@ fn answer(world: &World<'_>, kind: &str, name: &str, status: &str) -> Result<()>
         for condition in parent["conditions"].as_array_mut().into_iter().flatten() {
             if condition["type"] == "Accepted" {
                 condition["status"] = json!(status);
-                condition["reason"] = json!(if status == "True" { "Accepted" } else { "NotAllowedByListeners" });
+                condition["reason"] =
+                    json!(if status == "True" { "Accepted" } else { "NotAllowedByListeners" });
             }
         }
     }
     let patch = json!({"status": {"parents": parents}}).to_string();
-    world.kubectl(&["patch", kind, name, "--subresource=status", "--type=merge", "-p", &patch], None).map(drop)
+    world
+        .kubectl(&["patch", kind, name, "--subresource=status", "--type=merge", "-p", &patch], None)
+        .map(drop)
 }
 
 fn qwen() -> Result<World<'static>> {
@@ -63,7 +67,10 @@ fn pods_are(world: &World<'_>, ready: &str) -> Result<()> {
             {"type": "ContainersReady", "status": ready},
         ]}});
         let patch = patch.to_string();
-        world.kubectl(&["patch", "pod", name, "--subresource=status", "--type=strategic", "-p", &patch], None)?;
+        world.kubectl(
+            &["patch", "pod", name, "--subresource=status", "--type=strategic", "-p", &patch],
+            None,
+        )?;
     }
     Ok(())
 }
@@ -74,10 +81,15 @@ fn pods_that_are_no_longer_ready_are_told_within_seconds() -> Result<()> {
     world.apply(&example("basic-model")?)?;
     world.until_condition("llmisvc", "basic-llm", "Ready", "True")?;
     pods_are(&world, "False")?;
-    let service = until_reason(&world, "basic-llm", "Ready", "MinimumReplicasUnavailable", SOON)?;
-    assert_eq!(says(&service, "MainWorkloadReady", "message").get(..6), Some("0 of 2"), "{service:#}");
+    let none = |it: Option<&Value>| {
+        it.is_some_and(|it| says(it, "Ready", "message").starts_with("0 of 2 updated pods are ready"))
+    };
+    let service =
+        world.until("llmisvc", "basic-llm", "no pod is ready", none, SOON)?.context("it is there")?;
+    let ready = ["status", "reason"].map(|field| says(&service, "Ready", field));
+    assert_eq!(ready, ["False", "MinimumReplicasUnavailable"]);
     world.eventually("the event that it is not Ready", SOON, || {
-        let events = crate::look::events(&world, "basic-llm", "LLMInferenceServiceNotReady")?;
+        let events = events(&world, "basic-llm", "LLMInferenceServiceNotReady")?;
         Ok((events.len() == 1).then_some(()))
     })?;
     pods_are(&world, "True")?;
@@ -91,11 +103,15 @@ const GATEWAY: &str = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n
 #[test]
 fn a_gateway_may_come_after_the_service_and_go_before_it() -> Result<()> {
     let world = World::with_operator()?;
-    let service = plain("m").replace("replicas: 1", "replicas: 1, router: {gateway: {refs: [{name: mine}]}, route: {}}");
+    let service = plain("m")
+        .replace("replicas: 1", "replicas: 1, router: {gateway: {refs: [{name: mine}]}, route: {}}");
     world.apply(&service)?;
     let lost = until_reason(&world, "m", "GatewaysReady", "RefsInvalid", PATIENCE)?;
     let message = says(&lost, "GatewaysReady", "message");
-    let told = format!("Gateway {}/mine not found; create it or correct spec.router.gateway.refs", world.namespace());
+    let told = format!(
+        "Gateway {}/mine not found; create it or correct spec.router.gateway.refs",
+        world.namespace()
+    );
     assert_eq!(message, told);
 
     world.apply(GATEWAY)?;
@@ -105,7 +121,8 @@ fn a_gateway_may_come_after_the_service_and_go_before_it() -> Result<()> {
     let broken = json!([{"type": "Programmed", "status": "False", "reason": "AddressNotAssigned", "message": "none left",
         "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
     let patch = json!({"status": {"conditions": broken}}).to_string();
-    world.kubectl(&["patch", "gateway", "mine", "--subresource=status", "--type=merge", "-p", &patch], None)?;
+    world
+        .kubectl(&["patch", "gateway", "mine", "--subresource=status", "--type=merge", "-p", &patch], None)?;
     let unready = until_reason(&world, "m", "GatewaysReady", "GatewaysNotReady", SOON)?;
     assert!(says(&unready, "GatewaysReady", "message").contains("none left"), "{unready:#}");
 
@@ -121,8 +138,14 @@ fn a_config_may_come_after_the_service() -> Result<()> {
     world.apply(&plain("m").replace("replicas: 1", "baseRefs: [{name: late}]"))?;
     let service = until_reason(&world, "m", "PresetsCombined", "ConfigNotFound", PATIENCE)?;
     let message = says(&service, "PresetsCombined", "message");
-    assert!(message.starts_with("spec.baseRefs[0].name: LLMInferenceServiceConfig \"late\" not found"), "{message}");
-    assert_eq!((says(&service, "Ready", "status"), says(&service, "Ready", "reason")), ("False", "ConfigNotFound"));
+    assert!(
+        message.starts_with("spec.baseRefs[0].name: LLMInferenceServiceConfig \"late\" not found"),
+        "{message}"
+    );
+    assert_eq!(
+        (says(&service, "Ready", "status"), says(&service, "Ready", "reason")),
+        ("False", "ConfigNotFound")
+    );
     world.apply(&config("late", "{replicas: 2}"))?;
     until_reason(&world, "m", "PresetsCombined", "", SOON)?;
     until_ready_is(&world, "m", "True", PATIENCE)?;
@@ -136,7 +159,10 @@ fn a_changed_config_rolls_the_services_that_use_it_and_no_others() -> Result<()>
     let world = World::with_operator()?;
     let elsewhere = World::with_operator()?;
     let shared = |value: &str| {
-        config("shared", &format!("{{template: {{containers: [{{name: main, env: [{{name: A, value: '{value}'}}]}}]}}}}"))
+        config(
+            "shared",
+            &format!("{{template: {{containers: [{{name: main, env: [{{name: A, value: '{value}'}}]}}]}}}}"),
+        )
     };
     for place in [&world, &elsewhere] {
         place.apply(&shared("1"))?;
@@ -147,14 +173,14 @@ fn a_changed_config_rolls_the_services_that_use_it_and_no_others() -> Result<()>
         }
     }
     for place in [&world, &elsewhere] {
-        place.until_quiet(std::time::Duration::from_secs(2), PATIENCE)?;
+        place.until_quiet(Duration::from_secs(2), PATIENCE)?;
     }
     let (before, untouched) = (world.versions()?, elsewhere.versions()?);
     world.apply(&shared("2"))?;
     let second = |it: Option<&Value>| it.is_some_and(|it| it["metadata"]["generation"] == 2);
     world.until("deployment", "user-kserve", "rolls", second, SOON)?;
     until_ready_is(&world, "user", "True", PATIENCE)?;
-    world.until_quiet(std::time::Duration::from_secs(2), PATIENCE)?;
+    world.until_quiet(Duration::from_secs(2), PATIENCE)?;
     let of_other = |versions: &BTreeMap<String, String>| -> BTreeMap<String, String> {
         versions.clone().into_iter().filter(|(name, _)| name.contains("/other")).collect()
     };
