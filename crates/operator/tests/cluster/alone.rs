@@ -142,7 +142,7 @@ fn has_memory(world: &World<'_>, service: &str, limit: &str) -> Result<Value> {
 fn the_global_config_map_may_be_absent_and_a_key_that_does_not_parse_changes_nothing() -> Result<()> {
     let cluster = Cluster::own("settings", Variant::Small)?;
     let operator = Operator::start(&cluster, &operator::Options::default())?;
-    let world = World::new(&cluster)?.watched_by(&operator);
+    let world = World::new(&cluster)?;
     world.apply(&plain("m"))?;
     world.until("deployment", "m-kserve", "is created", |it| it.is_some(), PATIENCE)?;
     has_memory(&world, "m", "1Gi")?;
