@@ -33,6 +33,9 @@ lint: check-layers ## formatting, clippy without warnings, layers
 
 generate: ## write what is made from the source: CRDs, RBAC, tables
 	cargo run --quiet -p llmisvc-cli -- crds --out config/crd
+	UPDATE_GOLDEN=1 cargo test --quiet -p llmisvc-operator --bins committed_manifests >/dev/null
+	tests/gotemplate/check.sh --update
+	cargo run --quiet -p llmisvc-testkit --bin edges
 
 generate-check: generate ## fail when `make generate` changes anything
 	@test -z "$$(git status --porcelain -- $(GENERATED))" || { git --no-pager diff --stat -- $(GENERATED); \
@@ -42,7 +45,8 @@ check-layers: ## the pure crates have no client, runtime or server beneath them
 	@tests/layers.sh $(PURE)
 
 bench: ## the figures, on etcd, kube-apiserver and kube-controller-manager
-	cargo run --release -p llmisvc-operator --example bench
+	cargo build --release -p llmisvc-operator
+	cargo run --release -p llmisvc-bench -- --operator $(abspath $(TARGET))/release/llmisvc-operator
 
 readme: ## run the README's commands
 	@tests/readme.sh README.md

@@ -103,7 +103,8 @@ fn validate(input: &Input, strict: bool) -> Result<bool> {
     warnings.iter().for_each(|line| eprintln!("warning: {line}"));
     let ok = findings.is_empty() && (!strict || warnings.is_empty());
     if ok {
-        println!("{} valid, {} warnings", report.services.len(), warnings.len());
+        let plural = if warnings.len() == 1 { "" } else { "s" };
+        println!("{} valid, {} warning{plural}", report.services.len(), warnings.len());
     }
     Ok(ok)
 }

@@ -99,12 +99,8 @@ impl Rendered {
 impl Report {
     /// One line per finding, `file:document: field.path: message (from config X)`.
     pub fn findings(&self) -> Vec<String> {
-        let faults = self.services.iter().flat_map(|s| {
-            let findings =
-                s.decision.outcome.as_ref().err().map(|f| f.findings.as_slice()).unwrap_or_default();
-            findings.iter().map(|f| format!("{}:{}: {f}", s.document.file, s.document.number))
-        });
-        self.rejected.iter().cloned().chain(faults).collect()
+        let blocked = self.services.iter().filter(|s| s.decision.objects().is_none());
+        self.rejected.iter().cloned().chain(blocked.flat_map(Rendered::faults)).collect()
     }
 
     /// One line per warning, in the same form. What is wrong with a stopped service is only a warning.

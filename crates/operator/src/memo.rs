@@ -64,29 +64,27 @@ pub fn roll_call(live: &Live) -> u64 {
 pub struct Asleep {
     decision: Decision,
     objects: Vec<(Kind, String, Option<TlsRequest>, Box<str>)>,
-    pods: [Box<str>; 2],
+    trees: Vec<Box<str>>,
 }
 
 impl Asleep {
     /// Puts a decision to rest.
     pub fn new(mut decision: Decision) -> Self {
         let mut objects = Vec::new();
-        let mut pods = [Box::default(), Box::default()];
+        let mut trees = Vec::new();
         if let Ok(desired) = &mut decision.outcome {
             let taken = std::mem::take(&mut desired.objects).into_iter();
             objects = taken.map(|o| (o.kind, o.name, o.tls, o.body.to_string().into())).collect();
-            for (slot, pod) in pods.iter_mut().zip(pods_of(desired)) {
-                *slot = pod.take().to_string().into();
-            }
+            trees = trees_of(desired).map(|tree| tree.take().to_string().into()).collect();
         }
-        Self { decision, objects, pods }
+        Self { decision, objects, trees }
     }
 
     /// Wakes it up, whole; none if a text does not parse, and then it is decided anew.
     pub fn wake(mut self) -> Option<Decision> {
         if let Ok(desired) = &mut self.decision.outcome {
-            for (pod, text) in pods_of(desired).zip(&self.pods) {
-                *pod = serde_json::from_str(text).ok()?;
+            for (tree, text) in trees_of(desired).zip(&self.trees) {
+                *tree = serde_json::from_str(text).ok()?;
             }
             let objects = self.objects.into_iter().map(|(kind, name, tls, text)| {
                 Some(Object { kind, name, tls, body: serde_json::from_str(&text).ok()? })
@@ -97,9 +95,13 @@ impl Asleep {
     }
 }
 
-fn pods_of(desired: &mut Desired) -> impl Iterator<Item = &mut Value> {
+/// The large trees of a validated service, always in the same order.
+fn trees_of(desired: &mut Desired) -> impl Iterator<Item = &mut Value> {
     let service = &mut desired.service;
-    [Some(&mut service.decode), service.prefill.as_mut()].into_iter().flatten().map(|w| &mut w.pod)
+    let workloads = [Some(&mut service.decode), service.prefill.as_mut()].into_iter().flatten();
+    let scheduler = service.routing.scheduler.as_mut().into_iter().flat_map(|s| [&mut s.pod, &mut s.pool]);
+    let route = service.routing.route.as_mut().map(|route| &mut route.spec);
+    workloads.map(|w| &mut w.pod).chain(scheduler).chain(route)
 }
 
 /// A child that the API server refused, and what was refused about it.

@@ -96,14 +96,13 @@ async fn carry_out(
     mind: &mut Mind,
 ) -> Result<Next, WireError> {
     let mut enacted = Enacted::default();
-    if let Ok(desired) = &considered.decision.outcome {
-        if let Some(finalized) =
-            finalize::ensure(ctx, &subject.place, &subject.service, &desired.objects).await?
-        {
+    // A stopped service loses its children whatever else is wrong with it.
+    if let Some(objects) = considered.decision.objects() {
+        if let Some(finalized) = finalize::ensure(ctx, &subject.place, &subject.service, objects).await? {
             subject.service = finalized;
             subject.stamp = restamp(ctx, &subject, mind);
         }
-        enacted = enact(ctx, &subject, &desired.objects, mind).await;
+        enacted = enact(ctx, &subject, objects, mind).await;
     }
     let live = ctx.stores.live(&subject.place);
     let began = Instant::now();

@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Options {
     /// Another user than the ServiceAccount of `config/rbac`, under which the operator runs unless told otherwise.
     pub kubeconfig: Option<PathBuf>,
+    /// Another program than [`binary`].
+    pub program: Option<PathBuf>,
     /// Further arguments; the last of a repeated flag wins.
     pub args: Vec<String>,
     /// Further environment variables.
@@ -60,8 +62,9 @@ impl Operator {
             Some(given) => given.clone(),
             None => account::kubeconfig(cluster, &log.with_extension("kubeconfig"))?,
         };
+        let program = options.program.clone().map_or_else(binary, Ok)?;
         let mut command = Command::new("sh");
-        command.args(["-c", KEEPER, "keeper"]).arg(&log).arg(binary()?).args(flags(health, metrics));
+        command.args(["-c", KEEPER, "keeper"]).arg(&log).arg(program).args(flags(health, metrics));
         command.args(&options.args).envs(environment(&kubeconfig));
         command.envs(options.env.iter().map(|(name, value)| (name, value)));
         let mut keeper =

@@ -83,7 +83,7 @@ impl Stores {
             Watched::Settings => self.configure(&tree::strings(&raw.value, &["data"])),
             Watched::Configs => {
                 let changed = lock(&self.configs).put(raw);
-                changed.map_or_else(BTreeSet::new, |place| self.dependents(&Key::Config(place)))
+                changed.map_or_else(BTreeSet::new, |place| self.config_dependents(&place))
             }
             Watched::Gateways => {
                 let changed = lock(&self.gateways).put(raw);
@@ -116,7 +116,7 @@ impl Stores {
             Watched::Settings => self.configure(&BTreeMap::new()),
             Watched::Configs => {
                 lock(&self.configs).remove(place);
-                self.dependents(&Key::Config(place.clone()))
+                self.config_dependents(place)
             }
             Watched::Gateways => {
                 lock(&self.gateways).remove(place);
@@ -202,6 +202,12 @@ impl Stores {
     /// The services that depend on a key.
     pub fn dependents(&self, key: &Key) -> BTreeSet<Ref> {
         lock(&self.index).dependents(key).into_iter().collect()
+    }
+
+    /// Who uses a config, and who was told which names there are.
+    fn config_dependents(&self, place: &Ref) -> BTreeSet<Ref> {
+        let names = self.dependents(&Key::ConfigNames(place.namespace.clone()));
+        self.dependents(&Key::Config(place.clone())).into_iter().chain(names).collect()
     }
 
     fn mark_synced(&self, watched: Watched) {

@@ -1,7 +1,10 @@
 //! A small API server in memory, and the tests of whole passes against it.
 
+mod guard;
+mod lease;
 mod passes;
 mod presets;
 mod server;
+mod whole;
 
 pub use server::Server;

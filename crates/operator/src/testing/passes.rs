@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use llmisvc_core::decide::Finding;
+use llmisvc_core::decide::{Finding, STOPPED, is_stopped};
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
 use llmisvc_core::labels::{Component, FINALIZER, base};
 use llmisvc_core::object::Object;
@@ -32,6 +32,7 @@ thread_local! { static DECIDED: Cell<u32> = const { Cell::new(0) }; }
 fn decide(inputs: &Inputs<'_>) -> Step {
     let key = Key::ServiceAccount(Ref::new("ns", "default"));
     let reason = match inputs.seen.get(&key) {
+        _ if is_stopped(inputs.service) => STOPPED,
         Answer::Unreadable(_) => "ValidationUnavailable",
         _ => "ConfigNotFound",
     };
@@ -387,12 +388,29 @@ async fn a_deleted_service_is_forgotten_without_a_request() {
 }
 
 #[tokio::test]
+async fn a_stopped_service_loses_its_children_whatever_else_is_wrong() {
+    let server = Server::default();
+    let ctx = context(&server);
+    let mut mind = Mind::default();
+    let mut service = stored(&ctx, &server, 1);
+    enacted(&ctx, &all(), &mut mind).await;
+    assert_eq!(ctx.stores.child_count(), 6);
+    service["metadata"]["annotations"] = json!({"serving.kserve.io/stop": "true"});
+    ctx.stores.put(Watched::Services, Raw::new(service));
+    pass(&ctx, &m(), &mut Mind::default()).await.unwrap();
+    assert_eq!(ctx.stores.child_count(), 0);
+}
+
+#[tokio::test]
 async fn a_config_wakes_the_services_that_asked_for_it_also_while_it_is_absent() {
+    // C-14: one of the same name elsewhere wakes nobody
     let server = Server::default();
     let ctx = context(&server);
     let key = Key::Config(Ref::new("ns", "base"));
     ctx.stores.depends(&m(), &key);
     let config = |spec: i32| Raw::new(json!({"metadata": {"name": "base", "namespace": "ns"}, "spec": spec}));
+    let elsewhere = Raw::new(json!({"metadata": {"name": "base", "namespace": "other"}, "spec": 1}));
+    assert!(ctx.stores.put(Watched::Configs, elsewhere).is_empty());
     assert_eq!(ctx.stores.put(Watched::Configs, config(1)), [m()].into());
     assert!(ctx.stores.put(Watched::Configs, config(1)).is_empty());
     assert_eq!(ctx.stores.remove(Watched::Configs, &config(1)), [m()].into());

@@ -20,6 +20,7 @@ struct State {
     log: Vec<String>,
     revision: u64,
     refused: BTreeMap<String, u16>,
+    reviews: BTreeMap<String, Value>,
 }
 
 /// See the module.
@@ -58,6 +59,11 @@ impl Server {
     /// Every write to this object (or, for a create, of this name) is refused.
     pub fn refuse(&self, name: &str, code: u16) {
         lock(&self.state).refused.insert(name.to_owned(), code);
+    }
+
+    /// The status of reviews of this kind.
+    pub fn review(&self, kind: &str, status: Value) {
+        lock(&self.state).reviews.insert(kind.to_owned(), status);
     }
 
     /// Writes to this object go through again.
@@ -102,6 +108,7 @@ impl State {
             ("PATCH", "application/apply-patch+yaml") => ("apply", path.to_owned()),
             ("PATCH", "application/json-patch+json") => ("patch", path.to_owned()),
             ("PATCH", _) => ("merge", path.to_owned()),
+            ("PUT", _) => ("replace", path.to_owned()),
             (other, _) => (if other == "GET" { "get" } else { "delete" }, path.to_owned()),
         };
         self.log.push(format!("{verb} {}", short(&target)));
@@ -111,7 +118,11 @@ impl State {
         }
         match verb {
             "get" => self.objects.get(&target).cloned().ok_or_else(not_found),
+            "create" if self.reviews.contains_key(body["kind"].as_str().unwrap_or_default()) => {
+                Ok(json!({"status": self.reviews[body["kind"].as_str().unwrap()]}))
+            }
             "create" => self.create(target, body),
+            "replace" => self.replace(target, body),
             "apply" => Ok(self.apply(target, body)),
             "patch" => self.patch(&target, body),
             "merge" => self.merge(&target, body),
@@ -177,6 +188,14 @@ impl State {
         }
         object["metadata"]["finalizers"] = change["metadata"]["finalizers"].clone();
         Ok(self.store(path.to_owned(), object))
+    }
+
+    fn replace(&mut self, path: String, body: &Value) -> Answer {
+        let live = self.objects.get(&path).ok_or_else(not_found)?;
+        if live["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"] {
+            return Err((409, "the object has been modified".to_owned()));
+        }
+        Ok(self.store(path, body.clone()))
     }
 
     fn delete(&mut self, path: &str, options: &Value) -> Answer {

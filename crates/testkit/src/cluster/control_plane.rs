@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -44,6 +44,11 @@ fn answers(cluster: &Cluster) -> bool {
         && cluster.kubectl(&["get", "--raw", "/readyz", "--request-timeout=5s"], None).is_ok()
 }
 
+/// Every request of the operator to the control plane of this name, one JSON object a line.
+pub fn audit(name: &str) -> PathBuf {
+    paths::run(name).join("clusters").join(name).join("logs/audit.log")
+}
+
 fn logs(name: &str) -> String {
     paths::run(name).join("clusters").join(name).join("logs").display().to_string()
 }
@@ -63,6 +68,8 @@ fn start(tools: &Tools, name: &str, variant: Variant) -> Result<()> {
     command.args(["create", "cluster", "--runtime", "binary", "--wait", "120s", "--disable-qps-limits"]);
     command.args(["--components", variant.components()]);
     command.arg("--kubeconfig").arg(paths::run(name).join("contexts"));
+    let audit = paths::repository().join("tests/localcluster/manifests/audit.yaml");
+    command.arg("--kube-audit-policy").arg(audit);
     for program in ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
         command.arg(format!("--{program}-binary")).arg(tools.program(program));
     }

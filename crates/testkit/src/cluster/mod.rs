@@ -16,7 +16,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-pub use control_plane::{down, is_up};
+pub use control_plane::{audit, down, is_up};
 pub use kubectl::{Kubectl, capture};
 pub use part::Part;
 
