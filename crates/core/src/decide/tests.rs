@@ -16,7 +16,8 @@ struct World {
 
 impl World {
     fn new(spec: Value) -> Self {
-        let service = json!({"metadata": {"name": "llm", "namespace": "team", "uid": "u"}, "spec": spec});
+        let mut service = json!({"metadata": {"name": "llm", "namespace": "team", "uid": "u"}});
+        *tree::entry(&mut service, "spec") = spec;
         let (cluster, mut seen) = (Cluster::default(), Seen::default());
         for preset in presets::shipped(&cluster.config_prefix) {
             let name = tree::text(&preset, &["metadata", "name"]).to_owned();
@@ -26,7 +27,8 @@ impl World {
     }
 
     fn config(&mut self, name: &str, spec: Value) {
-        let answer = Answer::Found(Arc::new(json!({"spec": spec})));
+        let answer =
+            Answer::Found(Arc::new(Value::Object([("spec".to_owned(), spec)].into_iter().collect())));
         self.seen.insert(Key::Config(Ref::new("team", name)), answer);
     }
 
