@@ -6,7 +6,7 @@ mod watch;
 
 pub use record::{Recording, version};
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write as _;
@@ -51,6 +51,7 @@ pub struct World<'a> {
     test: String,
     namespace: String,
     failed: Cell<bool>,
+    served: OnceCell<String>,
 }
 
 impl<'a> World<'a> {
@@ -59,7 +60,14 @@ impl<'a> World<'a> {
         let test = thread::current().name().unwrap_or("main").replace("::", ".");
         let namespace = namespace(&test);
         cluster.kubectl(&["create", "namespace", &namespace], None)?;
-        let world = Self { cluster, operator: None, test, namespace, failed: Cell::new(false) };
+        let world = Self {
+            cluster,
+            operator: None,
+            test,
+            namespace,
+            failed: Cell::new(false),
+            served: OnceCell::new(),
+        };
         // Pods are refused until the controller has made it.
         world.until("serviceaccount", "default", "exists", |it| it.is_some(), Duration::from_secs(30))?;
         Ok(world)
@@ -185,13 +193,23 @@ impl<'a> World<'a> {
     /// was written.
     pub fn versions(&self) -> Result<BTreeMap<String, String>> {
         let mut versions = BTreeMap::new();
-        let kinds = KINDS.iter().copied().filter(|kind| *kind != "events").chain(["secrets"]);
-        for object in kinds.flat_map(|kind| self.list(kind).unwrap_or_default()) {
+        for object in self.list(self.served()?)? {
             let version =
                 object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
             versions.insert(identity(&object), version.to_owned());
         }
         Ok(versions)
+    }
+
+    /// The kinds of [`KINDS`] that the cluster serves, and Secrets, as kubectl takes them in one request.
+    fn served(&self) -> Result<&str> {
+        if let Some(known) = self.served.get() {
+            return Ok(known);
+        }
+        let names = self.cluster.kubectl(&["api-resources", "--namespaced", "-o", "name"], None)?;
+        let wanted = |kind: &&str| *kind != "events" && names.lines().any(|name| name == *kind);
+        let kinds: Vec<&str> = KINDS.into_iter().chain(["secrets"]).filter(wanted).collect();
+        Ok(self.served.get_or_init(|| kinds.join(",")))
     }
 
     /// Waits until nothing in the namespace was written for `quiet`.

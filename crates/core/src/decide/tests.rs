@@ -72,17 +72,15 @@ fn spec(more: Value) -> Value {
 #[test]
 fn an_explicit_model_name_wins_over_that_of_a_config() {
     // C-2
-    let refs = json!([{"name": "base"}]);
     let named = |name: Value| json!({"uri": "pvc://w", "name": name});
-    let models = [
+    let cases = [
         (named(json!("mine")), "mine"),
         (named(json!("llm")), "theirs"),
         (json!({"uri": "pvc://w"}), "theirs"),
-        // C-5: null resets what a config gives.
         (named(Value::Null), "llm"),
     ];
-    for (own, expected) in models {
-        let mut world = World::new(json!({"model": own, "baseRefs": refs}));
+    for (model, expected) in cases {
+        let mut world = World::new(json!({"model": model, "baseRefs": [{"name": "base"}]}));
         world.config("base", json!({"model": {"name": "theirs"}}));
         assert_eq!(world.model(), expected);
     }

@@ -1,12 +1,15 @@
 //! The status follows what children, gateways, routes, pools and configs say, without any resync.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use llmisvc_testkit::World;
 use serde_json::{Value, json};
 
-use crate::look::{PATIENCE, SOON, condition, config, example, plain, says, until_ready_is, until_reason};
+use crate::look::{
+    PATIENCE, SOON, condition, config, events, example, plain, says, until_ready_is, until_reason,
+};
 
 /// Writes a condition of an object's status in all its parents, for the current generation.
 fn answer(world: &World<'_>, kind: &str, name: &str, status: &str) -> Result<()> {
@@ -78,10 +81,15 @@ fn pods_that_are_no_longer_ready_are_told_within_seconds() -> Result<()> {
     world.apply(&example("basic-model")?)?;
     world.until_condition("llmisvc", "basic-llm", "Ready", "True")?;
     pods_are(&world, "False")?;
-    let service = until_reason(&world, "basic-llm", "Ready", "MinimumReplicasUnavailable", SOON)?;
-    assert_eq!(says(&service, "MainWorkloadReady", "message").get(..6), Some("0 of 2"), "{service:#}");
+    let none = |it: Option<&Value>| {
+        it.is_some_and(|it| says(it, "Ready", "message").starts_with("0 of 2 updated pods are ready"))
+    };
+    let service =
+        world.until("llmisvc", "basic-llm", "no pod is ready", none, SOON)?.context("it is there")?;
+    let ready = ["status", "reason"].map(|field| says(&service, "Ready", field));
+    assert_eq!(ready, ["False", "MinimumReplicasUnavailable"]);
     world.eventually("the event that it is not Ready", SOON, || {
-        let events = crate::look::events(&world, "basic-llm", "LLMInferenceServiceNotReady")?;
+        let events = events(&world, "basic-llm", "LLMInferenceServiceNotReady")?;
         Ok((events.len() == 1).then_some(()))
     })?;
     pods_are(&world, "True")?;
@@ -165,14 +173,14 @@ fn a_changed_config_rolls_the_services_that_use_it_and_no_others() -> Result<()>
         }
     }
     for place in [&world, &elsewhere] {
-        place.until_quiet(std::time::Duration::from_secs(2), PATIENCE)?;
+        place.until_quiet(Duration::from_secs(2), PATIENCE)?;
     }
     let (before, untouched) = (world.versions()?, elsewhere.versions()?);
     world.apply(&shared("2"))?;
     let second = |it: Option<&Value>| it.is_some_and(|it| it["metadata"]["generation"] == 2);
     world.until("deployment", "user-kserve", "rolls", second, SOON)?;
     until_ready_is(&world, "user", "True", PATIENCE)?;
-    world.until_quiet(std::time::Duration::from_secs(2), PATIENCE)?;
+    world.until_quiet(Duration::from_secs(2), PATIENCE)?;
     let of_other = |versions: &BTreeMap<String, String>| -> BTreeMap<String, String> {
         versions.clone().into_iter().filter(|(name, _)| name.contains("/other")).collect()
     };
