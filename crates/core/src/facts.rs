@@ -99,6 +99,12 @@ impl Seen {
         self.answers.insert(key, answer);
     }
 
+    /// The keys whose answer could not be read.
+    pub fn unreadable(&self) -> impl Iterator<Item = &Key> {
+        let unreadable = |answer: &Answer| matches!(answer, Answer::Unreadable(_));
+        self.answers.iter().filter(move |(_, answer)| unreadable(answer)).map(|(key, _)| key)
+    }
+
     /// Takes the questions that came up since the last call.
     pub fn take_open(&self) -> BTreeSet<Key> {
         self.open.take()

@@ -110,10 +110,22 @@ const fn live_version<'a>(action: &Action<'a>) -> &'a str {
 }
 
 async fn write(ctx: &Context, subject: &Subject, action: &Action<'_>) -> Result<(), ApplyError> {
-    match action {
+    let written = match action {
         Action::Create(object) => create(ctx, subject, object).await,
         Action::Apply { object, turn, live } => change(ctx, subject, object, *turn, live).await,
         Action::Taken { .. } => Err(ApplyError::Taken),
+    };
+    written.map_err(|error| if object(action).kind == Kind::Secret { discreet(error) } else { error })
+}
+
+/// What refuses a Secret, an admission webhook say, may quote the key that it holds.
+fn discreet(error: ApplyError) -> ApplyError {
+    match error {
+        ApplyError::Wire(WireError::Refused { code, reason, .. }) => {
+            let message = "the reason is withheld, since it may quote the private key".to_owned();
+            ApplyError::Wire(WireError::Refused { code, reason, message })
+        }
+        other => other,
     }
 }
 
@@ -162,7 +174,7 @@ async fn change(
     };
     drop(permit);
     match answer {
-        Ok(written) => ctx.stores.put_child(object.kind, written),
+        Ok(written) => ctx.stores.refresh_child(object.kind, written),
         Err(error) if error.code() == Some(409) => {
             return look_again(ctx, &subject.place, object.kind, place).await;
         }
@@ -188,7 +200,7 @@ async fn turn_into_apply(
         {"op": "replace", "path": format!("/metadata/managedFields/{entry}/operation"), "value": "Apply"},
     ]);
     match ctx.wire.json_patch(place, "", &ops).await {
-        Ok(turned) => ctx.stores.put_child(kind, turned),
+        Ok(turned) => ctx.stores.refresh_child(kind, turned),
         // A failed test is 422: the live object is another one than the watch has shown.
         Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => {
             return look_again(ctx, &subject.place, kind, place).await;

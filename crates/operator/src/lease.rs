@@ -59,15 +59,13 @@ impl Lease {
         loop {
             tokio::time::sleep(RETRY).await;
             let left = DEADLINE.saturating_sub(renewed.elapsed());
-            match within(left, self.try_hold()).await {
-                Some(Ok(true)) => renewed = Instant::now(),
-                Some(Ok(false)) if self.lost().await => {
-                    return tracing::error!("another operator holds the lease");
-                }
+            match within(left, self.renew()).await {
+                Some(Ok(Renewal::Held)) => renewed = Instant::now(),
+                Some(Ok(Renewal::Lost)) => return tracing::error!("another operator holds the lease"),
                 Some(Err(error)) => {
                     tracing::warn!(error = crate::wire::chain(&error), "lease not renewed");
                 }
-                Some(Ok(false)) | None => {}
+                Some(Ok(Renewal::Raced)) | None => {}
             }
             if renewed.elapsed() >= DEADLINE {
                 return tracing::error!("the lease could not be renewed in time");
@@ -75,10 +73,14 @@ impl Lease {
         }
     }
 
-    /// Whether another is the holder; a write that only met a newer version is none.
-    async fn lost(&self) -> bool {
-        let lease = self.wire.get(self.place()).await.ok().flatten();
-        lease.is_some_and(|l| tree::text(&l, &["spec", "holderIdentity"]) != self.identity)
+    /// One renewal; a write that only met a newer version has not lost the Lease yet.
+    async fn renew(&mut self) -> Result<Renewal, WireError> {
+        if self.try_hold().await? {
+            return Ok(Renewal::Held);
+        }
+        let lease = self.wire.get(self.place()).await?;
+        let lost = lease.is_some_and(|l| tree::text(&l, &["spec", "holderIdentity"]) != self.identity);
+        Ok(if lost { Renewal::Lost } else { Renewal::Raced })
     }
 
     /// Gives the Lease up, so that another need not wait for it to run out.
@@ -144,6 +146,13 @@ impl Lease {
             "leaseTransitions": if renewal || old.is_null() { transitions } else { transitions + 1 },
         })
     }
+}
+
+/// What came of a renewal.
+enum Renewal {
+    Held,
+    Lost,
+    Raced,
 }
 
 /// A conflict means that another was faster.

@@ -37,13 +37,17 @@ impl Next {
     }
 }
 
+/// While the API server cannot be reached, a pass that failed is tried again at least this often: its return shows
+/// in no watch.
+const RECONNECT: Duration = Duration::from_secs(5);
+
 /// One pass, with its memory, its metrics and what follows from its outcome.
 pub async fn reconcile(ctx: Arc<Context>, place: Ref) {
     let mut mind = ctx.take_mind(&place);
     let result = pass(&ctx, &place, &mut mind).await;
     let mut next = result.unwrap_or_else(|error| {
         tracing::warn!(service = shown(&place), error = chain(&error), "pass failed");
-        Next::new(Outcome::Retry, None)
+        Next::new(Outcome::Retry, error.code().is_none().then_some(RECONNECT))
     });
     if next.outcome == Outcome::Retry {
         mind.failures = mind.failures.saturating_add(1);
@@ -79,7 +83,7 @@ pub async fn pass(ctx: &Arc<Context>, place: &Ref, mind: &mut Mind) -> Result<Ne
         return Ok(Next::new(Outcome::Held, Some(wait)));
     }
     mind.started(stamp, Instant::now());
-    look_at_guests(ctx, place, mind).await?;
+    look_at_guests(ctx, place, mind).await;
     let (view, live) = (ctx.stores.view(), ctx.stores.live(place));
     let subject = Subject { place: place.clone(), service, stamp, view, live };
     let began = Instant::now();
@@ -98,11 +102,16 @@ async fn carry_out(
     let mut enacted = Enacted::default();
     // A stopped service loses its children whatever else is wrong with it.
     if let Some(objects) = considered.decision.objects() {
-        if let Some(finalized) = finalize::ensure(ctx, &subject.place, &subject.service, objects).await? {
-            subject.service = finalized;
-            subject.stamp = restamp(ctx, &subject, mind);
-        }
-        enacted = enact(ctx, &subject, objects, mind).await;
+        enacted = match finalize::ensure(ctx, &subject.place, &subject.service, objects).await {
+            Ok(finalized) => {
+                if let Some(service) = finalized {
+                    subject.service = service;
+                    subject.stamp = restamp(ctx, &subject, mind);
+                }
+                enact(ctx, &subject, objects, mind).await
+            }
+            Err(error) => without_finalizer(&subject, &error),
+        };
     }
     let live = ctx.stores.live(&subject.place);
     let began = Instant::now();
@@ -113,6 +122,12 @@ async fn carry_out(
     ctx.metrics.took(Step::Report, began.elapsed());
     let after = [held, enacted.timer].into_iter().flatten().min();
     Ok(Next::new(if retry { Outcome::Retry } else { Outcome::Settled }, after))
+}
+
+/// Nothing is made that would stay behind; the status is written all the same.
+fn without_finalizer(subject: &Subject, error: &WireError) -> Enacted {
+    tracing::warn!(service = shown(&subject.place), error = chain(error), "finalizer not set");
+    Enacted { applied: Applied { retry: true, ..Applied::default() }, timer: None }
 }
 
 /// Our own finalizer is no change that has to be decided anew.
@@ -256,18 +271,22 @@ fn count_unchanged(ctx: &Context, desired: &[Object], plan: &Plan<'_>) {
 }
 
 /// Objects of others under our names carry no label that a watch selects, so they are read again by timer.
-async fn look_at_guests(ctx: &Context, place: &Ref, mind: &mut Mind) -> Result<(), WireError> {
+/// One that cannot be read is taken to be as it was.
+async fn look_at_guests(ctx: &Context, place: &Ref, mind: &mut Mind) {
     let guests = ctx.stores.guests(place);
     if guests.is_empty() || !mind.guests_due(Instant::now()) {
-        return Ok(());
+        return;
     }
     for slot in guests {
         let served = slot.0.served();
         let at = Place { served: &served, namespace: &place.namespace, name: &slot.1 };
-        match ctx.wire.get(at).await? {
-            Some(object) => ctx.stores.put_guest(slot.0, place, object),
-            None => ctx.stores.dismiss(place, &slot),
+        match ctx.wire.get(at).await {
+            Ok(Some(object)) => ctx.stores.put_guest(slot.0, place, object),
+            Ok(None) => ctx.stores.dismiss(place, &slot),
+            Err(error) => {
+                let (kind, error) = (served.kind, chain(&error));
+                tracing::warn!(service = shown(place), kind, name = slot.1, error, "could not be read");
+            }
         }
     }
-    Ok(())
 }

@@ -217,3 +217,13 @@ fn unreadable_settings_are_a_warning_of_every_service() {
     assert!(decision.outcome.is_ok());
     assert!(decision.warnings[0].to_string().contains("key \"ingress\" is not a JSON object"));
 }
+
+#[test]
+fn an_account_that_cannot_be_read_makes_the_spec_unknown_and_not_wrong() {
+    let mut world = World::new(json!({"model": {"uri": "hf://org/m"}}));
+    let default = Key::ServiceAccount(Ref::new("team", "default"));
+    world.seen.insert(default, Answer::Unreadable("forbidden".to_owned()));
+    let (reason, text) = world.fault();
+    assert_eq!(reason, "ValidationUnavailable");
+    assert!(text.contains("could not be read (forbidden)"), "{text}");
+}

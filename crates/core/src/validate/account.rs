@@ -1,6 +1,7 @@
 //! Under which ServiceAccount the pods run, and whose credentials the download gets
 //! (`reference/workloads.md §8.5`).
 
+use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::problem::Problem;
@@ -44,7 +45,16 @@ pub fn account<'a>(scope: &mut Scope<'a, '_>, pod: &Value, sidecar: bool) -> (Ac
     let managed = names::decode(&scope.ctx.id.name);
     if sidecar && (named.is_empty() || named == managed) && !is_foreign(scope, &managed) {
         let default = read(scope, "default");
-        let of = |key| default.found().map(|a| tree::list(a, &[key]).to_vec()).unwrap_or_default();
+        // While the default account cannot be read, the managed one keeps what it has.
+        let from = match default {
+            Answer::Found(account) => Some(account),
+            Answer::Absent => None,
+            Answer::Unreadable(_) => {
+                let live = scope.ctx.inputs.live.get(&(Kind::ServiceAccount, managed.clone()));
+                live.map(|account| &account.body)
+            }
+        };
+        let of = |key| from.map(|a| tree::list(a, &[key]).to_vec()).unwrap_or_default();
         let (secrets, image_pull_secrets) = (of("secrets"), of("imagePullSecrets"));
         return (Account::Managed { name: managed, secrets, image_pull_secrets }, default);
     }

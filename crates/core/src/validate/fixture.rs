@@ -85,6 +85,10 @@ impl Fixture {
     }
 
     pub fn live_deployment(&mut self, name: &str, body: Value) {
+        self.live(Kind::Deployment, name, body);
+    }
+
+    pub fn live(&mut self, kind: Kind, name: &str, body: Value) {
         let live = LiveObject {
             uid: "live".to_owned(),
             resource_version: "1".to_owned(),
@@ -93,7 +97,7 @@ impl Fixture {
             deleting: false,
             body: Arc::new(body),
         };
-        self.live.insert((Kind::Deployment, name.to_owned()), live);
+        self.live.insert((kind, name.to_owned()), live);
     }
 
     pub fn outcome(&self) -> Outcome {
@@ -103,7 +107,7 @@ impl Fixture {
         Outcome { workloads, findings: text(findings), warnings: text(warnings) }
     }
 
-    fn in_context<T>(&self, f: impl FnOnce(&Context<'_>) -> T) -> T {
+    pub fn in_context<T>(&self, f: impl FnOnce(&Context<'_>) -> T) -> T {
         let cluster = Cluster::default();
         let inputs = Inputs {
             service: &self.service,

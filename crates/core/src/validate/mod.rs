@@ -8,6 +8,7 @@ use llmisvc_api::v1alpha2::{self, AppliedConfig, LlmInferenceServiceSpec};
 use serde_json::Value;
 
 use crate::decide::{Fault, Finding, Inputs, is_stopped};
+use crate::facts::Key;
 use crate::node::Node;
 use crate::valid::{Identity, ValidService};
 
@@ -54,7 +55,7 @@ pub fn validate(
     let origin = |path: &str| origin(tree, configs, path);
     let ctx = Context { inputs, id: &id, spec: &spec, origin: &origin };
     let mut findings = Vec::new();
-    let typed = decode(&spec).map_err(|finding| invalid(vec![with_origin(&ctx, finding)]))?;
+    let typed = decode(&spec).map_err(|finding| invalid(inputs, vec![with_origin(&ctx, finding)]))?;
     let given = |v: Violation| with_origin(&ctx, Finding::new(v.path, v.message));
     let broken = rules::check(&id.namespace, &id.name, &id.annotations, &typed);
     findings.extend(broken.into_iter().filter(|v| !about_parents_of_others(&ctx, v)).map(given));
@@ -63,7 +64,7 @@ pub fn validate(
     let service = assemble(&ctx, &typed, &mut findings, warnings);
     match service {
         Some(service) if findings.is_empty() => Ok(service),
-        _ => Err(invalid(findings)),
+        _ => Err(invalid(inputs, findings)),
     }
 }
 
@@ -119,6 +120,9 @@ fn with_origin(ctx: &Context<'_>, finding: Finding) -> Finding {
     Finding { origin, ..finding }
 }
 
-fn invalid(findings: Vec<Finding>) -> Fault {
-    Fault { reason: reason::INVALID_RENDERED_CONFIG, findings }
+/// While an account or a Secret cannot be read, nobody can tell whether the spec is wrong.
+fn invalid(inputs: &Inputs<'_>, findings: Vec<Finding>) -> Fault {
+    let hidden = inputs.seen.unreadable().any(|key| matches!(key, Key::ServiceAccount(_) | Key::Secret(_)));
+    let reason = if hidden { reason::VALIDATION_UNAVAILABLE } else { reason::INVALID_RENDERED_CONFIG };
+    Fault { reason, findings }
 }

@@ -1,8 +1,12 @@
+use llmisvc_kinds::Kind;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use super::super::account;
 use super::super::fixture::{Fixture, Outcome, fixture, spec, template, with};
+use super::super::scope::Scope;
 use crate::facts::{Answer, Key, Ref};
+use crate::valid::{Account, Role};
 
 const NONE: [&str; 0] = [];
 
@@ -23,7 +27,7 @@ fn gpus(count: &str) -> Value {
     json!({"limits": {"nvidia.com/gpu": count}})
 }
 
-fn account(name: &str) -> Value {
+fn with_account(name: &str) -> Value {
     with(spec(), "/template/serviceAccountName", json!(name))
 }
 
@@ -113,7 +117,7 @@ fn a_plain_workload_has_neither_findings_nor_warnings() {
     "spec.model.confidential: confidential models are not supported by this version: remove model.confidential"
 )]
 #[case::no_account(
-    account("robot"),
+    with_account("robot"),
     "spec.template.serviceAccountName: ServiceAccount \"robot\" not found in namespace \"ns\": create it or name \
      another (from config kserve/base)"
 )]
@@ -269,7 +273,7 @@ fn the_count_of_a_live_workload_follows_a_changed_parallelism() {
 #[test]
 // W-4
 fn a_stopped_service_needs_no_account() {
-    let mut fixture = fixture(account("robot"));
+    let mut fixture = fixture(with_account("robot"));
     fixture.annotate("serving.kserve.io/stop", "true");
     assert_eq!(fixture.outcome().findings, NONE);
 }
@@ -289,6 +293,27 @@ fn managed_dra_is_refused() {
             "metadata.annotations[{key}]: managed DRA ({key}) is not supported by this version: remove the annotation"
         )]
     );
+}
+
+#[test]
+fn while_the_default_account_cannot_be_read_a_managed_one_keeps_what_it_has() {
+    let mut fixture = fixture(spec());
+    let default = Key::ServiceAccount(Ref::new("ns", "default"));
+    fixture.seen.insert(default, Answer::Unreadable("forbidden".to_owned()));
+    let pull = json!([{"name": "registry"}]);
+    fixture.live(Kind::ServiceAccount, "llama-kserve", json!({"imagePullSecrets": pull}));
+    let (mut findings, mut warnings) = (Vec::new(), Vec::new());
+    let account = fixture.in_context(|ctx| {
+        let (role, spec) = (Role::Decode, ctx.spec);
+        let mut scope = Scope { ctx, role, spec, findings: &mut findings, warnings: &mut warnings };
+        account::account(&mut scope, &json!({}), true).0
+    });
+    let expected = Account::Managed {
+        name: "llama-kserve".to_owned(),
+        secrets: Vec::new(),
+        image_pull_secrets: vec![json!({"name": "registry"})],
+    };
+    assert_eq!(account, expected);
 }
 
 #[test]

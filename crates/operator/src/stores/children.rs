@@ -46,6 +46,21 @@ impl Children {
         self.insert(kind, place, service, child(kind, raw, false))
     }
 
+    /// Takes in the answer to a change. A child that the watch has shown to be gone stays gone, and so is made anew.
+    pub fn refresh(&mut self, kind: Kind, raw: Raw) {
+        let known = |place: Ref| self.home.contains_key(&(kind, place)) || self.is_guest(kind, &raw);
+        if raw.place().is_some_and(known) {
+            self.put(kind, raw);
+        }
+    }
+
+    fn is_guest(&self, kind: Kind, raw: &Raw) -> bool {
+        let slot = raw.place().map(|place| (kind, place.name));
+        let known =
+            service_of(kind, &raw.value).and_then(|service| self.by_service.get(&service)?.get(&slot?));
+        known.is_some_and(|child| child.guest)
+    }
+
     /// Takes in an object that stands where `service` wants to have one, whoever owns it.
     pub fn put_guest(&mut self, kind: Kind, service: &Ref, raw: Raw) {
         let Some(place) = raw.place() else { return };
@@ -245,6 +260,22 @@ mod tests {
         assert_eq!(children.remove(Kind::Service, &Ref::new("ns", "a"), "1"), None);
         assert_eq!(children.remove(Kind::Service, &Ref::new("ns", "a"), "2"), Some(m()));
         assert!(children.live(&m()).is_empty());
+    }
+
+    #[test]
+    fn the_late_answer_to_a_change_does_not_bring_a_deleted_child_back() {
+        let mut children = Children::default();
+        children.put(Kind::Service, object("a", "1", 9));
+        children.remove(Kind::Service, &Ref::new("ns", "a"), "1");
+        children.refresh(Kind::Service, object("a", "1", 10));
+        assert!(children.live(&m()).is_empty());
+        children.put_guest(Kind::Service, &m(), {
+            let mut bare = object("a", "2", 11);
+            bare.value["metadata"]["labels"] = json!({});
+            bare
+        });
+        children.refresh(Kind::Service, object("a", "2", 12));
+        assert_eq!((children.len(), children.guests(&m()).len()), (1, 0));
     }
 
     #[test]

@@ -89,12 +89,19 @@ impl Stores {
                 let changed = lock(&self.gateways).put(raw);
                 changed.map_or_else(BTreeSet::new, |place| self.dependents(&Key::Gateway(place)))
             }
-            Watched::GatewayServices => {
-                let gateway = gateway_of(&raw.value);
-                let changed = lock(&self.gateway_services).put(raw);
-                changed.map_or_else(BTreeSet::new, |_| self.dependents(&Key::GatewayService(gateway)))
-            }
+            Watched::GatewayServices => self.put_gateway_service(raw),
         }
+    }
+
+    /// One that changes hands concerns both Gateways.
+    fn put_gateway_service(&self, raw: Raw) -> BTreeSet<Ref> {
+        let mut bag = lock(&self.gateway_services);
+        let before = raw.place().and_then(|p| Some(Ref::new(&p.namespace, &bag.label(&p, GATEWAY_NAME)?)));
+        let after = gateway_of(&raw.value);
+        let changed = bag.put(raw);
+        drop(bag);
+        let gateways = changed.into_iter().flat_map(|_| before.clone().into_iter().chain([after.clone()]));
+        gateways.flat_map(|gateway| self.dependents(&Key::GatewayService(gateway))).collect()
     }
 
     /// Forgets a deleted object; gives the services that have to look again.
@@ -135,12 +142,12 @@ impl Stores {
     pub fn listed(&self, watched: Watched, shown: &BTreeSet<Ref>) -> BTreeSet<Ref> {
         let gone = match watched {
             Watched::Child(kind) => return self.children_listed(kind, shown),
-            Watched::Services => lock(&self.services).retain(shown),
+            Watched::Services => lock(&self.services).unlisted(shown),
             Watched::Settings if shown.is_empty() => BTreeSet::from([Ref::new("", "")]),
             Watched::Settings => BTreeSet::new(),
-            Watched::Configs => lock(&self.configs).retain(shown),
-            Watched::Gateways => lock(&self.gateways).retain(shown),
-            Watched::GatewayServices => lock(&self.gateway_services).retain(shown),
+            Watched::Configs => lock(&self.configs).unlisted(shown),
+            Watched::Gateways => lock(&self.gateways).unlisted(shown),
+            Watched::GatewayServices => lock(&self.gateway_services).unlisted(shown),
         };
         let touched = gone.iter().flat_map(|place| self.forget(watched, place)).collect();
         self.mark_synced(watched);
@@ -243,13 +250,18 @@ impl Stores {
     }
 
     /// Takes in the answer to a write of a service.
-    pub fn put_service(&self, answer: Value) -> Option<Ref> {
-        lock(&self.services).put(&Raw::new(answer))
+    pub fn put_service(&self, answer: Value) {
+        lock(&self.services).refresh(&Raw::new(answer));
     }
 
-    /// Takes in the answer to a write of a child.
+    /// Takes in a child that was created.
     pub fn put_child(&self, kind: Kind, answer: Value) {
         lock(&self.children).put(kind, Raw::new(answer));
+    }
+
+    /// Takes in the answer to a change of a child.
+    pub fn refresh_child(&self, kind: Kind, answer: Value) {
+        lock(&self.children).refresh(kind, Raw::new(answer));
     }
 
     /// Takes in whatever stands under a name that the service wants.

@@ -48,11 +48,17 @@ impl Services {
         self.entries.remove(place).is_some()
     }
 
-    /// Forgets what a complete list did not show.
-    pub fn retain(&mut self, listed: &BTreeSet<Ref>) -> BTreeSet<Ref> {
-        let gone: BTreeSet<Ref> = self.entries.keys().filter(|p| !listed.contains(p)).cloned().collect();
-        self.entries.retain(|place, _| listed.contains(place));
-        gone
+    /// What a complete list did not show.
+    pub fn unlisted(&self, listed: &BTreeSet<Ref>) -> BTreeSet<Ref> {
+        self.entries.keys().filter(|place| !listed.contains(place)).cloned().collect()
+    }
+
+    /// Takes in the answer to a write. A service that the watch has shown to be gone stays gone: its children would
+    /// be made again and again.
+    pub fn refresh(&mut self, raw: &Raw) {
+        if raw.place().is_some_and(|place| self.entries.contains_key(&place)) {
+            self.put(raw);
+        }
     }
 
     /// A service and the stamp of all but its status.
@@ -87,6 +93,17 @@ mod tests {
         assert!(services.put(&service("1", "a", false)).is_some());
         assert!(services.put(&service("2", "a", true)).is_none());
         assert_eq!(services.get(&Ref::new("ns", "m")).unwrap().0["status"]["ready"], true);
+    }
+
+    #[test]
+    fn the_late_answer_to_a_write_does_not_bring_a_deleted_service_back() {
+        let mut services = Services::default();
+        services.put(&service("5", "a", false));
+        services.refresh(&service("6", "a", true));
+        assert_eq!(services.get(&Ref::new("ns", "m")).unwrap().0["status"]["ready"], true);
+        services.remove(&Ref::new("ns", "m"));
+        services.refresh(&service("7", "a", false));
+        assert!(services.get(&Ref::new("ns", "m")).is_none());
     }
 
     #[test]

@@ -434,3 +434,43 @@ async fn the_global_config_map_wakes_everyone_when_it_says_something_else() {
     assert_eq!(ctx.stores.remove(Watched::Settings, &map(tls)), [m()].into());
     assert!(!ctx.stores.view().settings.tls);
 }
+
+#[tokio::test]
+async fn an_object_of_another_that_cannot_be_read_does_not_keep_the_status_from_being_written() {
+    let server = Server::default();
+    let ctx = context(&server);
+    stored(&ctx, &server, 1);
+    ctx.stores.put_guest(Kind::Service, &m(), json!({"metadata": {"name": "m-svc", "namespace": "ns"}}));
+    server.refuse("m-svc", 503);
+    pass(&ctx, &m(), &mut Mind::default()).await.unwrap();
+    assert!(server.request_set().contains("patch llminferenceservices/m/status"));
+    assert_eq!(ctx.stores.guests(&m()).len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_server_says_about_a_secret_is_not_passed_on() {
+    let server = Server::default();
+    let ctx = context(&server);
+    let mut secret = child(Kind::Secret, "m-certs", 1);
+    secret.tls = Some(llmisvc_core::object::TlsRequest { dns: vec!["m.ns.svc".to_owned()], ips: Vec::new() });
+    server.refuse("m-certs", 422);
+    let refused = enacted(&ctx, &sealed([secret]), &mut Mind::default()).await.applied.refused;
+    assert_eq!(refused[0].message, "the reason is withheld, since it may quote the private key");
+}
+
+#[tokio::test]
+async fn the_service_of_a_gateway_wakes_who_uses_that_gateway() {
+    let server = Server::default();
+    let ctx = context(&server);
+    let other = Ref::new("ns", "other");
+    ctx.stores.depends(&m(), &Key::GatewayService(Ref::new("infra", "a")));
+    ctx.stores.depends(&other, &Key::GatewayService(Ref::new("infra", "b")));
+    let of = |gateway: &str| {
+        let labels = json!({"gateway.networking.k8s.io/gateway-name": gateway});
+        Raw::new(json!({"metadata": {"name": "lb", "namespace": "infra", "labels": labels}}))
+    };
+    assert_eq!(ctx.stores.put(Watched::GatewayServices, of("a")), [m()].into());
+    assert_eq!(ctx.stores.put(Watched::GatewayServices, of("b")), [m(), other.clone()].into());
+    let nothing = std::collections::BTreeSet::new();
+    assert_eq!(ctx.stores.listed(Watched::GatewayServices, &nothing), [other].into());
+}

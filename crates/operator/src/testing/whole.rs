@@ -105,3 +105,17 @@ async fn an_example_is_created_whole_and_then_costs_nothing() {
     let anew = server.requests();
     assert!(anew.iter().all(|r| r.starts_with("get ")), "decided anew: {anew:?}");
 }
+
+#[tokio::test]
+async fn without_its_finalizer_a_service_gets_no_children_but_a_status() {
+    let server = Server::default();
+    let ctx = context(&server);
+    server.refuse("llama-70b", 409);
+    pass(&ctx, &Ref::new("demo", "llama-70b"), &mut Mind::default()).await.unwrap();
+    let requests = server.requests();
+    let writes: Vec<&String> = requests.iter().filter(|r| !r.starts_with("get ")).collect();
+    assert_eq!(
+        writes,
+        ["merge llminferenceservices/llama-70b", "patch llminferenceservices/llama-70b/status"]
+    );
+}
