@@ -80,9 +80,8 @@ fn main() -> ExitCode {
 
 fn print_rendered(input: &Input) -> Result<bool> {
     let report = report(input)?;
-    report.warnings().iter().for_each(|line| eprintln!("warning: {line}"));
     let findings = report.findings();
-    findings.iter().for_each(|line| eprintln!("{line}"));
+    complain(&report.warnings(), &findings);
     if findings.is_empty() {
         match input.output.as_str() {
             "json" => println!("{}", serde_json::to_string_pretty(&list(&report))?),
@@ -99,14 +98,22 @@ fn list(report: &Report) -> Value {
 fn validate(input: &Input, strict: bool) -> Result<bool> {
     let report = report(input)?;
     let (findings, warnings) = (report.findings(), report.warnings());
-    findings.iter().for_each(|line| eprintln!("{line}"));
-    warnings.iter().for_each(|line| eprintln!("warning: {line}"));
+    complain(&warnings, &findings);
     let ok = findings.is_empty() && (!strict || warnings.is_empty());
     if ok {
         let plural = if warnings.len() == 1 { "" } else { "s" };
         println!("{} valid, {} warning{plural}", report.services.len(), warnings.len());
     }
     Ok(ok)
+}
+
+fn complain(warnings: &[String], findings: &[String]) {
+    for line in warnings {
+        eprintln!("warning: {line}");
+    }
+    for line in findings {
+        eprintln!("{line}");
+    }
 }
 
 fn report(input: &Input) -> Result<Report> {

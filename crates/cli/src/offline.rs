@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use llmisvc_api::v1alpha2::CONFIG_KIND;
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
 use llmisvc_core::object::{Live, LiveObject};
 use llmisvc_core::settings::Settings;
@@ -65,10 +66,12 @@ impl Offline {
         let settings = settings(config.or(global(documents, &cluster)), &cluster);
         let system = cluster.system_namespace.clone();
         let mut offline = Self { objects: BTreeMap::new(), live: facts.live, trusting, cluster, settings };
-        presets.into_iter().for_each(|p| offline.add("LLMInferenceServiceConfig", &system, p));
-        documents
-            .iter()
-            .for_each(|d| offline.add(tree::text(&d.value, &["kind"]), namespace, d.value.clone()));
+        for preset in presets {
+            offline.add(CONFIG_KIND, &system, preset);
+        }
+        for document in documents {
+            offline.add(tree::text(&document.value, &["kind"]), namespace, document.value.clone());
+        }
         let listed = [
             ("Gateway", facts.gateways),
             ("Service", facts.services),
@@ -76,7 +79,9 @@ impl Offline {
             ("Secret", facts.secrets),
         ];
         for (kind, objects) in listed {
-            objects.into_iter().for_each(|o| offline.add(kind, namespace, o));
+            for object in objects {
+                offline.add(kind, namespace, object);
+            }
         }
         offline.add_example_gateway();
         offline
@@ -103,7 +108,7 @@ impl Offline {
     /// What the files say about `key`.
     pub fn answer(&self, key: &Key, service: &Value) -> Answer {
         match key {
-            Key::Config(r) => self.find("LLMInferenceServiceConfig", r),
+            Key::Config(r) => self.find(CONFIG_KIND, r),
             Key::ConfigNames(namespace) => self.config_names(namespace),
             Key::ConfigMap(r) => self.find("ConfigMap", r),
             Key::ServiceAccount(r) => self.account(r, service),
@@ -121,8 +126,7 @@ impl Offline {
     }
 
     fn config_names(&self, namespace: &str) -> Answer {
-        let here =
-            |(kind, at): &&(String, Ref)| kind == "LLMInferenceServiceConfig" && at.namespace == namespace;
+        let here = |(kind, at): &&(String, Ref)| kind == CONFIG_KIND && at.namespace == namespace;
         let names: Vec<&str> = self.objects.keys().filter(here).map(|(_, at)| at.name.as_str()).collect();
         Answer::Found(Arc::new(json!(names)))
     }

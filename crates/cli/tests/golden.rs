@@ -32,8 +32,8 @@ fn rendered(case: &Case) -> Result<String, String> {
     if !findings.is_empty() {
         return Err(findings.join("\n"));
     }
-    let warnings: String = lines(report.warnings()).iter().map(|w| format!("# warning: {w}\n")).collect();
-    Ok(warnings + &report.yaml().expect("objects are YAML"))
+    let warnings = lines(report.warnings()).into_iter().map(|w| format!("# warning: {w}\n"));
+    Ok(warnings.chain([report.yaml().expect("objects are YAML")]).collect())
 }
 
 #[test]

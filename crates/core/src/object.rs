@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use llmisvc_kinds::Kind;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::labels::Labels;
+use crate::tree;
 
 /// A child as it shall be.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,14 +35,16 @@ pub struct TlsRequest {
 impl Object {
     /// An object with `apiVersion`, `kind` and metadata set; `rest` holds the other top-level fields.
     pub fn new(kind: Kind, namespace: &str, name: &str, labels: Labels, rest: Value) -> Self {
+        let labels: Map<_, _> = labels.into_iter().map(|(key, label)| (key, Value::String(label))).collect();
+        let mut metadata = json!({"name": name, "labels": labels});
+        if kind.served().namespaced {
+            *tree::entry(&mut metadata, "namespace") = json!(namespace);
+        }
         let mut body = json!({
             "apiVersion": kind.served().api_version(),
             "kind": kind.served().kind,
-            "metadata": {"name": name, "labels": labels},
+            "metadata": metadata,
         });
-        if kind.served().namespaced {
-            body["metadata"]["namespace"] = json!(namespace);
-        }
         if let (Some(body), Value::Object(rest)) = (body.as_object_mut(), rest) {
             body.extend(rest);
         }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::labels::{APPLIED, PART_OF, PART_OF_VALUE};
 use crate::object::{Live, LiveObject, Object};
-use crate::tree;
+use crate::{names, tree};
 
 mod covers;
 pub use covers::covers;
@@ -106,7 +106,9 @@ fn fingerprint(object: &Object) -> String {
     if let Some(request) = &object.tls {
         hasher.update(format!("{request:?}"));
     }
-    hasher.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect()
+    let mut digits = names::hex(&hasher.finalize());
+    digits.truncate(16);
+    digits
 }
 
 /// Live children that hold a name which the service wants and that are not ours, by kind and name.

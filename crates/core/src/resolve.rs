@@ -110,7 +110,9 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Layers, Fault> {
             Err(error) => return Err(error.into_fault(path)),
         }
     }
-    refs.into_iter().for_each(|found| layers.push(found));
+    for found in refs {
+        layers.push(found);
+    }
     Ok(layers)
 }
 

@@ -27,11 +27,7 @@ pub fn strings(value: &Value, path: &[&str]) -> Labels {
 
 /// The object below `key`, made when absent (or when something else stands there).
 pub fn object<'a>(value: &'a mut Value, key: &str) -> &'a mut Map<String, Value> {
-    let slot = entry(value, key);
-    if !slot.is_object() {
-        *slot = Value::Object(Map::new());
-    }
-    slot.as_object_mut().expect("made an object above")
+    made_object(entry(value, key))
 }
 
 /// The list below `key`, made when absent (or when something else stands there).
@@ -40,16 +36,25 @@ pub fn array<'a>(value: &'a mut Value, key: &str) -> &'a mut Vec<Value> {
     if !slot.is_array() {
         *slot = Value::Array(Vec::new());
     }
-    slot.as_array_mut().expect("made a list above")
+    match slot {
+        Value::Array(items) => items,
+        _ => unreachable!("made a list above"),
+    }
 }
 
 /// The slot below `key`, null when absent; `value` becomes an object when it is not one.
 pub fn entry<'a>(value: &'a mut Value, key: &str) -> &'a mut Value {
+    made_object(value).entry(key.to_owned()).or_insert(Value::Null)
+}
+
+fn made_object(value: &mut Value) -> &mut Map<String, Value> {
     if !value.is_object() {
         *value = Value::Object(Map::new());
     }
-    let map = value.as_object_mut().expect("made an object above");
-    map.entry(key.to_owned()).or_insert(Value::Null)
+    match value {
+        Value::Object(map) => map,
+        _ => unreachable!("made an object above"),
+    }
 }
 
 /// The element of a list of named objects.

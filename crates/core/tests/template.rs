@@ -30,7 +30,7 @@ fn config(spec: &Value) -> Result<Value, TemplateError> {
 /// A label of the service's own over a spec that has a model only.
 fn own(text: &str) -> Result<(Value, Vec<Finding>), TemplateError> {
     let (tree, findings) = rendered(&Node::of(&json!({"labels": {"own": text}}), SERVICE))?;
-    Ok((tree.value()["labels"]["own"].clone(), findings))
+    Ok((tree.value().pointer("/labels/own").cloned().expect("the label stays"), findings))
 }
 
 fn place(path: &str, message: &str) -> Place {

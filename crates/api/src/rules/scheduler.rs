@@ -1,5 +1,7 @@
 //! Scheduler (S).
 
+use serde_json::Value;
+
 use super::{Found, Rule};
 use crate::v1alpha2::{Scheduler, SchedulerConfig};
 
@@ -15,13 +17,22 @@ pub(super) fn check(scheduler: &Scheduler, found: &mut Found) {
     }
 }
 
+/// In a merged spec the text of a ConfigMap may stand in place of an object.
+fn is_empty(inline: &Value) -> bool {
+    match inline {
+        Value::Object(document) => document.is_empty(),
+        Value::String(text) => text.trim().is_empty(),
+        _ => true,
+    }
+}
+
 fn check_config(config: &SchedulerConfig, found: &mut Found) {
     let (inline, reference) = (config.inline.as_ref(), config.reference.as_ref());
     let neither = "either inline or ref is required: give one, or remove config";
     found.add_if(inline.is_none() && reference.is_none(), Rule::S2, CONFIG, neither);
     let both = "both inline and ref are set: remove one of them";
     found.add_if(inline.is_some() && reference.is_some(), Rule::S3, CONFIG, both);
-    if inline.is_some_and(|i| i.as_object().is_none_or(serde_json::Map::is_empty)) {
+    if inline.is_some_and(is_empty) {
         let message = "inline configuration is invalid: it is empty; give an EndpointPickerConfig document";
         found.add(Rule::S4, format!("{CONFIG}.inline"), message);
     }

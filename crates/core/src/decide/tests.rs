@@ -18,7 +18,8 @@ struct World {
 
 impl World {
     fn new(spec: Value) -> Self {
-        let service = json!({"metadata": {"name": "llm", "namespace": "team", "uid": "u"}, "spec": spec});
+        let mut service = json!({"metadata": {"name": "llm", "namespace": "team", "uid": "u"}});
+        *tree::entry(&mut service, "spec") = spec;
         let (cluster, mut seen) = (Cluster::default(), Seen::default());
         for preset in presets::shipped(&cluster.config_prefix) {
             let name = tree::text(&preset, &["metadata", "name"]).to_owned();
@@ -28,7 +29,8 @@ impl World {
     }
 
     fn config(&mut self, name: &str, spec: Value) {
-        let answer = Answer::Found(Arc::new(json!({"spec": spec})));
+        let answer =
+            Answer::Found(Arc::new(Value::Object([("spec".to_owned(), spec)].into_iter().collect())));
         self.seen.insert(Key::Config(Ref::new("team", name)), answer);
     }
 
@@ -71,9 +73,15 @@ fn spec(more: Value) -> Value {
 #[test]
 fn an_explicit_model_name_wins_over_that_of_a_config() {
     // C-2
-    let refs = json!([{"name": "base"}]);
-    for (own, expected) in [(json!("mine"), "mine"), (json!("llm"), "theirs"), (Value::Null, "theirs")] {
-        let mut world = World::new(json!({"model": {"uri": "pvc://w", "name": own}, "baseRefs": refs}));
+    let named = |name: Value| json!({"uri": "pvc://w", "name": name});
+    let cases = [
+        (named(json!("mine")), "mine"),
+        (named(json!("llm")), "theirs"),
+        (json!({"uri": "pvc://w"}), "theirs"),
+        (named(Value::Null), "llm"),
+    ];
+    for (model, expected) in cases {
+        let mut world = World::new(json!({"model": model, "baseRefs": [{"name": "base"}]}));
         world.config("base", json!({"model": {"name": "theirs"}}));
         assert_eq!(world.model(), expected);
     }

@@ -36,7 +36,7 @@ pub fn normalize(node: Node) -> Node {
             layer,
         ),
         Node::List(items, layer) => Node::List(items.into_iter().map(normalize).collect(), layer),
-        leaf => leaf,
+        leaf @ Node::Leaf(..) => leaf,
     }
 }
 

@@ -15,13 +15,15 @@ struct World {
 
 impl World {
     fn new(spec: Value) -> Self {
-        let service = json!({"metadata": {"name": "m", "namespace": "team"}, "spec": spec});
+        let mut service = json!({"metadata": {"name": "m", "namespace": "team"}});
+        *tree::entry(&mut service, "spec") = spec;
         let cluster = Cluster { config_prefix: "v1-".to_owned(), ..Cluster::default() };
         Self { service, seen: Seen::default(), cluster }
     }
 
     fn config(mut self, namespace: &str, name: &str, spec: Value) -> Self {
-        let answer = Answer::Found(Arc::new(json!({"spec": spec})));
+        let answer =
+            Answer::Found(Arc::new(Value::Object([("spec".to_owned(), spec)].into_iter().collect())));
         self.seen.insert(Key::Config(Ref::new(namespace, name)), answer);
         self
     }

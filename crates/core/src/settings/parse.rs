@@ -45,12 +45,12 @@ impl Settings {
     pub fn parse(data: &BTreeMap<String, String>, last: &Self, system_namespace: &str) -> Self {
         let mut read = Reader { data, system_namespace, problems: Vec::new() };
         let mut next = Self { problems: Vec::new(), ..Self::default() };
-        read.key("ingress", &mut next, last, ingress, |to, from| to.copy_ingress(from));
+        read.key("ingress", &mut next, last, ingress, Self::copy_ingress);
         read.key("storageInitializer", &mut next, last, storage, |to, from| {
-            to.storage = from.storage.clone()
+            to.storage.clone_from(&from.storage);
         });
         read.key("credentials", &mut next, last, credentials, |to, from| {
-            to.credentials = from.credentials.clone()
+            to.credentials.clone_from(&from.credentials);
         });
         read.key("scheduler", &mut next, last, scheduler, |to, from| {
             to.expiration_annotations.clone_from(&from.expiration_annotations);

@@ -44,6 +44,11 @@ pub fn workload(
 }
 
 fn read(scope: &mut Scope<'_, '_>) -> Option<Workload> {
+    if scope.given(&["worker"]).is_some() {
+        // Its pods come from presets that are not there either: one finding says it all.
+        scope.error("worker", &Problem::Worker);
+        return None;
+    }
     unsupported(scope);
     let live = live(scope);
     let plain = plain(scope, live);
@@ -106,9 +111,6 @@ fn live<'a>(scope: &Scope<'a, '_>) -> Option<&'a Value> {
 
 /// What later versions do, and what must not be ignored in silence.
 fn unsupported(scope: &mut Scope<'_, '_>) {
-    if scope.given(&["worker"]).is_some() {
-        scope.error("worker", &Problem::Worker);
-    }
     if scope.given(&["kvCacheOffloading"]).is_some() {
         scope.warn("kvCacheOffloading", &Problem::NoEffect { feature: "KV cache offloading" });
     }
