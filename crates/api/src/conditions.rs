@@ -5,24 +5,30 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `True`.
-pub const TRUE: &str = "True";
-/// `False`.
-pub const FALSE: &str = "False";
-/// `Unknown`.
-pub const UNKNOWN: &str = "Unknown";
 /// Severity of conditions that `Ready` does not depend on directly.
-pub const INFO: &str = "Info";
+const INFO: &str = "Info";
+
+/// Whether something holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Truth {
+    /// It does.
+    True,
+    /// It does not.
+    False,
+    /// Nobody can tell.
+    Unknown,
+}
 
 /// One condition.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// Type, see [`kind`].
     #[serde(rename = "type")]
     pub kind: String,
     /// `True`, `False` or `Unknown`.
-    pub status: String,
+    #[schemars(with = "String")]
+    pub status: Truth,
     /// Empty for `Ready` and what it depends on, `Info` for the rest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
@@ -38,25 +44,11 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// A condition that holds.
-    pub fn holds(kind: &str) -> Self {
-        Self { kind: kind.to_owned(), status: TRUE.to_owned(), ..Self::default() }
-    }
-
-    /// A condition that does not hold.
-    pub fn fails(kind: &str, reason: &str, message: impl Into<String>) -> Self {
-        Self::because(kind, FALSE, reason, message)
-    }
-
-    /// A condition that can't be told.
-    pub fn unknown(kind: &str, reason: &str, message: impl Into<String>) -> Self {
-        Self::because(kind, UNKNOWN, reason, message)
-    }
-
-    fn because(kind: &str, status: &str, reason: &str, message: impl Into<String>) -> Self {
+    /// A condition that nobody dated yet; an empty reason or message is none.
+    pub fn new(kind: &str, status: Truth, reason: String, message: String) -> Self {
         let some = |text: String| Some(text).filter(|t| !t.is_empty());
-        let (reason, message) = (some(reason.to_owned()), some(message.into()));
-        Self { kind: kind.to_owned(), status: status.to_owned(), reason, message, ..Self::default() }
+        let (reason, message) = (some(reason), some(message));
+        Self { kind: kind.to_owned(), status, severity: None, last_transition_time: None, reason, message }
     }
 }
 
@@ -79,16 +71,8 @@ pub mod kind {
         ROUTER_READY = "RouterReady";
         /// Main Deployment.
         MAIN_WORKLOAD_READY = "MainWorkloadReady";
-        /// Main LeaderWorkerSet.
-        WORKER_WORKLOAD_READY = "WorkerWorkloadReady";
         /// Prefill Deployment.
         PREFILL_WORKLOAD_READY = "PrefillWorkloadReady";
-        /// Prefill LeaderWorkerSet.
-        PREFILL_WORKER_WORKLOAD_READY = "PrefillWorkerWorkloadReady";
-        /// Main autoscaler.
-        SCALING_READY = "ScalingReady";
-        /// Prefill autoscaler.
-        PREFILL_SCALING_READY = "PrefillScalingReady";
         /// Referenced gateways.
         GATEWAYS_READY = "GatewaysReady";
         /// Routes.
@@ -97,37 +81,21 @@ pub mod kind {
         INFERENCE_POOL_READY = "InferencePoolReady";
         /// Endpoint picker.
         SCHEDULER_WORKLOAD_READY = "SchedulerWorkloadReady";
-        /// Standalone tokenizer.
-        TOKENIZER_READY = "TokenizerReady";
-        /// Routing group; never affects `Ready`.
-        GROUP_READY = "GroupReady";
-        /// Some members of the group diverge; never affects `Ready`.
-        GROUP_DEGRADED = "GroupDegraded";
-        /// False where the cluster is too old for image volumes; never affects `Ready`.
-        OCI_IMAGE_VOLUME_COMPATIBLE = "OciImageVolumeCompatible";
-        /// Services use this config.
-        CONFIG_IN_USE = "ConfigInUse";
+        /// Warnings: fields that take no effect and the like; never affects `Ready`.
+        SPEC_IGNORED = "SpecIgnored";
     }
 }
 
 /// Conditions that `Ready` depends on directly.
 pub const DEPENDENTS: &[&str] = &[kind::PRESETS_COMBINED, kind::WORKLOADS_READY, kind::ROUTER_READY];
 /// What `WorkloadsReady` rolls up, in order.
-pub const WORKLOADS: &[&str] = &[
-    kind::MAIN_WORKLOAD_READY,
-    kind::WORKER_WORKLOAD_READY,
-    kind::PREFILL_WORKLOAD_READY,
-    kind::PREFILL_WORKER_WORKLOAD_READY,
-    kind::SCALING_READY,
-    kind::PREFILL_SCALING_READY,
-];
+pub const WORKLOADS: &[&str] = &[kind::MAIN_WORKLOAD_READY, kind::PREFILL_WORKLOAD_READY];
 /// What `RouterReady` rolls up, in order.
 pub const ROUTER: &[&str] = &[
     kind::GATEWAYS_READY,
     kind::HTTP_ROUTES_READY,
     kind::INFERENCE_POOL_READY,
     kind::SCHEDULER_WORKLOAD_READY,
-    kind::TOKENIZER_READY,
 ];
 
 /// Reasons.
@@ -145,38 +113,28 @@ pub mod reason {
         STOPPED = "Stopped";
         /// TLS secret.
         RECONCILE_CERTS_ERROR = "ReconcileCertsError";
-        /// Service account, role or binding.
-        RECONCILE_WORKLOAD_PERMISSIONS_ERROR = "ReconcileWorkloadPermissionsError";
         /// Deployment.
         RECONCILE_SINGLE_NODE_WORKLOAD_ERROR = "ReconcileSingleNodeWorkloadError";
-        /// LeaderWorkerSet.
-        RECONCILE_MULTI_NODE_WORKLOAD_ERROR = "ReconcileMultiNodeWorkloadError";
         /// Workload Service.
         RECONCILE_WORKLOAD_SERVICE_ERROR = "ReconcileWorkloadServiceError";
-        /// Autoscaler.
-        RECONCILE_SCALING_ERROR = "ReconcileScalingError";
-        /// The autoscaler's CRD is not installed.
-        SCALING_CRD_NOT_FOUND = "ScalingCRDNotFound";
         /// Rollout under way.
         PROGRESSING = "Progressing";
         /// Rollout stuck.
         PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded";
-        /// The HPA has not settled.
-        HPA_PROGRESSING = "HPAProgressing";
-        /// The ScaledObject has not settled.
-        SCALED_OBJECT_PROGRESSING = "ScaledObjectProgressing";
         /// Endpoint picker objects.
         SCHEDULER_RECONCILE_ERROR = "SchedulerReconcileError";
         /// References to what does not exist.
         REFS_INVALID = "RefsInvalid";
+        /// Nothing has looked at it yet.
+        PENDING = "Pending";
+        /// Fields that take no effect.
+        CONFIGURATION_WARNINGS = "ConfigurationWarnings";
+        /// A gateway could not be read.
+        GATEWAY_FETCH_ERROR = "GatewayFetchError";
         /// Some gateway is not ready.
         GATEWAYS_NOT_READY = "GatewaysNotReady";
         /// HTTPRoute could not be written.
         HTTP_ROUTE_RECONCILE_ERROR = "HTTPRouteReconcileError";
-        /// A gateway lacks what the platform asks for.
-        GATEWAY_PRECONDITION_NOT_MET = "GatewayPreconditionNotMet";
-        /// Platform networking objects.
-        PLATFORM_NETWORKING_RECONCILE_ERROR = "PlatformNetworkingReconcileError";
         /// HTTPRoute could not be read.
         HTTP_ROUTE_FETCH_ERROR = "HTTPRouteFetchError";
         /// Some route is not accepted.
@@ -187,24 +145,6 @@ pub mod reason {
         WAITING_FOR_GATEWAY = "WaitingForGateway";
         /// The pool is not accepted.
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
-        /// A deleted member waits for the others.
-        FINALIZATION_PENDING = "FinalizationPending";
-        /// Members serve different models.
-        MEMBER_DIVERGENCE = "MemberDivergence";
-        /// Image volumes are not supported.
-        IMAGE_VOLUME_UNSUPPORTED = "ImageVolumeUnsupported";
-        /// Image volumes have no subPath.
-        IMAGE_VOLUME_SUB_PATH_UNSUPPORTED = "ImageVolumeSubPathUnsupported";
-        /// Image volumes are behind a gate.
-        IMAGE_VOLUME_ALPHA = "ImageVolumeAlpha";
-        /// A new generation was not looked at.
-        NEW_OBSERVED_GEN_FAILURE = "NewObservedGenFailure";
-        /// Config is in use.
-        IN_USE = "InUse";
-        /// Config is not in use.
-        NOT_IN_USE = "NotInUse";
-        /// Config is in use and so is not deleted yet.
-        DELETION_BLOCKED = "DeletionBlocked";
     }
 }
 
@@ -232,6 +172,14 @@ fn severity(kind: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    fn holds(kind: &str) -> Condition {
+        Condition::new(kind, Truth::True, String::new(), String::new())
+    }
+
+    fn fails(kind: &str, reason: &str, message: &str) -> Condition {
+        Condition::new(kind, Truth::False, reason.to_owned(), message.to_owned())
+    }
+
     fn at(condition: Condition, time: &str, severity: Option<&str>) -> Condition {
         Condition {
             last_transition_time: Some(time.to_owned()),
@@ -242,12 +190,12 @@ mod tests {
 
     #[test]
     fn conditions_are_sorted_and_only_dependents_have_no_severity() {
-        let main = Condition::fails(kind::MAIN_WORKLOAD_READY, reason::PROGRESSING, "1 of 2");
-        let new = vec![Condition::holds(kind::READY), Condition::holds(kind::ROUTER_READY), main.clone()];
+        let main = fails(kind::MAIN_WORKLOAD_READY, reason::PROGRESSING, "1 of 2");
+        let new = vec![holds(kind::READY), holds(kind::ROUTER_READY), main.clone()];
         let expected = vec![
             at(main, "t1", Some(INFO)),
-            at(Condition::holds(kind::READY), "t1", None),
-            at(Condition::holds(kind::ROUTER_READY), "t1", None),
+            at(holds(kind::READY), "t1", None),
+            at(holds(kind::ROUTER_READY), "t1", None),
         ];
         assert_eq!(merge(&[], new, "t1"), expected);
     }
@@ -255,23 +203,23 @@ mod tests {
     #[test]
     fn the_time_moves_with_the_status_only() {
         // api §9.38
-        let old = [at(Condition::fails(kind::READY, "A", "1 of 3"), "t1", None)];
-        let message = Condition::fails(kind::READY, "B", "2 of 3 at 50%");
+        let old = [at(fails(kind::READY, "A", "1 of 3"), "t1", None)];
+        let message = fails(kind::READY, "B", "2 of 3 at 50%");
         assert_eq!(merge(&old, vec![message.clone()], "t2"), [at(message, "t1", None)]);
-        let status = Condition::unknown(kind::READY, "B", "");
+        let status = Condition { status: Truth::Unknown, ..fails(kind::READY, "B", "") };
         assert_eq!(merge(&old, vec![status.clone()], "t2"), [at(status, "t2", None)]);
     }
 
     #[test]
     fn a_condition_that_no_longer_applies_goes_and_the_last_of_a_type_counts() {
-        let old = [at(Condition::holds(kind::GROUP_DEGRADED), "t1", Some(INFO))];
-        let new = vec![Condition::holds(kind::READY), Condition::fails(kind::READY, "R", "m")];
-        assert_eq!(merge(&old, new, "t2"), [at(Condition::fails(kind::READY, "R", "m"), "t2", None)]);
+        let old = [at(holds("GroupDegraded"), "t1", Some(INFO))];
+        let new = vec![holds(kind::READY), fails(kind::READY, "R", "m")];
+        assert_eq!(merge(&old, new, "t2"), [at(fails(kind::READY, "R", "m"), "t2", None)]);
     }
 
     #[test]
     fn the_wire_form_leaves_empty_members_out() {
-        let json = serde_json::to_value(Condition::fails("T", "R", "")).unwrap();
+        let json = serde_json::to_value(fails("T", "R", "")).unwrap();
         assert_eq!(json, serde_json::json!({"type": "T", "status": "False", "reason": "R"}));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use llmisvc_api::conditions::reason;
+use llmisvc_api::v1alpha2::AppliedConfig;
 use serde_json::Value;
 
 use crate::build::build;
@@ -9,7 +11,7 @@ use crate::facts::{Cluster, Key, Seen};
 use crate::labels::STOP;
 use crate::object::{Live, Object};
 use crate::plan::{Action, plan, seal};
-use crate::resolve::{AppliedConfig, resolve};
+use crate::resolve::resolve;
 use crate::settings::Settings;
 use crate::tree;
 use crate::valid::ValidService;
@@ -66,7 +68,7 @@ pub struct Desired {
 /// Why nothing could be built; nothing that is live is touched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// Reason of `PresetsCombined`: `ConfigNotFound`, `CombineBaseError`, `InvalidRenderedConfig`,
+    /// Reason of `PresetsCombined`: `ConfigNotFound`, `CombineBaseError`, `InvalidRenderedConfig`, `Stopped`,
     /// or `ValidationUnavailable` (then the condition is Unknown).
     pub reason: &'static str,
     /// One entry per problem.
@@ -102,18 +104,16 @@ impl Finding {
 }
 
 impl Decision {
-    /// The objects to apply, and to prune all others by. None when nothing may be touched.
+    /// The objects to apply, and to prune all others by. None when nothing may be touched: the children of a
+    /// stopped service go, whatever else is wrong with it.
     pub fn objects(&self) -> Option<&[Object]> {
         match &self.outcome {
             Ok(desired) => Some(&desired.objects),
-            Err(fault) if fault.reason == STOPPED => Some(&[]),
+            Err(fault) if fault.reason == reason::STOPPED => Some(&[]),
             Err(_) => None,
         }
     }
 }
-
-/// Reason of a fault in a service that is stopped: its children go, whatever else is wrong.
-pub const STOPPED: &str = "Stopped";
 
 /// resolve → merge → render → complete → validate → build
 ///
@@ -153,7 +153,7 @@ fn steps(inputs: &Inputs<'_>, notes: &mut Notes) -> Result<Desired, Fault> {
 }
 
 fn unless_stopped(inputs: &Inputs<'_>, fault: Fault) -> Fault {
-    if is_stopped(inputs.service) { Fault { reason: STOPPED, ..fault } } else { fault }
+    if is_stopped(inputs.service) { Fault { reason: reason::STOPPED, ..fault } } else { fault }
 }
 
 /// Nothing that runs is changed to a default because a key of the ConfigMap does not parse and nobody remembers

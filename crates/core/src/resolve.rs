@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use llmisvc_api::conditions::reason;
+use llmisvc_api::v1alpha2::{AppliedConfig, ConfigSource};
 use serde_json::{Value, json};
 
 use crate::decide::{Fault, Finding, Inputs};
@@ -12,32 +14,6 @@ use crate::{shape, tree};
 
 mod presets;
 pub use presets::{Preset, implicit};
-
-/// A config that was merged, as `status.appliedConfigs` lists it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct AppliedConfig {
-    /// Resolved (pinned) name.
-    pub name: String,
-    /// Namespace where it was found.
-    pub namespace: String,
-    /// Why it was merged.
-    pub source: Source,
-}
-
-/// Why a config was merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub enum Source {
-    /// Chosen by the operator.
-    Preset,
-    /// Named in `spec.baseRefs`.
-    UserRef,
-}
-
-impl std::fmt::Display for AppliedConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
 
 /// The layers of a service, lowest precedence first; the service itself is not among them.
 #[derive(Debug, Default)]
@@ -87,8 +63,8 @@ fn hint(available: &[String]) -> String {
 impl ResolveError {
     fn into_fault(self, path: String) -> Fault {
         let reason = match &self {
-            Self::NotFound { .. } => "ConfigNotFound",
-            Self::Unreadable { .. } => "ValidationUnavailable",
+            Self::NotFound { .. } => reason::CONFIG_NOT_FOUND,
+            Self::Unreadable { .. } => reason::VALIDATION_UNAVAILABLE,
         };
         Fault { reason, findings: vec![Finding::new(path, self.to_string())] }
     }
@@ -131,7 +107,7 @@ fn base_refs(inputs: &Inputs<'_>) -> Result<Vec<Found>, Fault> {
         .enumerate()
         .map(|(i, name)| {
             let candidates = aliases(inputs, name);
-            find(inputs, &candidates, Source::UserRef)
+            find(inputs, &candidates, ConfigSource::UserRef)
                 .map_err(|e| e.into_fault(format!("spec.baseRefs[{i}].name")))
         })
         .collect()
@@ -159,7 +135,7 @@ fn find_preset(inputs: &Inputs<'_>, preset: Preset) -> Result<Found, ResolveErro
         Some(pinned) => vec![pinned],
         None => vec![current, format!("{PLAIN_PREFIX}{}", preset.suffix())],
     };
-    find(inputs, &names, Source::Preset)
+    find(inputs, &names, ConfigSource::Preset)
 }
 
 /// The name that a former pass pinned, unless the user asks for the current one (edge C-13).
@@ -176,7 +152,7 @@ fn pin(inputs: &Inputs<'_>, preset: Preset, name: &str) -> Option<(String, Strin
     (inputs.cluster.pin_configs && preset.is_pinned()).then(|| (preset.pin_key(), name.to_owned()))
 }
 
-fn find(inputs: &Inputs<'_>, names: &[String], source: Source) -> Result<Found, ResolveError> {
+fn find(inputs: &Inputs<'_>, names: &[String], source: ConfigSource) -> Result<Found, ResolveError> {
     let searched = namespaces(inputs);
     for namespace in &searched {
         for name in names {

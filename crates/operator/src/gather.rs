@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use llmisvc_api::conditions::reason;
+use llmisvc_core::decide::{Fault, Finding};
 use llmisvc_core::facts::{Answer, Key, Ref, Seen};
 use llmisvc_core::object::Live;
 use llmisvc_core::{Decision, Inputs, Step};
@@ -128,13 +130,8 @@ impl Considered {
 }
 
 fn undecided(seen: Seen, answers: BTreeMap<Key, Stamp>) -> Considered {
-    let fault = llmisvc_core::Fault {
-        reason: "ValidationUnavailable",
-        findings: vec![llmisvc_core::decide::Finding::new(
-            "spec",
-            "no decision was reached; this is a defect",
-        )],
-    };
+    let findings = vec![Finding::new("spec", "no decision was reached; this is a defect")];
+    let fault = Fault { reason: reason::VALIDATION_UNAVAILABLE, findings };
     let decision = Decision {
         applied_configs: Vec::new(),
         pins: BTreeMap::new(),

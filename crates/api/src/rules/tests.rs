@@ -203,6 +203,13 @@ fn scheduler() -> Vec<Case> {
             config(json!({"inline": {"a": 1}})),
         ),
         case(
+            S4,
+            "spec.router.scheduler.config.inline",
+            "inline configuration is invalid: it is empty; give an EndpointPickerConfig document",
+            config(json!({"inline": " \n"})),
+            config(json!({"inline": "kind: EndpointPickerConfig"})),
+        ),
+        case(
             S5,
             "spec.router.scheduler.config.ref.name",
             "name is empty: name the ConfigMap that holds the scheduler configuration",

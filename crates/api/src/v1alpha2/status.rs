@@ -289,6 +289,12 @@ pub struct AppliedConfig {
     pub source: ConfigSource,
 }
 
+impl std::fmt::Display for AppliedConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
 /// Why a config was merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ConfigSource {

@@ -1,5 +1,6 @@
 //! The steps between resolve and validate: merge the layers, render, complete.
 
+use llmisvc_api::conditions::reason;
 use serde_json::{Value, json};
 
 use super::{Fault, Finding, Inputs};
@@ -160,9 +161,12 @@ fn unreadable(namespace: &str, name: &str, message: &str) -> Fault {
     let message = format!(
         "ConfigMap {namespace}/{name} cannot be read: {message}; the service is left as it is until it can"
     );
-    Fault { reason: "ValidationUnavailable", findings: vec![Finding::new(format!("{CONFIG}.ref"), message)] }
+    Fault {
+        reason: reason::VALIDATION_UNAVAILABLE,
+        findings: vec![Finding::new(format!("{CONFIG}.ref"), message)],
+    }
 }
 
 fn combine(path: String, message: &str) -> Fault {
-    Fault { reason: "CombineBaseError", findings: vec![Finding::new(path, message)] }
+    Fault { reason: reason::COMBINE_BASE_ERROR, findings: vec![Finding::new(path, message)] }
 }

@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::*;
 use crate::facts::{Answer, Ref};
-use crate::object::LiveObject;
 use crate::presets;
 
 struct World {
@@ -13,7 +12,6 @@ struct World {
     cluster: Cluster,
     settings: Settings,
     seen: Seen,
-    live: Live,
 }
 
 impl World {
@@ -25,7 +23,7 @@ impl World {
             let name = tree::text(&preset, &["metadata", "name"]).to_owned();
             seen.insert(Key::Config(Ref::new("kserve", &name)), Answer::Found(Arc::new(preset)));
         }
-        Self { service, cluster, settings: Settings::default(), seen, live: Live::new() }
+        Self { service, cluster, settings: Settings::default(), seen }
     }
 
     fn config(&mut self, name: &str, spec: Value) {
@@ -36,9 +34,10 @@ impl World {
 
     /// Everything that nobody answered is absent.
     fn decide(&mut self) -> Decision {
+        let live = Live::new();
         loop {
             let (service, settings, cluster) = (&self.service, &self.settings, &self.cluster);
-            match decide(&Inputs { service, settings, cluster, seen: &self.seen, live: &self.live }) {
+            match decide(&Inputs { service, settings, cluster, seen: &self.seen, live: &live }) {
                 Step::Done(decision) => return *decision,
                 Step::Need(keys) => keys.into_iter().for_each(|key| self.seen.insert(key, Answer::Absent)),
             }
@@ -73,15 +72,17 @@ fn spec(more: Value) -> Value {
 #[test]
 fn an_explicit_model_name_wins_over_that_of_a_config() {
     // C-2
+    let refs = json!([{"name": "base"}]);
     let named = |name: Value| json!({"uri": "pvc://w", "name": name});
-    let cases = [
+    let models = [
         (named(json!("mine")), "mine"),
         (named(json!("llm")), "theirs"),
         (json!({"uri": "pvc://w"}), "theirs"),
+        // C-5: null resets what a config gives.
         (named(Value::Null), "llm"),
     ];
-    for (model, expected) in cases {
-        let mut world = World::new(json!({"model": model, "baseRefs": [{"name": "base"}]}));
+    for (own, expected) in models {
+        let mut world = World::new(json!({"model": own, "baseRefs": refs}));
         world.config("base", json!({"model": {"name": "theirs"}}));
         assert_eq!(world.model(), expected);
     }
@@ -217,44 +218,4 @@ fn unreadable_settings_are_a_warning_of_every_service() {
     let decision = world.decide();
     assert!(decision.outcome.is_ok());
     assert!(decision.warnings[0].to_string().contains("key \"ingress\" is not a JSON object"));
-}
-
-/// What an operator with these settings has made of the service.
-fn made_with(world: &mut World, limit: &str) -> Live {
-    let data =
-        BTreeMap::from([("storageInitializer".to_owned(), format!("{{\"memoryLimit\": \"{limit}\"}}"))]);
-    world.settings = Settings::parse(&data, &Settings::unread(), "kserve");
-    let desired = world.decide().outcome.expect("is valid");
-    let live = |object: Object| LiveObject {
-        uid: "child".to_owned(),
-        resource_version: "1".to_owned(),
-        controller: Some("u".to_owned()),
-        created_by_post: true,
-        deleting: false,
-        body: Arc::new(object.body),
-    };
-    desired.objects.into_iter().map(|object| ((object.kind, object.name.clone()), live(object))).collect()
-}
-
-#[test]
-fn a_key_that_was_never_readable_changes_nothing_that_runs() {
-    // C-18
-    let mut world = World::new(json!({"model": {"uri": "hf://org/m"}, "replicas": 1}));
-    let bad = BTreeMap::from([("storageInitializer".to_owned(), "{".to_owned())]);
-    let restarted = Settings::parse(&bad, &Settings::unread(), "kserve");
-
-    world.live = made_with(&mut world, "2Gi");
-    let remembered = Settings::parse(&bad, &world.settings, "kserve");
-    world.settings = restarted.clone();
-    let (reason, message) = world.fault();
-    assert_eq!(reason, "ValidationUnavailable");
-    assert!(message.contains("storageInitializer cannot be read"), "{message}");
-
-    world.settings = remembered;
-    assert!(world.decide().outcome.is_ok(), "the last good value is known");
-    world.live = made_with(&mut world, "1Gi");
-    world.settings = restarted;
-    assert!(world.decide().outcome.is_ok(), "made with the defaults");
-    world.live = Live::new();
-    assert!(world.decide().outcome.is_ok(), "new");
 }

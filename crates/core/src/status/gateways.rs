@@ -1,9 +1,10 @@
 //! GatewaysReady (`reference/router.md §13.7`), for every Gateway in use and not only for the named ones
 //! (edges 35, 39).
 
+use llmisvc_api::conditions::{kind, reason};
 use serde_json::Value;
 
-use super::condition::{Judgement, conditions_of, kind};
+use super::condition::{Judgement, conditions_of};
 use super::view::{Sight, View};
 use crate::facts::{Key, Ref};
 use crate::tree;
@@ -25,10 +26,12 @@ pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
     });
     let unreadable: Vec<String> = unreadable.collect();
     Some(match () {
-        () if !missing.is_empty() => Judgement::no("RefsInvalid", missing.join("; ")),
-        () if !unready.is_empty() => Judgement::no("GatewaysNotReady", unready.join("; ")),
-        () if !unreadable.is_empty() => Judgement::unknown("GatewayFetchError", unreadable.join("; ")),
-        () if sights.iter().any(|(_, s)| matches!(s, Sight::Unasked)) => former(view, kind::GATEWAYS),
+        () if !missing.is_empty() => Judgement::no(reason::REFS_INVALID, missing.join("; ")),
+        () if !unready.is_empty() => Judgement::no(reason::GATEWAYS_NOT_READY, unready.join("; ")),
+        () if !unreadable.is_empty() => {
+            Judgement::unknown(reason::GATEWAY_FETCH_ERROR, unreadable.join("; "))
+        }
+        () if sights.iter().any(|(_, s)| matches!(s, Sight::Unasked)) => former(view, kind::GATEWAYS_READY),
         () => Judgement::yes(),
     })
 }
@@ -37,8 +40,11 @@ pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
 pub(super) fn former(view: &View<'_>, kind: &str) -> Judgement {
     let found = conditions_of(view.input.service).into_iter().find(|c| c.kind == kind);
     match found {
-        Some(c) => Judgement { status: c.status, reason: c.reason, message: c.message },
-        None => Judgement::unknown("Pending", "not looked at yet"),
+        Some(c) => {
+            let (reason, message) = (c.reason.unwrap_or_default(), c.message.unwrap_or_default());
+            Judgement { status: c.status, reason, message }
+        }
+        None => Judgement::unknown(reason::PENDING, "not looked at yet"),
     }
 }
 

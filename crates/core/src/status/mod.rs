@@ -13,11 +13,12 @@ mod url;
 mod view;
 mod workload;
 
+use llmisvc_api::conditions::{self, kind, reason};
 use serde_json::{Value, json};
 
 pub use self::refusal::{Refusal, RefusalReason};
 
-use self::condition::{Judgement, Judgements, conditions_of, follow, kind, roll_up};
+use self::condition::{Judgement, Judgements, conditions_of, follow, roll_up};
 use self::view::View;
 use crate::decide::{Decision, Fault};
 use crate::facts::{Cluster, Seen};
@@ -69,12 +70,12 @@ fn judgements(view: &View<'_>) -> Judgements {
         let judgement = if view.stopped { judgement.map(|_| stopped()) } else { judgement };
         judgements.extend(judgement.map(|j| (kind, j)));
     };
-    put(kind::MAIN_WORKLOAD, workload::main(view));
-    put(kind::PREFILL_WORKLOAD, workload::prefill(view));
-    put(kind::SCHEDULER, workload::scheduler(view));
-    put(kind::GATEWAYS, gateways::judge(view));
-    put(kind::HTTP_ROUTES, routes::judge(view));
-    put(kind::INFERENCE_POOL, pool::judge(view));
+    put(kind::MAIN_WORKLOAD_READY, workload::main(view));
+    put(kind::PREFILL_WORKLOAD_READY, workload::prefill(view));
+    put(kind::SCHEDULER_WORKLOAD_READY, workload::scheduler(view));
+    put(kind::GATEWAYS_READY, gateways::judge(view));
+    put(kind::HTTP_ROUTES_READY, routes::judge(view));
+    put(kind::INFERENCE_POOL_READY, pool::judge(view));
     refusal::apply(view, &mut judgements);
     judgements.extend(roll_ups(view, &judgements));
     judgements.extend(spec_ignored(view).map(|j| (kind::SPEC_IGNORED, j)));
@@ -82,15 +83,13 @@ fn judgements(view: &View<'_>) -> Judgements {
 }
 
 fn stopped() -> Judgement {
-    Judgement::no("Stopped", "Service is stopped")
+    Judgement::no(reason::STOPPED, "Service is stopped")
 }
 
 fn roll_ups(view: &View<'_>, judgements: &Judgements) -> Judgements {
     let mut rolled = Judgements::from([(kind::PRESETS_COMBINED, presets_combined(view))]);
-    let lists: [(&str, &[&str]); 2] = [
-        (kind::WORKLOADS, &[kind::MAIN_WORKLOAD, kind::PREFILL_WORKLOAD]),
-        (kind::ROUTER, &[kind::GATEWAYS, kind::HTTP_ROUTES, kind::INFERENCE_POOL, kind::SCHEDULER]),
-    ];
+    let lists: [(&str, &[&str]); 2] =
+        [(kind::WORKLOADS_READY, conditions::WORKLOADS), (kind::ROUTER_READY, conditions::ROUTER)];
     for (roll, of) in lists {
         let known = of.iter().any(|kind| judgements.contains_key(kind));
         let judgement = match view.fault {
@@ -99,7 +98,7 @@ fn roll_ups(view: &View<'_>, judgements: &Judgements) -> Judgements {
         };
         rolled.insert(roll, judgement);
     }
-    let ready = roll_up(&rolled, &[kind::PRESETS_COMBINED, kind::WORKLOADS, kind::ROUTER]);
+    let ready = roll_up(&rolled, conditions::DEPENDENTS);
     rolled.insert(kind::READY, ready);
     rolled
 }
@@ -113,8 +112,10 @@ fn presets_combined(view: &View<'_>) -> Judgement {
     let findings: Vec<String> = fault.findings.iter().map(ToString::to_string).collect();
     let message = findings.join("; ");
     match fault.reason {
-        _ if view.stopped => Judgement::no("Stopped", format!("Service is stopped with warning: {message}")),
-        "ValidationUnavailable" => Judgement::unknown(fault.reason, message),
+        _ if view.stopped => {
+            Judgement::no(reason::STOPPED, format!("Service is stopped with warning: {message}"))
+        }
+        reason::VALIDATION_UNAVAILABLE => Judgement::unknown(fault.reason, message),
         reason => Judgement::no(reason, message),
     }
 }
@@ -123,6 +124,7 @@ fn presets_combined(view: &View<'_>) -> Judgement {
 fn spec_ignored(view: &View<'_>) -> Option<Judgement> {
     let all: Vec<String> = view.input.decision.warnings.iter().map(ToString::to_string).collect();
     let message = all.join("; ");
-    let judgement = Judgement { reason: "ConfigurationWarnings".to_owned(), message, ..Judgement::yes() };
+    let judgement =
+        Judgement { reason: reason::CONFIGURATION_WARNINGS.to_owned(), message, ..Judgement::yes() };
     (!all.is_empty()).then_some(judgement)
 }

@@ -5,19 +5,20 @@
 
 use std::collections::BTreeSet;
 
+use llmisvc_api::conditions::kind;
+use llmisvc_api::conditions::reason::{
+    INFERENCE_POOL_FETCH_ERROR as FETCH, INFERENCE_POOL_NOT_READY as NOT_READY,
+    WAITING_FOR_GATEWAY as WAITING,
+};
 use llmisvc_kinds::Kind;
 use serde_json::Value;
 
-use super::condition::{Judgement, kind};
+use super::condition::Judgement;
 use super::gateways::{former, is_missing, is_stale};
 use super::routes::{condition, describe};
 use super::view::{Route, Sight, View};
 use crate::facts::{Key, Ref};
 use crate::tree;
-
-const FETCH: &str = "InferencePoolFetchError";
-const WAITING: &str = "WaitingForGateway";
-const NOT_READY: &str = "InferencePoolNotReady";
 
 /// None without a pool.
 pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
@@ -40,7 +41,7 @@ pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
         Sight::Unreadable(why) => {
             Judgement::unknown(FETCH, format!("InferencePool {at} could not be read: {why}"))
         }
-        Sight::Unasked => former(view, kind::INFERENCE_POOL),
+        Sight::Unasked => former(view, kind::INFERENCE_POOL_READY),
     })
 }
 

@@ -1,8 +1,9 @@
 //! Children that the API server refused, as conditions of their components.
 
+use llmisvc_api::conditions::{kind, reason};
 use llmisvc_kinds::Kind;
 
-use super::condition::{Judgement, Judgements, kind};
+use super::condition::{Judgement, Judgements};
 use super::view::View;
 use crate::names;
 
@@ -42,18 +43,20 @@ pub(super) fn apply(view: &View<'_>, judgements: &mut Judgements) {
 
 /// Condition and reason (`reference/router.md §2.4`, `§2.5`).
 fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str) {
-    let workload = (kind::MAIN_WORKLOAD, "ReconcileSingleNodeWorkloadError");
-    let scheduler = (kind::SCHEDULER, "SchedulerReconcileError");
+    let workload = (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_SINGLE_NODE_WORKLOAD_ERROR);
+    let scheduler = (kind::SCHEDULER_WORKLOAD_READY, reason::SCHEDULER_RECONCILE_ERROR);
     match refusal.kind {
-        Kind::HTTPRoute => (kind::HTTP_ROUTES, "HTTPRouteReconcileError"),
+        Kind::HTTPRoute => (kind::HTTP_ROUTES_READY, reason::HTTP_ROUTE_RECONCILE_ERROR),
         Kind::InferencePool if refusal.reason == RefusalReason::NotServed => {
-            (kind::INFERENCE_POOL, "InferencePoolFetchError")
+            (kind::INFERENCE_POOL_READY, reason::INFERENCE_POOL_FETCH_ERROR)
         }
-        Kind::InferencePool => (kind::INFERENCE_POOL, "SchedulerReconcileError"),
-        Kind::Secret => (kind::MAIN_WORKLOAD, "ReconcileCertsError"),
+        Kind::InferencePool => (kind::INFERENCE_POOL_READY, reason::SCHEDULER_RECONCILE_ERROR),
+        Kind::Secret => (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_CERTS_ERROR),
         _ if is_scheduler(view, refusal) => scheduler,
-        Kind::Service => (kind::MAIN_WORKLOAD, "ReconcileWorkloadServiceError"),
-        Kind::Deployment if refusal.name == names::prefill(view.name) => (kind::PREFILL_WORKLOAD, workload.1),
+        Kind::Service => (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_WORKLOAD_SERVICE_ERROR),
+        Kind::Deployment if refusal.name == names::prefill(view.name) => {
+            (kind::PREFILL_WORKLOAD_READY, workload.1)
+        }
         _ => workload,
     }
 }

@@ -1,8 +1,9 @@
 //! HTTPRoutesReady (`reference/router.md §13.1`, `§13.8`).
 
+use llmisvc_api::conditions::{kind, reason};
 use serde_json::Value;
 
-use super::condition::{Judgement, kind};
+use super::condition::Judgement;
 use super::gateways::{former, is_missing, is_stale, missing};
 use super::view::{Route, Sight, View};
 use crate::facts::Ref;
@@ -17,11 +18,13 @@ pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
     let unready: Vec<String> = view.routes.iter().filter_map(unready).collect();
     let unreadable: Vec<String> = view.routes.iter().filter_map(unreadable).collect();
     Some(match () {
-        () if !invalid.is_empty() => Judgement::no("RefsInvalid", invalid.join("; ")),
-        () if !unready.is_empty() => Judgement::no("HTTPRoutesNotReady", unready.join("; ")),
-        () if !unreadable.is_empty() => Judgement::unknown("HTTPRouteFetchError", unreadable.join("; ")),
+        () if !invalid.is_empty() => Judgement::no(reason::REFS_INVALID, invalid.join("; ")),
+        () if !unready.is_empty() => Judgement::no(reason::HTTP_ROUTES_NOT_READY, unready.join("; ")),
+        () if !unreadable.is_empty() => {
+            Judgement::unknown(reason::HTTP_ROUTE_FETCH_ERROR, unreadable.join("; "))
+        }
         () if view.routes.iter().any(|r| matches!(r.sight, Sight::Unasked)) => {
-            former(view, kind::HTTP_ROUTES)
+            former(view, kind::HTTP_ROUTES_READY)
         }
         () => Judgement::yes(),
     })

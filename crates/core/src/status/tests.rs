@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
+use llmisvc_api::v1alpha2::{AppliedConfig, ConfigSource};
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use super::{Refusal, RefusalReason, StatusInput, status};
 use crate::decide::{Decision, Desired, Fault, Finding};
 use crate::facts::{Answer, Key, Ref};
-use crate::resolve::{AppliedConfig, Source};
 use crate::tree;
 use crate::validate::routing::fixture::{World, default_gateway, spec};
 
@@ -24,7 +24,7 @@ fn decided(world: &mut World, merged: &Value) -> Decision {
         applied_configs: vec![AppliedConfig {
             name: "llmisvc-config-llm-template".to_owned(),
             namespace: "kserve".to_owned(),
-            source: Source::Preset,
+            source: ConfigSource::Preset,
         }],
         pins: BTreeMap::from([(
             "serving.kserve.io/config-llm-template".to_owned(),

@@ -6,9 +6,8 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::StatusInput;
-use crate::decide::Fault;
+use crate::decide::{Fault, is_stopped};
 use crate::facts::{Answer, Key, Ref};
-use crate::labels;
 use crate::names;
 use crate::tree;
 use crate::valid::ValidService;
@@ -88,12 +87,11 @@ impl<'a> View<'a> {
     }
 
     fn bare(input: &'a StatusInput<'a>) -> Self {
-        let annotations = tree::strings(input.service, &["metadata", "annotations"]);
         Self {
             input,
             name: tree::text(input.service, &["metadata", "name"]),
             namespace: tree::text(input.service, &["metadata", "namespace"]),
-            stopped: annotations.get(labels::STOP).is_some_and(|v| v.eq_ignore_ascii_case("true")),
+            stopped: is_stopped(input.service),
             fault: None,
             valid: None,
             parts: Vec::new(),

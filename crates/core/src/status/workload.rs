@@ -1,5 +1,6 @@
 //! Readiness of Deployments (`reference/workloads.md §15.1`, `reference/router.md §10.7`).
 
+use llmisvc_api::conditions::reason::{PROGRESS_DEADLINE_EXCEEDED as DEADLINE, PROGRESSING};
 use llmisvc_kinds::Kind;
 use serde_json::Value;
 
@@ -7,9 +8,6 @@ use super::condition::Judgement;
 use super::view::{Part, View};
 use crate::names;
 use crate::tree;
-
-const PROGRESSING: &str = "Progressing";
-const DEADLINE: &str = "ProgressDeadlineExceeded";
 
 /// Main or decode Deployment.
 pub(super) fn main(view: &View<'_>) -> Option<Judgement> {

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use super::identity;
 use super::problem::Problem;
 use super::scope::Scope;
+use crate::decide::is_stopped;
 use crate::facts::{Answer, Key, Ref};
 use crate::{names, tree};
 
@@ -55,7 +55,7 @@ pub fn account<'a>(scope: &mut Scope<'a, '_>, pod: &Value, sidecar: bool) -> (Ac
     }
     let answer = read(scope, &named);
     // W-4: a stopped service needs no account.
-    if matches!(answer, Answer::Absent) && !identity::is_stopped(scope.ctx.id) {
+    if matches!(answer, Answer::Absent) && !is_stopped(scope.ctx.inputs.service) {
         let namespace = scope.ctx.id.namespace.clone();
         let problem = Problem::NoAccount { name: named.clone(), namespace };
         scope.error("template.serviceAccountName", &problem);

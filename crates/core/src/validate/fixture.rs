@@ -6,10 +6,10 @@ use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::identity::{identity, is_stopped, model_name};
+use super::identity::{identity, model_name};
 use super::routing::routing;
 use super::workload::workloads;
-use crate::decide::{Finding, Inputs};
+use crate::decide::{Finding, Inputs, is_stopped};
 use crate::facts::{Answer, Cluster, Key, Ref, Seen};
 use crate::object::{Live, LiveObject, Object};
 use crate::settings::Settings;
@@ -125,7 +125,7 @@ impl Fixture {
         let (decode, prefill) = outcome.workloads.unwrap();
         let id = identity(&self.service);
         ValidService {
-            stopped: is_stopped(&id),
+            stopped: is_stopped(&self.service),
             tls: self.settings.tls,
             domain: "cluster.local".to_owned(),
             model: model_name(&id, &self.service["spec"]),

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::labels::STOP;
 use crate::tree;
 use crate::valid::Identity;
 
@@ -16,11 +15,6 @@ pub fn identity(service: &Value) -> Identity {
         labels: tree::strings(service, &["metadata", "labels"]),
         annotations: tree::strings(service, &["metadata", "annotations"]),
     }
-}
-
-/// True when the stop annotation says so, ignoring case.
-pub fn is_stopped(id: &Identity) -> bool {
-    id.annotations.get(STOP).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// Name that requests use for the model: `spec.model.name`, else the name of the service.
@@ -41,19 +35,17 @@ mod tests {
     fn identity_is_read_from_metadata() {
         let service = json!({"metadata": {
             "name": "llama", "namespace": "ns", "uid": "u", "labels": {"a": "b"},
-            "annotations": {"serving.kserve.io/stop": "True"},
+            "annotations": {"c": "d"},
         }});
         let id = identity(&service);
         assert_eq!((id.name.as_str(), id.namespace.as_str(), id.uid.as_deref()), ("llama", "ns", Some("u")));
-        assert_eq!(id.labels["a"], "b");
-        assert!(is_stopped(&id));
+        assert_eq!((id.labels["a"].as_str(), id.annotations["c"].as_str()), ("b", "d"));
     }
 
     #[test]
     fn offline_there_is_no_uid_and_the_model_is_called_like_the_service() {
         let id = identity(&json!({"metadata": {"name": "llama"}}));
         assert_eq!(id.uid, None);
-        assert!(!is_stopped(&id));
         assert_eq!(model_name(&id, &json!({})), "llama");
         assert_eq!(model_name(&id, &json!({"model": {"name": "m"}})), "m");
     }

@@ -2,13 +2,13 @@
 //!
 //! Needs no webhook: every rule that admission knows is checked in every pass. All findings are reported at once.
 
+use llmisvc_api::conditions::reason;
 use llmisvc_api::rules::{self, Rule, Violation};
-use llmisvc_api::v1alpha2::{self, LlmInferenceServiceSpec};
+use llmisvc_api::v1alpha2::{self, AppliedConfig, LlmInferenceServiceSpec};
 use serde_json::Value;
 
-use crate::decide::{Fault, Finding, Inputs};
+use crate::decide::{Fault, Finding, Inputs, is_stopped};
 use crate::node::Node;
-use crate::resolve::AppliedConfig;
 use crate::valid::{Identity, ValidService};
 
 pub(crate) mod accelerator;
@@ -84,7 +84,7 @@ fn assemble(
     let (decode, prefill) = workloads?;
     Some(ValidService {
         id: ctx.id.clone(),
-        stopped: identity::is_stopped(ctx.id),
+        stopped: is_stopped(ctx.inputs.service),
         tls: ctx.inputs.settings.tls,
         domain: ctx.inputs.cluster.domain.clone(),
         model: identity::model_name(ctx.id, ctx.spec),
@@ -120,5 +120,5 @@ fn with_origin(ctx: &Context<'_>, finding: Finding) -> Finding {
 }
 
 fn invalid(findings: Vec<Finding>) -> Fault {
-    Fault { reason: "InvalidRenderedConfig", findings }
+    Fault { reason: reason::INVALID_RENDERED_CONFIG, findings }
 }

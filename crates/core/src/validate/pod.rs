@@ -21,11 +21,14 @@ pub fn pod(scope: &mut Scope<'_, '_>) -> Option<Value> {
     if scope.findings.len() > before {
         return None;
     }
-    if tree::named(tree::list(&pod, &["containers"]), "main").is_none() {
-        scope.error("template.containers", &Problem::NoMain);
-        return None;
+    if tree::named(tree::list(&pod, &["containers"]), "main").is_some() {
+        return Some(pod);
     }
-    Some(pod)
+    // With a worker no preset of single nodes applies, so the pod would be missing for that reason.
+    if scope.given(&["worker"]).is_none() {
+        scope.error("template.containers", &Problem::NoMain);
+    }
+    None
 }
 
 fn check_list(scope: &mut Scope<'_, '_>, pod: &Value, list: &str) {

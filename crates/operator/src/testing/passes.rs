@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use llmisvc_core::decide::{Finding, STOPPED, is_stopped};
+use llmisvc_api::conditions::reason;
+use llmisvc_core::decide::{Finding, is_stopped};
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
 use llmisvc_core::labels::{Component, FINALIZER, base};
 use llmisvc_core::object::Object;
@@ -32,9 +33,9 @@ thread_local! { static DECIDED: Cell<u32> = const { Cell::new(0) }; }
 fn decide(inputs: &Inputs<'_>) -> Step {
     let key = Key::ServiceAccount(Ref::new("ns", "default"));
     let reason = match inputs.seen.get(&key) {
-        _ if is_stopped(inputs.service) => STOPPED,
-        Answer::Unreadable(_) => "ValidationUnavailable",
-        _ => "ConfigNotFound",
+        _ if is_stopped(inputs.service) => reason::STOPPED,
+        Answer::Unreadable(_) => reason::VALIDATION_UNAVAILABLE,
+        _ => reason::CONFIG_NOT_FOUND,
     };
     let open = inputs.seen.take_open();
     if !open.is_empty() {

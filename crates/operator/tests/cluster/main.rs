@@ -1,6 +1,9 @@
 //! The operator on a real control plane, under the permissions of `config/rbac`. All tests share one cluster and
 //! one operator; each has a namespace of its own. Those in `alone` have a cluster of their own.
 
+// Helpers of tests may index and unwrap, as tests may.
+#![cfg(test)]
+
 mod alone;
 mod drift;
 mod equality;
