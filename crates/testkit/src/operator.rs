@@ -189,7 +189,7 @@ fn built(once: &OnceLock<Result<PathBuf>>, variable: &str, package: &str, progra
         Ok(paths::target().join("debug").join(program))
     };
     let path = once.get_or_init(build);
-    path.as_ref().map(Clone::clone).map_err(|error| anyhow::anyhow!("building {program}: {error:#}"))
+    path.as_ref().cloned().map_err(|error| anyhow::anyhow!("building {program}: {error:#}"))
 }
 
 /// Starts an operator that outlives this process; it has a process group of its own, so that Ctrl-C in the shell
