@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use llmisvc_core::decide::Finding;
 use llmisvc_core::facts::Seen;
+use llmisvc_core::object::Object;
 use llmisvc_core::{Decision, Inputs, Step, decide, tree};
 use serde_json::{Value, json};
 
@@ -112,16 +113,25 @@ impl Report {
     }
 
     /// The children of every service, in apply order.
-    pub fn objects(&self) -> Vec<&Value> {
+    pub fn objects(&self) -> Vec<Value> {
         let desired = self.services.iter().filter_map(|s| s.decision.outcome.as_ref().ok());
-        desired.flat_map(|d| d.objects.iter().map(|o| &o.body)).collect()
+        desired.flat_map(|d| d.objects.iter().map(printed)).collect()
     }
 
     /// The children as a YAML stream that `kubectl apply -f -` takes.
     pub fn yaml(&self) -> Result<String, serde_yaml_ng::Error> {
-        self.objects().into_iter().try_fold(String::new(), |mut text, object| {
+        self.objects().iter().try_fold(String::new(), |mut text, object| {
             let _ = write!(text, "---\n{}", serde_yaml_ng::to_string(object)?);
             Ok(text)
         })
     }
+}
+
+/// Keys are made by the operator and never shown. The API server takes no TLS Secret without these two entries.
+fn printed(object: &Object) -> Value {
+    let mut body = object.body.clone();
+    if object.tls.is_some() {
+        *tree::entry(&mut body, "data") = json!({"tls.crt": "", "tls.key": ""});
+    }
+    body
 }
