@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use llmisvc_api::v1alpha2::{API_VERSION, KIND};
 use llmisvc_core::decide::Finding;
 use llmisvc_core::facts::Seen;
+use llmisvc_core::object::Object;
 use llmisvc_core::{Decision, Inputs, Step, decide, tree};
 use serde_json::{Value, json};
 
@@ -29,7 +31,6 @@ pub struct Report {
 }
 
 const GROUP: &str = "serving.kserve.io/";
-const VERSION: &str = "serving.kserve.io/v1alpha2";
 
 /// Decides every `LLMInferenceService` among the documents.
 pub fn render(documents: &[Document], offline: &Offline, namespace: &str) -> Report {
@@ -37,7 +38,7 @@ pub fn render(documents: &[Document], offline: &Offline, namespace: &str) -> Rep
     for document in documents.iter().filter(|d| tree::text(&d.value, &["apiVersion"]).starts_with(GROUP)) {
         if let Err(line) = usable(document) {
             report.rejected.push(line);
-        } else if tree::text(&document.value, &["kind"]) == "LLMInferenceService" {
+        } else if tree::text(&document.value, &["kind"]) == KIND {
             let decision = one(&in_namespace(&document.value, namespace), offline);
             report.services.push(Rendered { document: document.clone(), decision });
         }
@@ -48,8 +49,8 @@ pub fn render(documents: &[Document], offline: &Offline, namespace: &str) -> Rep
 fn usable(document: &Document) -> Result<(), String> {
     let version = tree::text(&document.value, &["apiVersion"]);
     let at = format!("{}:{}", document.file, document.number);
-    if version != VERSION {
-        return Err(format!("{at}: apiVersion: {version} is not served; write {VERSION}"));
+    if version != API_VERSION {
+        return Err(format!("{at}: apiVersion: {version} is not served; write {API_VERSION}"));
     }
     if tree::text(&document.value, &["metadata", "name"]).is_empty() {
         return Err(format!("{at}: metadata.name: required; give the object a name"));
@@ -112,16 +113,25 @@ impl Report {
     }
 
     /// The children of every service, in apply order.
-    pub fn objects(&self) -> Vec<&Value> {
+    pub fn objects(&self) -> Vec<Value> {
         let desired = self.services.iter().filter_map(|s| s.decision.outcome.as_ref().ok());
-        desired.flat_map(|d| d.objects.iter().map(|o| &o.body)).collect()
+        desired.flat_map(|d| d.objects.iter().map(printed)).collect()
     }
 
     /// The children as a YAML stream that `kubectl apply -f -` takes.
     pub fn yaml(&self) -> Result<String, serde_yaml_ng::Error> {
-        self.objects().into_iter().try_fold(String::new(), |mut text, object| {
+        self.objects().iter().try_fold(String::new(), |mut text, object| {
             let _ = write!(text, "---\n{}", serde_yaml_ng::to_string(object)?);
             Ok(text)
         })
     }
+}
+
+/// Keys are made by the operator and never shown. The API server takes no TLS Secret without these two entries.
+fn printed(object: &Object) -> Value {
+    let mut body = object.body.clone();
+    if object.tls.is_some() {
+        *tree::entry(&mut body, "data") = json!({"tls.crt": "", "tls.key": ""});
+    }
+    body
 }

@@ -10,7 +10,7 @@ use crate::build::build;
 use crate::facts::{Cluster, Key, Seen};
 use crate::labels::STOP;
 use crate::object::{Live, Object};
-use crate::plan::seal;
+use crate::plan::{Action, plan, seal};
 use crate::resolve::resolve;
 use crate::settings::Settings;
 use crate::tree;
@@ -126,7 +126,8 @@ pub fn decide(inputs: &Inputs<'_>) -> Step {
 
 fn run(inputs: &Inputs<'_>) -> Decision {
     let mut notes = Notes { warnings: settings_problems(inputs), ..Notes::default() };
-    let outcome = steps(inputs, &mut notes).map_err(|fault| unless_stopped(inputs, fault));
+    let outcome = steps(inputs, &mut notes).and_then(|desired| unless_unproven(inputs, desired));
+    let outcome = outcome.map_err(|fault| unless_stopped(inputs, fault));
     Decision { applied_configs: notes.configs, pins: notes.pins, warnings: notes.warnings, outcome }
 }
 
@@ -153,6 +154,23 @@ fn steps(inputs: &Inputs<'_>, notes: &mut Notes) -> Result<Desired, Fault> {
 
 fn unless_stopped(inputs: &Inputs<'_>, fault: Fault) -> Fault {
     if is_stopped(inputs.service) { Fault { reason: reason::STOPPED, ..fault } } else { fault }
+}
+
+/// Nothing that runs is changed to a default because a key of the ConfigMap does not parse and nobody remembers
+/// what it was (edge C-18). A service that the defaults do not change, and one that is new, go on.
+fn unless_unproven(inputs: &Inputs<'_>, desired: Desired) -> Result<Desired, Fault> {
+    let keys: Vec<&str> = inputs.settings.unproven.iter().copied().collect();
+    let uid = tree::text(inputs.service, &["metadata", "uid"]);
+    let changes = |action: &Action<'_>| matches!(action, Action::Apply { .. });
+    if keys.is_empty() || !plan(&desired.objects, inputs.live, uid).actions.iter().any(changes) {
+        return Ok(desired);
+    }
+    let message = format!(
+        "inferenceservice-config: {} cannot be read, and what is running was made with other values: nothing is \
+         changed until the ConfigMap is corrected",
+        keys.join(", ")
+    );
+    Err(Fault { reason: "ValidationUnavailable", findings: vec![Finding::new("ConfigMap", message)] })
 }
 
 /// Whether the stop annotation is `true`, in any case.

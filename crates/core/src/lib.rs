@@ -4,7 +4,7 @@
 //! resolve → merge → render → complete → validate → build → plan → status
 //! ```
 //!
-//! [`decide`] runs the steps up to `build`; whatever it has to know about the cluster it asks for as
+//! [`decide()`] runs the steps up to `build`; whatever it has to know about the cluster it asks for as
 //! [`facts::Key`]s, so that the operator answers from its watches and the CLI from files.
 
 pub mod build;

@@ -1,5 +1,7 @@
 //! The global ConfigMap `inferenceservice-config` (`reference/workloads.md §2`), parsed key by key.
 
+use std::collections::BTreeSet;
+
 use crate::facts::Ref;
 
 mod parse;
@@ -28,6 +30,19 @@ pub struct Settings {
     pub expiration_annotations: Vec<String>,
     /// Keys that did not parse, with the reason; their last good value is in use.
     pub problems: Vec<String>,
+    /// Those of them that have no last good value, since none was read by this process: their shipped default is
+    /// in use, which may be another value than the one that running workloads were made with.
+    pub unproven: BTreeSet<&'static str>,
+}
+
+/// Keys of the ConfigMap that are read.
+pub const KEYS: [&str; 4] = ["ingress", "storageInitializer", "credentials", "scheduler"];
+
+impl Settings {
+    /// The settings of a process that has not read the ConfigMap yet.
+    pub fn unread() -> Self {
+        Self { unproven: KEYS.into(), ..Self::default() }
+    }
 }
 
 /// `ingress.modelBasedRoutingMode`.
@@ -102,6 +117,7 @@ impl Default for Settings {
             },
             expiration_annotations: vec!["certificates.kserve.io/expiration".to_owned()],
             problems: Vec::new(),
+            unproven: BTreeSet::new(),
         }
     }
 }

@@ -30,8 +30,8 @@ use args::{Args, Command, LogFormat};
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
-/// Threads that run tasks: the work is waiting for the API server, two are enough for thousands of services.
-const THREADS: usize = 2;
+/// Threads that run tasks. One: the work is waiting for the API server, and each further thread is a heap of its own.
+const THREADS: usize = 1;
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use llmisvc_api::v1alpha2::GROUP;
+use llmisvc_core::validate::routing::{GATEWAY_GROUP, POOL_GROUP};
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
@@ -25,11 +27,11 @@ const OTHERS: &[Grant] = &[
     ("apiextensions.k8s.io", "customresourcedefinitions", READ),
     ("authentication.k8s.io", "tokenreviews", &["create"]),
     ("authorization.k8s.io", "subjectaccessreviews", &["create"]),
-    ("gateway.networking.k8s.io", "gateways", READ),
-    ("serving.kserve.io", "llminferenceservices", &["get", "list", "patch", "update", "watch"]),
-    ("serving.kserve.io", "llminferenceservices/finalizers", &["update"]),
-    ("serving.kserve.io", "llminferenceservices/status", &["get", "patch", "update"]),
-    ("serving.kserve.io", "llminferenceserviceconfigs", OWN),
+    (GATEWAY_GROUP, "gateways", READ),
+    (GROUP, "llminferenceservices", &["get", "list", "patch", "update", "watch"]),
+    (GROUP, "llminferenceservices/finalizers", &["update"]),
+    (GROUP, "llminferenceservices/status", &["get", "patch", "update"]),
+    (GROUP, "llminferenceserviceconfigs", OWN),
 ];
 
 /// What generated Roles grant (`reference/router.md §9`, `§18.4`): without `escalate`, a Role can only be made by
@@ -38,9 +40,9 @@ const PASSED_ON: &[Grant] = &[
     ("", "pods", READ),
     ("coordination.k8s.io", "leases", OWN),
     ("discovery.k8s.io", "endpointslices", READ),
-    ("inference.networking.k8s.io", "inferencepools", READ),
-    ("inference.networking.k8s.io", "inferenceobjectives", READ),
-    ("inference.networking.k8s.io", "inferencemodels", READ),
+    (POOL_GROUP, "inferencepools", READ),
+    (POOL_GROUP, "inferenceobjectives", READ),
+    (POOL_GROUP, "inferencemodels", READ),
     ("inference.networking.x-k8s.io", "inferencepools", READ),
     ("inference.networking.x-k8s.io", "inferenceobjectives", READ),
     ("inference.networking.x-k8s.io", "inferencemodels", READ),

@@ -1,8 +1,10 @@
 //! Resources that the operator reads or writes besides the owned kinds.
 
 use kube::api::ApiResource;
+use llmisvc_api::v1alpha2::{CONFIG_KIND, CONFIG_PLURAL, GROUP, KIND, PLURAL, VERSION};
 use llmisvc_core::facts::{Key, Ref};
-use llmisvc_kinds::Served;
+use llmisvc_core::validate::routing::GATEWAY_GROUP;
+use llmisvc_kinds::{Kind, Served};
 
 const fn resource(
     group: &'static str,
@@ -16,33 +18,23 @@ const fn resource(
 }
 
 /// `LLMInferenceService`.
-pub const SERVICE: Served =
-    resource("serving.kserve.io", "v1alpha2", "LLMInferenceService", "llminferenceservices", true, false);
+pub const SERVICE: Served = resource(GROUP, VERSION, KIND, PLURAL, true, false);
 /// `LLMInferenceServiceConfig`.
-pub const CONFIG: Served = resource(
-    "serving.kserve.io",
-    "v1alpha2",
-    "LLMInferenceServiceConfig",
-    "llminferenceserviceconfigs",
-    true,
-    false,
-);
+pub const CONFIG: Served = resource(GROUP, VERSION, CONFIG_KIND, CONFIG_PLURAL, true, false);
 /// ConfigMap: the global one, and scheduler configurations by name.
 pub const CONFIG_MAP: Served = resource("", "v1", "ConfigMap", "configmaps", true, false);
 /// ServiceAccount, by name.
-pub const SERVICE_ACCOUNT: Served = resource("", "v1", "ServiceAccount", "serviceaccounts", true, false);
+pub const SERVICE_ACCOUNT: Served = Kind::ServiceAccount.served();
 /// Secret, by name.
-pub const SECRET: Served = resource("", "v1", "Secret", "secrets", true, false);
+pub const SECRET: Served = Kind::Secret.served();
 /// Service behind a Gateway.
-pub const GATEWAY_SERVICE: Served = resource("", "v1", "Service", "services", true, false);
+pub const GATEWAY_SERVICE: Served = Kind::Service.served();
 /// Gateway.
-pub const GATEWAY: Served = resource("gateway.networking.k8s.io", "v1", "Gateway", "gateways", true, true);
+pub const GATEWAY: Served = resource(GATEWAY_GROUP, "v1", "Gateway", "gateways", true, true);
 /// HTTPRoute, by name.
-pub const HTTP_ROUTE: Served =
-    resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", true, true);
+pub const HTTP_ROUTE: Served = Kind::HTTPRoute.served();
 /// InferencePool, by name.
-pub const INFERENCE_POOL: Served =
-    resource("inference.networking.k8s.io", "v1", "InferencePool", "inferencepools", true, true);
+pub const INFERENCE_POOL: Served = Kind::InferencePool.served();
 /// Lease of the leader.
 pub const LEASE: Served = resource("coordination.k8s.io", "v1", "Lease", "leases", true, false);
 /// Event.

@@ -33,7 +33,7 @@ impl Load {
         let documents: Vec<Document> = self.services.iter().enumerate().map(number).collect();
         let offline = Offline::new(&documents, presets::shipped(OWN_PREFIX), None, None, &self.namespace);
         let report = render(&documents, &offline, &self.namespace);
-        report.objects().into_iter().cloned().map(with_certificate).collect()
+        report.objects().into_iter().map(with_certificate).collect()
     }
 }
 

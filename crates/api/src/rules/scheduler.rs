@@ -17,27 +17,27 @@ pub(super) fn check(scheduler: &Scheduler, found: &mut Found) {
     }
 }
 
-/// In a merged spec the text of a ConfigMap may stand in place of an object.
-fn is_empty(inline: &Value) -> bool {
-    match inline {
-        Value::Object(document) => document.is_empty(),
-        Value::String(text) => text.trim().is_empty(),
-        _ => true,
-    }
-}
-
 fn check_config(config: &SchedulerConfig, found: &mut Found) {
     let (inline, reference) = (config.inline.as_ref(), config.reference.as_ref());
     let neither = "either inline or ref is required: give one, or remove config";
     found.add_if(inline.is_none() && reference.is_none(), Rule::S2, CONFIG, neither);
     let both = "both inline and ref are set: remove one of them";
     found.add_if(inline.is_some() && reference.is_some(), Rule::S3, CONFIG, both);
-    if inline.is_some_and(is_empty) {
+    if inline.is_some_and(is_blank) {
         let message = "inline configuration is invalid: it is empty; give an EndpointPickerConfig document";
         found.add(Rule::S4, format!("{CONFIG}.inline"), message);
     }
     if reference.is_some_and(|r| r.name.as_deref().unwrap_or_default().is_empty()) {
         let message = "name is empty: name the ConfigMap that holds the scheduler configuration";
         found.add(Rule::S5, format!("{CONFIG}.ref.name"), message);
+    }
+}
+
+/// A text is the document as a ConfigMap holds it.
+fn is_blank(inline: &Value) -> bool {
+    match inline {
+        Value::Object(document) => document.is_empty(),
+        Value::String(text) => text.trim().is_empty(),
+        _ => true,
     }
 }

@@ -1,13 +1,12 @@
 //! Version v1alpha2.
 //!
-//! [`LlmInferenceService`] and [`LlmInferenceServiceConfig`] are what watches decode into: metadata and two trees,
-//! so that one malformed spec is one finding and never a failed list. [`LlmInferenceServiceSpec`] is the typed
-//! spec; configs are partial and hold templates, so only a merged and rendered spec has to fit it ([`decode`]).
+//! [`LlmInferenceServiceSpec`] is the typed spec; configs are partial and hold templates, so only a merged and
+//! rendered spec has to fit it ([`decode`]). Whole objects stay trees: one malformed spec is one finding and never
+//! a failed list.
 
 mod decode;
 mod kv_cache;
 mod model;
-mod object;
 mod parallelism;
 mod quantity;
 mod router;
@@ -22,7 +21,6 @@ pub use kv_cache::{
     EmptyDirTier, EvictionPolicy, FileSystemTier, KvCacheOffloading, PvcRef, PvcTier, SecondaryTier,
 };
 pub use model::{Confidential, Lora, LoraAdapter, Model, StorageInitializer};
-pub use object::{LlmInferenceService, LlmInferenceServiceConfig};
 pub use parallelism::Parallelism;
 pub use quantity::Quantity;
 pub use router::{Gateway, GatewayRef, HttpRoute, Ingress, IngressRef, Route, Router};

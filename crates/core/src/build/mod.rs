@@ -17,6 +17,7 @@ pub mod storage;
 pub mod tls;
 pub mod workload;
 
+use llmisvc_api::v1alpha2::{API_VERSION, KIND};
 use serde_json::json;
 
 use crate::object::Object;
@@ -44,8 +45,8 @@ pub fn build(svc: &ValidService) -> Vec<Object> {
 fn own(id: &Identity, object: &mut Object) {
     let Some(uid) = id.uid.as_ref().filter(|_| object.kind.served().namespaced) else { return };
     let owner = json!({
-        "apiVersion": "serving.kserve.io/v1alpha2",
-        "kind": "LLMInferenceService",
+        "apiVersion": API_VERSION,
+        "kind": KIND,
         "name": id.name,
         "uid": uid,
         "controller": true,

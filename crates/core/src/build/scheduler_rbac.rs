@@ -8,7 +8,7 @@ use crate::names;
 use crate::object::Object;
 use crate::tree;
 use crate::valid::{Scheduler, ValidService};
-use crate::validate::routing::{Account, NAMESPACE};
+use crate::validate::routing::{Account, NAMESPACE, POOL_GROUP};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
@@ -39,7 +39,7 @@ fn account(svc: &ValidService, account: &Account) -> Option<Object> {
 
 fn role(svc: &ValidService) -> Object {
     let read = json!(["get", "list", "watch"]);
-    let both = ["inference.networking.k8s.io", "inference.networking.x-k8s.io"];
+    let both = [POOL_GROUP, "inference.networking.x-k8s.io"];
     let rules = json!([
         {"apiGroups": [""], "resources": ["pods"], "verbs": read},
         {"apiGroups": both, "resources": ["inferencepools", "inferenceobjectives", "inferencemodels"], "verbs": read},

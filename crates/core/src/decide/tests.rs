@@ -72,15 +72,17 @@ fn spec(more: Value) -> Value {
 #[test]
 fn an_explicit_model_name_wins_over_that_of_a_config() {
     // C-2
+    let refs = json!([{"name": "base"}]);
     let named = |name: Value| json!({"uri": "pvc://w", "name": name});
-    let cases = [
+    let models = [
         (named(json!("mine")), "mine"),
         (named(json!("llm")), "theirs"),
         (json!({"uri": "pvc://w"}), "theirs"),
+        // C-5: null resets what a config gives.
         (named(Value::Null), "llm"),
     ];
-    for (model, expected) in cases {
-        let mut world = World::new(json!({"model": model, "baseRefs": [{"name": "base"}]}));
+    for (own, expected) in models {
+        let mut world = World::new(json!({"model": own, "baseRefs": refs}));
         world.config("base", json!({"model": {"name": "theirs"}}));
         assert_eq!(world.model(), expected);
     }

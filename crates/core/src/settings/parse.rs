@@ -92,6 +92,9 @@ impl Reader<'_> {
         if let Err(error) = parsed {
             self.problems.push(error.to_string());
             keep(to, last);
+            if last.unproven.contains(key) {
+                to.unproven.insert(key);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use super::view::{Part, Sight, View};
 use crate::facts::{Key, Ref};
 use crate::names;
 use crate::tree;
-use crate::validate::routing::{POOL_GROUP, gateway_of};
+use crate::validate::routing::{GATEWAY_GROUP, POOL_GROUP, gateway_of};
 
 /// Fields by name; null where there is nothing to say.
 pub(super) fn fields(view: &View<'_>) -> Vec<(&'static str, Value)> {
@@ -141,7 +141,7 @@ fn served(view: &View<'_>) -> Vec<String> {
 
 fn gateway(at: &Ref) -> Value {
     let (name, namespace) = (&at.name, &at.namespace);
-    json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name, "namespace": namespace})
+    json!({"group": GATEWAY_GROUP, "kind": "Gateway", "name": name, "namespace": namespace})
 }
 
 fn router(view: &View<'_>) -> Value {
@@ -183,7 +183,7 @@ fn gateways(view: &View<'_>) -> Vec<Value> {
 }
 
 fn bound(at: &Ref, routes: &BTreeSet<&Ref>, listeners: &BTreeSet<&str>) -> Value {
-    let route = |r: &&Ref| json!({"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": r.name, "namespace": r.namespace});
+    let route = |r: &&Ref| json!({"group": GATEWAY_GROUP, "kind": "HTTPRoute", "name": r.name, "namespace": r.namespace});
     let mut bound = gateway(at);
     *tree::entry(&mut bound, "httpRoutes") = routes.iter().map(route).collect();
     if !listeners.is_empty() {

@@ -8,6 +8,7 @@ use super::gateways::{former, is_missing, is_stale, missing};
 use super::view::{Route, Sight, View};
 use crate::facts::Ref;
 use crate::tree;
+use crate::validate::routing::GATEWAY_GROUP;
 
 /// None when the service has no route.
 pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
@@ -113,7 +114,7 @@ struct Identity<'a> {
 impl<'a> Identity<'a> {
     fn of(parent: &'a Value, namespace: &'a str) -> Self {
         Self {
-            group: or(parent, "group", "gateway.networking.k8s.io"),
+            group: or(parent, "group", GATEWAY_GROUP),
             kind: or(parent, "kind", "Gateway"),
             namespace: or(parent, "namespace", namespace),
             name: or(parent, "name", ""),

@@ -1,6 +1,6 @@
 //! Go templates in configs, rendered leaf by leaf over the merged spec.
 //!
-//! The engine is `gotmpl`; [`view`] gives it Go's typed data and [`rewrite`] Go's typed semantics. What it prints
+//! The engine is `gotmpl`; `view` gives it Go's typed data and `rewrite` Go's typed semantics. What it prints
 //! is compared with Go's own `text/template` in `tests/gotemplate`.
 
 mod engine;

@@ -12,6 +12,7 @@ mod scheduler;
 #[cfg(test)]
 mod tests;
 
+use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 pub use self::account::{Account, NAMESPACE};
@@ -25,7 +26,9 @@ use crate::tree;
 use crate::validate::Context;
 
 /// API group of the pools that we make and route to.
-pub const POOL_GROUP: &str = "inference.networking.k8s.io";
+pub const POOL_GROUP: &str = Kind::InferencePool.served().group;
+/// API group of Gateways and routes.
+pub const GATEWAY_GROUP: &str = Kind::HTTPRoute.served().group;
 
 /// Everything between the gateway and the pods.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,11 +48,6 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// There is a route, managed or not.
-    pub fn has_route(&self) -> bool {
-        self.route.is_some() || !self.route_refs.is_empty()
-    }
-
     /// The pool that requests go to; none without a scheduler.
     pub fn pool(&self, service: &str) -> Option<String> {
         match (&self.external_pool, &self.scheduler) {

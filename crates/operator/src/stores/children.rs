@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use llmisvc_api::v1alpha2::KIND as SERVICE_KIND;
 use llmisvc_core::facts::Ref;
 use llmisvc_core::labels::{NAME, PART_OF, PART_OF_VALUE};
 use llmisvc_core::object::{Live, LiveObject};
@@ -218,7 +219,7 @@ fn service_of(kind: Kind, value: &Value) -> Option<Ref> {
     } else {
         tree::text(tree::list(value, &["subjects"]).first()?, &["namespace"])
     };
-    let owner = controller(value).filter(|o| tree::text(o, &["kind"]) == "LLMInferenceService");
+    let owner = controller(value).filter(|o| tree::text(o, &["kind"]) == SERVICE_KIND);
     let name = match owner {
         Some(owner) => tree::text(owner, &["name"]),
         None => tree::text(value, &["metadata", "labels", NAME]),

@@ -60,7 +60,7 @@ pub struct Stores {
 impl Stores {
     /// Empty stores.
     pub fn new(cluster: Cluster) -> Self {
-        let settings = Arc::new(Settings::default());
+        let settings = Arc::new(Settings::unread());
         Self {
             services: Mutex::default(),
             children: Mutex::default(),

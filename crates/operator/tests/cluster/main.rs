@@ -1,6 +1,6 @@
 //! The operator on a real control plane, under the permissions of `config/rbac`. All tests share one cluster and
 //! one operator; each has a namespace of its own. Those in `alone` have a cluster of their own.
-
+#![allow(clippy::indexing_slicing, reason = "a missing field of a JSON value is null, and a test may panic")]
 // Helpers of tests may index and unwrap, as tests may.
 #![cfg(test)]
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Routing;
+use super::{GATEWAY_GROUP, Routing};
 use crate::decide::Finding;
 use crate::facts::{Key, Ref};
 use crate::tree;
@@ -32,8 +32,7 @@ pub(crate) fn gateway_of(parent: &Value, namespace: &str) -> Option<Ref> {
 
 fn is_gateway(parent: &Value) -> bool {
     let group = tree::get(parent, &["group"]).and_then(Value::as_str);
-    matches!(tree::text(parent, &["kind"]), "" | "Gateway")
-        && matches!(group, None | Some("gateway.networking.k8s.io"))
+    matches!(tree::text(parent, &["kind"]), "" | "Gateway") && matches!(group, None | Some(GATEWAY_GROUP))
 }
 
 fn reference(value: &Value, namespace: &str) -> Ref {

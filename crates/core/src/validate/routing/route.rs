@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::account::live_body;
 use super::gateways::in_use;
-use super::{POOL_GROUP, Route, Routing};
+use super::{GATEWAY_GROUP, POOL_GROUP, Route, Routing};
 use crate::decide::Finding;
 use crate::facts::{Answer, Key, Ref};
 use crate::labels::MODEL_BASED_ROUTING;
@@ -61,8 +61,7 @@ fn with_gateways(ctx: &Context<'_>, router: &Value, mut spec: Value, warnings: &
 }
 
 fn parent(gateway: &Value) -> Value {
-    let mut parent =
-        json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway.get("name")});
+    let mut parent = json!({"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway.get("name")});
     for key in ["namespace", "sectionName"] {
         if let Some(value) = gateway.get(key).filter(|v| v.as_str().is_some_and(|s| !s.is_empty())) {
             *tree::entry(&mut parent, key) = value.clone();
