@@ -4,6 +4,7 @@ use llmisvc_cli::input::Document;
 use llmisvc_cli::offline::Offline;
 use llmisvc_cli::render::render;
 use llmisvc_core::facts::OWN_PREFIX;
+use llmisvc_core::labels::PART_OF;
 use llmisvc_core::{presets, tree};
 use serde_json::{Value, json};
 
@@ -33,12 +34,15 @@ impl Load {
         let documents: Vec<Document> = self.services.iter().enumerate().map(number).collect();
         let offline = Offline::new(&documents, presets::shipped(OWN_PREFIX), None, None, &self.namespace);
         let report = render(&documents, &offline, &self.namespace);
-        report.objects().into_iter().map(with_certificate).collect()
+        report.objects().into_iter().map(foreign).collect()
     }
 }
 
-/// A Secret of the size that the operator writes; the core knows no keys.
-fn with_certificate(mut object: Value) -> Value {
+/// What the raw writer sends. Its objects carry another `part-of` of the same length, so that the operator does
+/// not watch them, and its Secrets are of the size that the operator writes; the core knows no keys.
+fn foreign(mut object: Value) -> Value {
+    let metadata = tree::entry(&mut object, "metadata");
+    tree::object(metadata, "labels").insert(PART_OF.to_owned(), json!("raw-writer-of-bench"));
     if tree::text(&object, &["type"]) == "kubernetes.io/tls" {
         let data = "QUFB".repeat(250);
         *tree::entry(&mut object, "data") = json!({"tls.crt": data, "tls.key": data, "ca.crt": data});

@@ -41,7 +41,9 @@ pub struct Figures {
     pub settled: Duration,
     /// CPU time from the first create to settled.
     pub cpu: Duration,
-    /// Resident memory when settled, megabytes.
+    /// Resident memory right after the burst, megabytes.
+    pub burst: f64,
+    /// Resident memory after idling, megabytes.
     pub memory: f64,
     /// Writes until settled.
     pub writes: Writes,
@@ -110,16 +112,27 @@ impl Bench {
         let children = start.elapsed();
         let requests = audit.until_quiet(QUIET).await?;
         let settled = start.elapsed().saturating_sub(QUIET);
-        let (cpu, memory) =
-            (process::cpu(running.id())?.saturating_sub(before), process::memory(running.id())?);
+        let cpu = process::cpu(running.id())?.saturating_sub(before);
+        let burst = process::memory(running.id())?;
         self.controllers_settle().await?;
         audit.until_quiet(QUIET).await?;
         tokio::time::sleep(idle).await;
+        let memory = process::memory(running.id())?;
         let quiet = audit.requests()?.iter().filter(|r| tree::text(r, &["verb"]) != "watch").count();
         let restart_writes = self.restart(running, &mut audit).await?;
         let children_each = expected / load.services.len().max(1);
         let writes = writes(&requests);
-        Ok(Figures { children, settled, cpu, memory, writes, children_each, restart_writes, idle: quiet })
+        Ok(Figures {
+            children,
+            settled,
+            cpu,
+            burst,
+            memory,
+            writes,
+            children_each,
+            restart_writes,
+            idle: quiet,
+        })
     }
 
     async fn restart(&self, running: Operator, audit: &mut Audit) -> Result<u64> {
