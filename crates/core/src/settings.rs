@@ -28,7 +28,7 @@ pub struct Settings {
     pub credentials: CredentialSettings,
     /// Annotations that carry a certificate's expiry; the first is written.
     pub expiration_annotations: Vec<String>,
-    /// Keys that did not parse, with the reason; their last good value is in use.
+    /// Keys that did not parse, with the reason; their last good value stays in use.
     pub problems: Vec<String>,
     /// Those of them that have no last good value, since none was read by this process: their shipped default is
     /// in use, which may be another value than the one that running workloads were made with.

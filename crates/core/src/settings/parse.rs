@@ -15,7 +15,7 @@ use crate::tree;
 pub enum SettingsError {
     /// The value is not a JSON object.
     #[error(
-        "inferenceservice-config: key {key:?} is not a JSON object ({source}); its last good value is in use, correct the ConfigMap"
+        "inferenceservice-config: key {key:?} is not a JSON object ({source}); the key is not used until it is corrected"
     )]
     Json {
         /// Key of the ConfigMap.
@@ -25,7 +25,7 @@ pub enum SettingsError {
     },
     /// A field holds something that cannot be used.
     #[error(
-        "inferenceservice-config: {key}.{field}: {value:?} is not {wanted}; the key's last good value is in use, correct the ConfigMap"
+        "inferenceservice-config: {key}.{field}: {value:?} is not {wanted}; the key is not used until it is corrected"
     )]
     Field {
         /// Key of the ConfigMap.
@@ -100,6 +100,8 @@ impl Reader<'_> {
 }
 
 fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(), SettingsError> {
+    let texts = ["kserveIngressGateway", "urlScheme", "modelBasedRoutingHeaderName", "modelBasedRoutingMode"];
+    only_texts("ingress", doc, &texts)?;
     if let Some(gateway) = some_text(doc, "kserveIngressGateway") {
         to.gateway = gateway_ref(gateway, system_namespace);
     }
@@ -130,6 +132,8 @@ fn gateway_ref(text: &str, system_namespace: &str) -> Ref {
 }
 
 fn storage(to: &mut Settings, doc: &Value, _: &str) -> Result<(), SettingsError> {
+    only_texts("storageInitializer", doc, &["image", "caBundleConfigMapName", "caBundleVolumeMountPath"])?;
+    only_texts("storageInitializer", doc, &["cpuRequest", "cpuLimit", "memoryRequest", "memoryLimit"])?;
     let defaults = StorageSettings { ..to.storage.clone() };
     let quantity = |field: &'static str, default: &str| match some_text(doc, field) {
         Some(value) if nanos(value).is_none() => {
@@ -168,6 +172,9 @@ fn credentials(to: &mut Settings, doc: &Value, _: &str) -> Result<(), SettingsEr
     if !(s3.is_object() || s3.is_null()) {
         return Err(bad("credentials", "s3", &s3.to_string(), "an object"));
     }
+    only_texts("credentials", doc, &["storageSecretNameAnnotation"])?;
+    only_texts("credentials", &s3, &["s3AccessKeyIDName", "s3SecretAccessKeyName"])?;
+    S3_ENV.iter().try_for_each(|(field, _)| only_texts("credentials", &s3, &[*field]))?;
     let defaults = to.credentials.clone();
     let or = |found: Option<&str>, default: &str| found.unwrap_or(default).to_owned();
     to.credentials = CredentialSettings {
@@ -196,6 +203,16 @@ fn scheduler(to: &mut Settings, doc: &Value, _: &str) -> Result<(), SettingsErro
         to.expiration_annotations = keys;
     }
     Ok(())
+}
+
+/// A wrong type is no absent value.
+fn only_texts(key: &'static str, doc: &Value, fields: &[&'static str]) -> Result<(), SettingsError> {
+    let given = fields.iter().filter_map(|field| Some((*field, doc.get(*field)?)));
+    let mut wrong = given.filter(|(_, value)| !value.is_string() && !value.is_null());
+    match wrong.next() {
+        Some((field, value)) => Err(bad(key, field, &value.to_string(), "a string")),
+        None => Ok(()),
+    }
 }
 
 fn some_text<'a>(doc: &'a Value, field: &str) -> Option<&'a str> {
@@ -276,15 +293,19 @@ mod tests {
     fn wrong_types_are_named() {
         let settings = parse(&[
             ("ingress", r#"{"enableLLMInferenceServiceTLS": "yes"}"#),
+            ("storageInitializer", r#"{"cpuLimit": 2}"#),
             ("credentials", r#"{"s3": 1}"#),
             ("scheduler", r#"{"expirationAnnotations": "x"}"#),
         ]);
-        let told: Vec<bool> =
-            ["ingress.enableLLMInferenceServiceTLS", "credentials.s3", "scheduler.expirationAnnotations"]
-                .iter()
-                .zip(&settings.problems)
-                .map(|(field, problem)| problem.contains(field))
-                .collect();
-        assert_eq!(told, [true, true, true]);
+        let fields = [
+            "ingress.enableLLMInferenceServiceTLS",
+            "storageInitializer.cpuLimit",
+            "credentials.s3",
+            "scheduler.expirationAnnotations",
+        ];
+        assert_eq!(settings.problems.len(), fields.len());
+        for (field, problem) in fields.iter().zip(&settings.problems) {
+            assert!(problem.contains(field), "{field} is not in {problem}");
+        }
     }
 }
