@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use llmisvc_api::v1alpha2::{API_VERSION, KIND};
-use llmisvc_core::decide::Finding;
 use llmisvc_core::facts::Seen;
 use llmisvc_core::object::Object;
+use llmisvc_core::pass::Finding;
 use llmisvc_core::{Decision, Inputs, Step, decide, tree};
 use serde_json::{Value, json};
 

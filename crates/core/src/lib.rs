@@ -15,6 +15,7 @@ pub mod merge;
 pub mod names;
 pub mod node;
 pub mod object;
+pub mod pass;
 pub mod plan;
 pub mod presets;
 pub mod quantity;
@@ -27,4 +28,5 @@ pub mod tree;
 pub mod valid;
 pub mod validate;
 
-pub use decide::{Decision, Fault, Inputs, Step, decide};
+pub use decide::{Decision, Step, decide};
+pub use pass::{Fault, Inputs};

@@ -6,10 +6,10 @@ use llmisvc_api::conditions::reason;
 use llmisvc_api::v1alpha2::{AppliedConfig, ConfigSource};
 use serde_json::{Value, json};
 
-use crate::decide::{Fault, Finding, Inputs};
 use crate::facts::{Answer, Key, PLAIN_PREFIX, Ref};
 use crate::merge::merge;
 use crate::node::Node;
+use crate::pass::{Fault, Finding, Inputs};
 use crate::{shape, tree};
 
 mod presets;

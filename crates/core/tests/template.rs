@@ -1,7 +1,7 @@
 //! Rendering a merged spec: what templates see, what errors say, what is left alone.
 
-use llmisvc_core::decide::Finding;
 use llmisvc_core::node::Node;
+use llmisvc_core::pass::Finding;
 use llmisvc_core::template::{Globals, Place, Scope, TemplateError, render};
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use llmisvc_api::conditions::reason;
-use llmisvc_core::decide::{Fault, Finding};
 use llmisvc_core::facts::{Answer, Key, Ref, Seen};
 use llmisvc_core::object::Live;
+use llmisvc_core::pass::{Fault, Finding};
 use llmisvc_core::{Decision, Inputs, Step};
 use serde_json::Value;
 

@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::facts::{Answer, Ref};
+use crate::facts::{Answer, Cluster, Ref, Seen};
+use crate::object::Live;
 use crate::presets;
+use crate::settings::Settings;
 
 struct World {
     service: Value,

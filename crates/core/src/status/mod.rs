@@ -20,9 +20,10 @@ pub use self::refusal::{Refusal, RefusalReason};
 
 use self::condition::{Judgement, Judgements, conditions_of, follow, roll_up};
 use self::view::View;
-use crate::decide::{Decision, Fault};
+use crate::decide::Decision;
 use crate::facts::{Cluster, Seen};
 use crate::object::Live;
+use crate::pass::Fault;
 use crate::settings::Settings;
 use crate::tree;
 

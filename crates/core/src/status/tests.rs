@@ -5,8 +5,9 @@ use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use super::{Refusal, RefusalReason, StatusInput, status};
-use crate::decide::{Decision, Desired, Fault, Finding};
+use crate::decide::{Decision, Desired};
 use crate::facts::{Answer, Key, Ref};
+use crate::pass::{Fault, Finding};
 use crate::tree;
 use crate::validate::routing::fixture::{World, default_gateway, spec};
 

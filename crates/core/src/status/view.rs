@@ -6,9 +6,9 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::StatusInput;
-use crate::decide::{Fault, is_stopped};
 use crate::facts::{Answer, Key, Ref};
 use crate::names;
+use crate::pass::{Fault, is_stopped};
 use crate::tree;
 use crate::valid::ValidService;
 use crate::validate::routing::parent_gateways;

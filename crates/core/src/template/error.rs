@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::decide::Finding;
+use crate::pass::Finding;
 
 /// A leaf that does not render; each variant names the field, the engine's message and the config.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

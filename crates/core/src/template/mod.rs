@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 
 pub use error::{Place, TemplateError};
 
-use crate::decide::Finding;
 use crate::node::{LayerId, Node};
+use crate::pass::Finding;
 use crate::shape::{self, Kind, Shape};
 use crate::tree;
 use error::{Class, Failure};

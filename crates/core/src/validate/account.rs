@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use super::scope::Scope;
-use crate::decide::is_stopped;
 use crate::facts::{Answer, Key, Ref};
+use crate::pass::is_stopped;
 use crate::{names, tree};
 
 /// Identity of a workload's pods.

@@ -7,9 +7,9 @@ use llmisvc_api::rules::{self, Rule, Violation};
 use llmisvc_api::v1alpha2::{self, AppliedConfig, LlmInferenceServiceSpec};
 use serde_json::Value;
 
-use crate::decide::{Fault, Finding, Inputs, is_stopped};
 use crate::facts::Key;
 use crate::node::Node;
+use crate::pass::{Fault, Finding, Inputs, is_stopped};
 use crate::valid::{Identity, ValidService};
 
 pub(crate) mod accelerator;

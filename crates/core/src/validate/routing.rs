@@ -18,10 +18,10 @@ use serde_json::Value;
 pub use self::account::{Account, NAMESPACE};
 pub(crate) use self::gateways::{gateway_of, parent_gateways};
 pub(crate) use self::route::has_header;
-use crate::decide::Finding;
 use crate::facts::{Key, Ref};
 use crate::labels::Labels;
 use crate::names;
+use crate::pass::Finding;
 use crate::tree;
 use crate::validate::Context;
 

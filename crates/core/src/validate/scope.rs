@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::problem::Problem;
-use crate::decide::Finding;
+use crate::pass::Finding;
 use crate::tree;
 use crate::valid::Role;
 

@@ -8,8 +8,8 @@ use super::scope::Scope;
 use super::{Context, accelerator, account, flags, identity, parallelism, pod, rollout, storage};
 use crate::build::argv::{self, Flags, Version};
 use crate::build::sidecar;
-use crate::decide::Finding;
 use crate::labels::{self, Component, Labels};
+use crate::pass::Finding;
 use crate::valid::{Account, Download, ExtraArgs, Role, Workload};
 use crate::{names, tree};
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use llmisvc_api::conditions::reason;
-use llmisvc_core::decide::{Finding, is_stopped};
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
 use llmisvc_core::labels::{Component, FINALIZER, base};
 use llmisvc_core::object::Object;
+use llmisvc_core::pass::{Finding, is_stopped};
 use llmisvc_core::plan::seal;
 use llmisvc_core::{Decision, Fault, Inputs, Step};
 use llmisvc_kinds::Kind;

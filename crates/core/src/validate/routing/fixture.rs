@@ -7,11 +7,11 @@ use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use super::{Routing, routing};
-use crate::decide::{Finding, Inputs};
 use crate::facts::{Answer, Cluster, Key, Ref, Seen};
 use crate::labels::Labels;
 use crate::names;
 use crate::object::{Live, LiveObject, Object};
+use crate::pass::{Finding, Inputs};
 use crate::settings::Settings;
 use crate::tree;
 use crate::valid::{Download, Identity, Role, ValidService, Workload};

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{GATEWAY_GROUP, Routing};
-use crate::decide::Finding;
 use crate::facts::{Key, Ref};
+use crate::pass::Finding;
 use crate::tree;
 use crate::validate::Context;
 

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::account::{account, cluster_binding, live_body};
 use super::{LiveScheduler, Scheduler};
 use crate::build::scheduler_config;
-use crate::decide::Finding;
 use crate::labels::{self, Component, Labels};
 use crate::names;
+use crate::pass::Finding;
 use crate::tree;
 use crate::validate::Context;
 
