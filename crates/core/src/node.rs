@@ -56,14 +56,12 @@ impl Node {
     /// The node at a field path such as `spec.template.containers[0].image`, or its nearest ancestor; a list
     /// element may also be named, as in `containers[main]`.
     pub fn nearest(&self, path: &str) -> &Self {
-        let mut node = self;
-        for step in path.split(['.', '[']).map(|s| s.trim_end_matches(']')).filter(|s| !s.is_empty()) {
-            match node.step(step) {
-                Some(next) => node = next,
-                None => return node,
-            }
-        }
-        node
+        steps(path).try_fold(self, |node, step| node.step(step).ok_or(node)).unwrap_or_else(|last| last)
+    }
+
+    /// The node at a field path, exactly there.
+    pub fn at(&self, path: &str) -> Option<&Self> {
+        steps(path).try_fold(self, Self::step)
     }
 
     fn step(&self, step: &str) -> Option<&Self> {
@@ -80,4 +78,8 @@ impl Node {
     fn is_named(&self, name: &str) -> bool {
         matches!(self, Self::Map(map, _) if matches!(map.get("name"), Some(Self::Leaf(Value::String(n), _)) if n == name))
     }
+}
+
+fn steps(path: &str) -> impl Iterator<Item = &str> {
+    path.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|step| !step.is_empty())
 }

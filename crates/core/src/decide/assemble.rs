@@ -38,7 +38,7 @@ fn own_spec(service: &Value, configs: &[Value]) -> Value {
 
 /// `model.name` defaults to the name of the service.
 fn named(inputs: &Inputs<'_>, tree: Node, layer: usize) -> Node {
-    if !tree::text(&tree.value(), &["model", "name"]).is_empty() {
+    if matches!(tree.at("model.name"), Some(Node::Leaf(Value::String(name), _)) if !name.is_empty()) {
         return tree;
     }
     let name = tree::text(inputs.service, &["metadata", "name"]);
@@ -91,8 +91,7 @@ const CONFIG: &str = "spec.router.scheduler.config";
 /// Puts the scheduler configuration that a ConfigMap holds in place of the reference to it
 /// (`reference/workloads.md §3.8`, row 8), and checks that an inline one can be read at all (edge C-16).
 pub fn completed(inputs: &Inputs<'_>, rendered: Node) -> Result<Node, Fault> {
-    let spec = rendered.value();
-    let config = tree::get(&spec, &["router", "scheduler", "config"]).cloned().unwrap_or_default();
+    let config = rendered.at("router.scheduler.config").map(Node::value).unwrap_or_default();
     if let Some(Value::String(text)) = config.get("inline") {
         readable(text)?;
     }
