@@ -1,10 +1,10 @@
 //! Answers the core's questions from files instead of a cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use llmisvc_api::v1alpha2::CONFIG_KIND;
-use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
+use llmisvc_core::facts::{Answer, Cluster, Key, Ref, reduce_secret};
 use llmisvc_core::object::{Live, LiveObject};
 use llmisvc_core::settings::Settings;
 use llmisvc_core::{labels, names, tree};
@@ -150,14 +150,7 @@ impl Offline {
         if secret.get("keys").is_some() {
             return Answer::Found(secret);
         }
-        let keys: BTreeSet<&String> = ["data", "stringData"]
-            .iter()
-            .filter_map(|f| secret.get(f)?.as_object())
-            .flat_map(|m| m.keys())
-            .collect();
-        let metadata =
-            json!({"name": at.name, "annotations": tree::strings(&secret, &["metadata", "annotations"])});
-        Answer::Found(Arc::new(json!({"metadata": metadata, "type": secret.get("type"), "keys": keys})))
+        Answer::Found(Arc::new(reduce_secret(&secret)))
     }
 
     /// Live children of a service, from the facts.

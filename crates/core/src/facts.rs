@@ -7,7 +7,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::tree;
 
 /// One thing that a step wants to know.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +55,20 @@ impl std::fmt::Display for Ref {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
+}
+
+/// The answer to [`Key::Secret`]: the names of the data keys, not their values. Of the annotations those that
+/// configure storage: `kubectl apply` leaves the whole data in one of its own.
+pub fn reduce_secret(secret: &Value) -> Value {
+    let data = ["data", "stringData"].iter().filter_map(|field| secret.get(field)?.as_object());
+    let keys: BTreeSet<&String> = data.flat_map(|entries| entries.keys()).collect();
+    let mut annotations = tree::strings(secret, &["metadata", "annotations"]);
+    annotations.retain(|key, _| key.starts_with("serving.kserve.io/"));
+    json!({
+        "metadata": {"name": tree::text(secret, &["metadata", "name"]), "annotations": annotations},
+        "type": tree::text(secret, &["type"]),
+        "keys": keys,
+    })
 }
 
 /// What the cluster says about a key.
@@ -153,5 +169,28 @@ impl Default for Cluster {
             pin_configs: true,
             served: llmisvc_kinds::Kind::ALL.iter().copied().collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_by_the_names_of_its_keys() {
+        let applied = r#"{"data": {"HF_TOKEN": "c2VjcmV0"}}"#;
+        let annotations = json!({
+            "kubectl.kubernetes.io/last-applied-configuration": applied,
+            "serving.kserve.io/s3-region": "eu-1",
+        });
+        let secret = json!({
+            "metadata": {"name": "s", "annotations": annotations},
+            "type": "Opaque",
+            "data": {"HF_TOKEN": "c2VjcmV0"},
+        });
+        let kept = json!({"serving.kserve.io/s3-region": "eu-1"});
+        let reduced =
+            json!({"metadata": {"name": "s", "annotations": kept}, "type": "Opaque", "keys": ["HF_TOKEN"]});
+        assert_eq!(reduce_secret(&secret), reduced);
     }
 }

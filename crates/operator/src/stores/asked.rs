@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use llmisvc_core::facts::{Answer, Key};
+use llmisvc_core::facts::{Answer, Key, reduce_secret};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::bag::{ABSENT, Stamp, reduce_secret, stamp};
+use super::bag::{ABSENT, Stamp, stamp};
 use super::lock;
 use super::raw::Raw;
 

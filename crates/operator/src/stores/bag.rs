@@ -109,23 +109,6 @@ pub fn stamp(value: &Value, status_counts: bool) -> Stamp {
     hasher.finish() | 1
 }
 
-/// What the core may know of a Secret: the names of its data keys, not their values. Of its annotations those that
-/// configure storage: `kubectl apply` leaves the whole data in one of its own.
-pub fn reduce_secret(value: &Value) -> Value {
-    let data = value.get("data").and_then(Value::as_object);
-    let keys: Vec<&String> = data.into_iter().flatten().map(|(key, _)| key).collect();
-    let mut annotations = tree::strings(value, &["metadata", "annotations"]);
-    annotations.retain(|key, _| key.starts_with("serving.kserve.io/"));
-    json!({
-        "metadata": {
-            "name": tree::text(value, &["metadata", "name"]),
-            "annotations": annotations,
-        },
-        "type": tree::text(value, &["type"]),
-        "keys": keys,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,24 +136,6 @@ mod tests {
         assert!(bag.put(config("1", "a", "x")).is_some());
         assert!(bag.put(config("2", "a", "x")).is_none());
         assert!(bag.put(config("3", "a", "y")).is_some());
-    }
-
-    #[test]
-    fn a_secret_is_known_by_the_names_of_its_keys() {
-        let applied = r#"{"data": {"HF_TOKEN": "c2VjcmV0"}}"#;
-        let annotations = json!({
-            "kubectl.kubernetes.io/last-applied-configuration": applied,
-            "serving.kserve.io/s3-region": "eu-1",
-        });
-        let secret = json!({
-            "metadata": {"name": "s", "annotations": annotations},
-            "type": "Opaque",
-            "data": {"HF_TOKEN": "c2VjcmV0"},
-        });
-        let kept = json!({"serving.kserve.io/s3-region": "eu-1"});
-        let reduced =
-            json!({"metadata": {"name": "s", "annotations": kept}, "type": "Opaque", "keys": ["HF_TOKEN"]});
-        assert_eq!(reduce_secret(&secret), reduced);
     }
 
     #[test]
