@@ -14,7 +14,11 @@ fn flags() -> Flags<'static> {
         grace: 60,
         tls: false,
         parallelism: Parallelism::default(),
-        kv_transfer: false,
+        kv_transfer: None,
+        api_servers: "8",
+        features: &[],
+        worker: false,
+        spread: None,
     }
 }
 
@@ -56,7 +60,11 @@ fn flags_follow_the_vllm_version() {
 
 #[test]
 fn tls_and_kv_transfer_are_flags_of_their_own() {
-    let line = line(&Flags { tls: true, kv_transfer: true, ..flags() });
+    let line = line(&Flags {
+        tls: true,
+        kv_transfer: Some(r#"{"kv_connector":"NixlConnector","kv_role":"kv_both"}"#),
+        ..flags()
+    });
     assert!(line.contains(r#"--kv-transfer-config {"kv_connector":"NixlConnector","kv_role":"kv_both"}"#));
     assert!(line.ends_with(
         "--enable-ssl-refresh --ssl-certfile /var/run/kserve/tls/tls.crt --ssl-keyfile /var/run/kserve/tls/tls.key"

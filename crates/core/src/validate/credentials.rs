@@ -21,7 +21,8 @@ pub fn credentials(scope: &mut Scope<'_, '_>, name: &str, account: &Answer) -> C
         Answer::Absent => &Value::Null,
         Answer::Unreadable(reason) => {
             let problem = Problem::AccountUnreadable { name: name.to_owned(), reason: reason.clone() };
-            scope.error("template.serviceAccountName", &problem);
+            let field = scope.in_template("serviceAccountName");
+            scope.error(&field, &problem);
             return all;
         }
     };
@@ -49,7 +50,7 @@ fn named_secret(scope: &mut Scope<'_, '_>, annotation: &str, name: &str, all: &m
 
 /// A Secret that is gone from an account blocks nobody: most accounts list ones that have nothing to do with models.
 fn account_secrets(scope: &mut Scope<'_, '_>, account: &str, object: &Value, all: &mut Credentials) {
-    let path = scope.path("template.serviceAccountName");
+    let path = scope.path(&scope.in_template("serviceAccountName"));
     for secret in tree::list(object, &["secrets"]) {
         let name = tree::text(secret, &["name"]);
         if !add(scope, &path, name, all) {

@@ -19,15 +19,18 @@ pub(crate) mod credentials;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod flags;
+pub(crate) mod group;
 pub mod identity;
 pub(crate) mod parallelism;
 pub(crate) mod pod;
 pub(crate) mod problem;
 pub(crate) mod rollout;
 pub mod routing;
+pub(crate) mod running;
 pub(crate) mod s3;
 pub(crate) mod scope;
 pub mod storage;
+pub mod template;
 pub mod workload;
 
 /// What the validating functions share.

@@ -13,8 +13,15 @@ pub enum Problem {
         "dataLocal is {local}, but one node has to run all {data} data-parallel ranks: set both to the same"
     )]
     DataOnOneNode { data: i32, local: i32 },
-    #[error("multi-node workloads (worker) are not supported by this version: remove worker")]
-    Worker,
+    #[error(
+        "a group can't be sized by tensor alone: set parallelism.pipeline, data and dataLocal, or the accelerators of \
+         a pod in worker.containers[main].resources"
+    )]
+    GroupSize,
+    #[error(
+        "{name:?} can't name a LeaderWorkerSet, whose Service needs a DNS label: begin with a letter and leave out dots"
+    )]
+    GroupName { name: String },
     #[error("pod has no container \"main\": add one, or a preset that has one")]
     NoMain,
     #[error("model has no uri: set spec.model.uri, for example hf://org/model")]
@@ -51,6 +58,8 @@ pub enum Problem {
     ManagedDra { annotation: String },
 
     // Warnings: these block nothing.
+    #[error("{ranks} ranks over pods of {per_pod} are {size} pods, rounded up: the last one has room left")]
+    Uneven { ranks: i64, per_pod: i64, size: i64 },
     #[error("label {key}={got} would change the selector, {key}={kept} is kept")]
     LabelIgnored { key: String, got: String, kept: String },
     #[error(

@@ -1,6 +1,5 @@
 //! Where the weights come from (`reference/workloads.md §9`).
 
-use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use super::problem::Problem;
@@ -70,7 +69,7 @@ pub struct CaBundle {
     pub mount_path: Option<String>,
 }
 
-/// Reads `model.uri`. `account` is where credentials come from.
+/// Reads `model.uri`. `account` is where credentials come from, `live` the pod spec that runs now.
 pub fn download(
     scope: &mut Scope<'_, '_>,
     pod: &Value,
@@ -147,15 +146,15 @@ fn init(
 fn warn_override(scope: &mut Scope<'_, '_>, overlay: &Value) {
     let given = |key| !tree::list(overlay, &[key]).is_empty();
     if given("command") || given("args") {
-        let field = "template.initContainers[storage-initializer]";
-        scope.warn(field, &Problem::StorageInitializerOverride);
+        let field = scope.in_template("initContainers[storage-initializer]");
+        scope.warn(&field, &Problem::StorageInitializerOverride);
     }
 }
 
 /// The download container that runs now. What it has, and what it lacks, is kept: an upgrade of the operator must
 /// not replace pods (`reference/workloads.md §9.4, §9.5`).
 fn live_container(live: Option<&Value>) -> Option<&Value> {
-    tree::named(tree::list(live?, &["spec", "template", "spec", "initContainers"]), CONTAINER)
+    tree::named(tree::list(live?, &["initContainers"]), CONTAINER)
 }
 
 /// The live image stays as long as the model stays (S-1).
@@ -182,9 +181,4 @@ fn ca_bundle(scope: &Scope<'_, '_>, uri: &str, live: Option<&Value>) -> CaBundle
         config_map: settings.ca_bundle_config_map.as_ref().filter(|n| wanted && !n.is_empty()).map(name),
         mount_path: settings.ca_bundle_mount_path.clone().filter(|p| !p.is_empty()),
     }
-}
-
-/// The live Deployment of a workload.
-pub fn live_deployment<'a>(scope: &Scope<'a, '_>, name: String) -> Option<&'a Value> {
-    scope.ctx.inputs.live.get(&(Kind::Deployment, name)).map(|live| live.body.as_ref())
 }
