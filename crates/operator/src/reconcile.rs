@@ -21,6 +21,7 @@ use crate::metrics::{Outcome, Step, Verb};
 use crate::prune;
 use crate::report;
 use crate::stores::bag::Stamp;
+use crate::tls;
 use crate::wire::{Place, WireError, chain};
 use llmisvc_core::status::{Refusal, RefusalReason, StatusInput};
 
@@ -186,12 +187,14 @@ pub async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mi
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
     let unserved = take_unserved(&mut plan, &subject.view.cluster);
-    let timer = add_certificates(subject, desired, &mut plan);
+    let mut timer = add_certificates(subject, desired, &mut plan);
     count_unchanged(ctx, desired, &plan);
     let began = Instant::now();
     let mut applied = apply::run(ctx, subject, &plan.actions, mind).await;
     if !plan.actions.is_empty() {
         ctx.metrics.took(Step::Apply, began.elapsed());
+        // Our own writes wake nobody, so the renewal of what was issued just now is timed here (L-3).
+        timer = next_renewal(ctx, subject, desired);
     }
     if !applied.retry && !applied.incomplete && !plan.prune.is_empty() {
         let began = Instant::now();
@@ -243,7 +246,7 @@ fn add_certificates<'a>(
     plan: &mut Plan<'a>,
 ) -> Option<Duration> {
     let now = Timestamp::now();
-    let (due, next) = apply::certificates(subject, desired, now);
+    let (due, next) = tls::due(&subject.live, desired, apply::uid(&subject.service), now);
     for (object, live) in due {
         let planned = plan.actions.iter().any(|action| match action {
             Action::Create(o) | Action::Apply { object: o, .. } | Action::Taken { object: o, .. } => {
@@ -254,7 +257,17 @@ fn add_certificates<'a>(
             plan.actions.push(Action::Apply { object, turn: live.created_by_post, live });
         }
     }
-    next.and_then(|at| Duration::try_from(at.duration_since(now)).ok())
+    time_to(next, now)
+}
+
+fn next_renewal(ctx: &Context, subject: &Subject, desired: &[Object]) -> Option<Duration> {
+    let (now, live) = (Timestamp::now(), ctx.stores.live(&subject.place));
+    let (_, next) = tls::due(&live, desired, apply::uid(&subject.service), now);
+    time_to(next, now)
+}
+
+fn time_to(at: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    at.and_then(|at| Duration::try_from(at.duration_since(now)).ok())
 }
 
 fn count_unchanged(ctx: &Context, desired: &[Object], plan: &Plan<'_>) {
