@@ -67,7 +67,6 @@ mod tests {
 
     #[test]
     fn with_tls_off_one_secret_is_wanted_and_no_authority() {
-        // L-6
         let wanted = certificates(&fixture(spec()));
         assert!(
             matches!(&wanted[..], [(name, Certificate::SelfSigned(_))] if name == "llama-kserve-self-signed-certs"),
@@ -97,7 +96,6 @@ mod tests {
 
     #[test]
     fn no_pod_mounts_the_authority() {
-        // L-6
         let objects = on().objects();
         let naming = objects.iter().filter(|o| o.body.to_string().contains("-kserve-ca"));
         assert_eq!(naming.map(|o| o.kind).collect::<Vec<_>>(), [Kind::Secret]);
