@@ -7,7 +7,7 @@ use crate::labels::Labels;
 
 pub use crate::build::argv::{ExtraArgs, Spread};
 pub use crate::validate::account::Account;
-pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler};
+pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler, Tokenizer};
 pub use crate::validate::storage::Weights;
 
 /// Who the service is.

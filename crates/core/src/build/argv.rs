@@ -142,7 +142,8 @@ fn parallelism(ranks: &Parallelism, spread: Option<Spread>) -> Vec<Vec<String>> 
     argv
 }
 
-fn tls() -> [Vec<String>; 3] {
+/// The flags by which a server of vLLM serves TLS.
+pub fn tls() -> [Vec<String>; 3] {
     [
         vec!["--enable-ssl-refresh".to_owned()],
         pair("--ssl-certfile", "/var/run/kserve/tls/tls.crt"),

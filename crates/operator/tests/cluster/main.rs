@@ -12,3 +12,4 @@ mod lifecycle;
 mod look;
 mod rollouts;
 mod status;
+mod topologies;
