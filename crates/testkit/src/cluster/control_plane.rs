@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use super::kubectl::capture;
 use super::part::Part;
 use super::tools::Tools;
-use super::{Cluster, Variant, envtest};
+use super::{Cluster, Variant, envtest, lws};
 use crate::{net, paths};
 
 /// KWOK's default Service range is a /24, which is full after 254 Services.
@@ -77,7 +77,7 @@ fn start(tools: &Tools, name: &str, variant: Variant) -> Result<()> {
     for component in ["kube-apiserver", "kube-controller-manager"] {
         command.args(["--extra-args", &format!("{component}={SERVICES}")]);
     }
-    if variant == Variant::Full {
+    if variant != Variant::Small {
         command.args(["--enable-crds", "Stage"]);
     }
     capture(&mut command, None).map(drop)
@@ -120,6 +120,7 @@ fn end(tools: &Tools, name: &str) -> Result<()> {
         return Ok(());
     }
     forget_foreign_processes(&folder)?;
+    lws::end(&folder)?;
     let mut command = kwokctl(tools, name);
     command.args(["delete", "cluster", "--kubeconfig"]).arg(paths::run(name).join("contexts"));
     capture(&mut command, None)?;

@@ -1,0 +1,95 @@
+//! What workloads need from the local cluster: groups of pods.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::Result;
+use llmisvc_testkit::cluster::Variant;
+use llmisvc_testkit::world::has_condition;
+use llmisvc_testkit::{Cluster, World};
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Two groups of four whole nodes.
+const GROUPS: &str = r#"
+apiVersion: leaderworkerset.x-k8s.io/v1
+kind: LeaderWorkerSet
+metadata: {name: model}
+spec:
+  replicas: 2
+  leaderWorkerTemplate:
+    size: 4
+    leaderTemplate:
+      metadata: {labels: {role: leader}}
+      spec: &pod
+        containers: [{name: main, image: vllm, resources: {limits: {nvidia.com/gpu: "8", rdma/ib: "1"}}}]
+    workerTemplate:
+      metadata: {labels: {role: worker}}
+      spec: *pod
+"#;
+
+fn label<'a>(pod: &'a Value, name: &str) -> &'a str {
+    pod.pointer("/metadata/labels").and_then(|it| it.get(name)?.as_str()).unwrap_or_default()
+}
+
+/// Waits for both groups and returns the pods.
+fn groups(world: &World<'_>) -> Result<Vec<Value>> {
+    let ready =
+        |it: Option<&Value>| it.is_some_and(|it| it.pointer("/status/readyReplicas") == Some(&json!(2)));
+    world.until("leaderworkerset", "model", "two ready groups", ready, PATIENCE)?;
+    world.list("pods")
+}
+
+#[test]
+fn a_leader_worker_set_of_two_groups_of_four_has_eight_ready_pods_on_eight_nodes() -> Result<()> {
+    let world = World::new(Cluster::shared()?)?;
+    world.apply(GROUPS)?;
+    let pods = groups(&world)?;
+    assert!(pods.iter().all(|pod| has_condition(pod, "Ready", "True")), "{pods:#?}");
+    let nodes: BTreeSet<&str> = pods.iter().filter_map(|pod| pod["spec"]["nodeName"].as_str()).collect();
+    assert_eq!((pods.len(), nodes.len()), (8, 8), "{nodes:?}");
+    Ok(())
+}
+
+#[test]
+fn the_pods_of_a_group_carry_their_indexes_and_the_leader_is_worker_zero() -> Result<()> {
+    let world = World::new(Cluster::shared()?)?;
+    world.apply(GROUPS)?;
+    let pods = groups(&world)?;
+    let seen: BTreeMap<&str, [&str; 3]> = pods
+        .iter()
+        .map(|pod| {
+            let index = |of: &str| label(pod, &format!("leaderworkerset.sigs.k8s.io/{of}-index"));
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+            (name, [index("group"), index("worker"), label(pod, "role")])
+        })
+        .collect();
+    let expected = BTreeMap::from([
+        ("model-0", ["0", "0", "leader"]),
+        ("model-0-1", ["0", "1", "worker"]),
+        ("model-0-2", ["0", "2", "worker"]),
+        ("model-0-3", ["0", "3", "worker"]),
+        ("model-1", ["1", "0", "leader"]),
+        ("model-1-1", ["1", "1", "worker"]),
+        ("model-1-2", ["1", "2", "worker"]),
+        ("model-1-3", ["1", "3", "worker"]),
+    ]);
+    assert_eq!(seen, expected);
+    Ok(())
+}
+
+/// On a control plane of its own, started here.
+#[test]
+fn leader_worker_sets_come_later_and_their_controller_comes_back_after_a_crash() -> Result<()> {
+    let cluster = Cluster::own("later", Variant::WithoutLeaderWorkerSets)?;
+    assert!(cluster.get("crd", "", "leaderworkersets.leaderworkerset.x-k8s.io")?.is_none());
+    cluster.add_leader_worker_sets()?;
+    let world = World::new(&cluster)?;
+    let controller = cluster.part("lws-controller-manager")?;
+    controller.kill()?;
+    cluster.add_leader_worker_sets()?;
+    world.apply(GROUPS)?;
+    assert_eq!(groups(&world)?.len(), 8);
+    Ok(())
+}
