@@ -1,4 +1,4 @@
-//! What workloads need from the local cluster: groups of pods.
+//! What workloads need from the local cluster: groups of pods, devices of DRA drivers and volumes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -28,6 +28,46 @@ spec:
       metadata: {labels: {role: worker}}
       spec: *pod
 "#;
+
+const CLAIM_OF_DEVICES: &str = r#"
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaimTemplate
+metadata: {name: gpus}
+spec:
+  spec:
+    devices:
+      requests:
+      - name: device
+        exactly:
+          deviceClassName: gpu.nvidia.com
+          count: 2
+          selectors: [{cel: {expression: "device.attributes['gpu.nvidia.com'].architecture == 'Hopper'"}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  resourceClaims: [{name: managed-device, resourceClaimTemplateName: gpus}]
+  containers: [{name: main, image: vllm, resources: {claims: [{name: managed-device}]}}]
+"#;
+
+const VOLUMES: &str = r"
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: weights}
+spec: {accessModes: [ReadWriteMany], resources: {requests: {storage: 1Ti}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers: [{name: main, image: vllm}]
+  volumes:
+  - {name: weights, persistentVolumeClaim: {claimName: weights}}
+  - name: cache
+    ephemeral:
+      volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 100Gi}}}}
+";
 
 fn label<'a>(pod: &'a Value, name: &str) -> &'a str {
     pod.pointer("/metadata/labels").and_then(|it| it.get(name)?.as_str()).unwrap_or_default()
@@ -76,6 +116,57 @@ fn the_pods_of_a_group_carry_their_indexes_and_the_leader_is_worker_zero() -> Re
         ("model-1-3", ["1", "3", "worker"]),
     ]);
     assert_eq!(seen, expected);
+    Ok(())
+}
+
+#[test]
+fn a_pod_with_a_claim_of_devices_gets_them_of_one_node() -> Result<()> {
+    let world = World::new(Cluster::shared()?)?;
+    world.apply(CLAIM_OF_DEVICES)?;
+    let pod = world.until_condition("pod", "p", "Ready", "True")?;
+    let claims = world.list("resourceclaims")?;
+    let devices = claims[0]["status"]["allocation"]["devices"]["results"].as_array();
+    let pools: Vec<&Value> = devices.into_iter().flatten().map(|it| &it["pool"]).collect();
+    assert_eq!(pools, [&pod["spec"]["nodeName"]; 2]);
+    Ok(())
+}
+
+#[test]
+fn a_claim_of_devices_that_no_driver_has_leaves_the_pod_pending() -> Result<()> {
+    let world = World::new(Cluster::shared()?)?;
+    world.apply(&CLAIM_OF_DEVICES.replace("Hopper", "Unknown"))?;
+    // Unlike the claim that is not made yet, which the scheduler also reports.
+    let refused = |it: Option<&Value>| {
+        let conditions = it.and_then(|it| it["status"]["conditions"].as_array()).into_iter().flatten();
+        let mut messages = conditions.filter_map(|it| it["message"].as_str());
+        messages.any(|it| it.contains("cannot allocate all claims"))
+    };
+    world.until("pod", "p", "the scheduler finds no devices", refused, PATIENCE)?;
+    Ok(())
+}
+
+#[test]
+fn a_pod_with_a_claimed_and_an_ephemeral_volume_becomes_ready_and_its_volumes_go_with_it() -> Result<()> {
+    let world = World::new(Cluster::shared()?)?;
+    world.apply(VOLUMES)?;
+    world.until_condition("pod", "p", "Ready", "True")?;
+    let bound = |it: Option<&Value>| it.is_some_and(|it| it["status"]["phase"] == "Bound");
+    world.until("pvc", "weights", "bound", bound, PATIENCE)?;
+    let cache = world.until("pvc", "p-cache", "bound", bound, PATIENCE)?.unwrap_or_default();
+    let volume = cache["spec"]["volumeName"].as_str().unwrap_or_default();
+    world.delete("pod", "p")?;
+    world.until("pv", volume, "is deleted", |it| it.is_none(), PATIENCE)?;
+    Ok(())
+}
+
+#[test]
+fn a_volume_of_a_class_that_is_not_there_stays_unbound() -> Result<()> {
+    let world = World::new(Cluster::shared()?)?;
+    world.apply(&VOLUMES.replace("spec: {accessModes", "spec: {storageClassName: nowhere, accessModes"))?;
+    let failed = || Ok(world.list("events")?.into_iter().find(|it| it["reason"] == "ProvisioningFailed"));
+    let event = world.eventually("an event tells of the class", PATIENCE, failed)?;
+    assert_eq!(event["message"], "storageclass.storage.k8s.io \"nowhere\" not found");
+    assert_eq!(world.get("pod", "p")?["status"]["phase"], "Pending");
     Ok(())
 }
 

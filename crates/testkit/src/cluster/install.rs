@@ -9,9 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 
 use super::tools::Tools;
-use super::{Cluster, Variant, nodes};
+use super::{Cluster, Variant, devices, nodes};
 use crate::world::has_condition;
 use crate::{documents, paths};
 
@@ -36,8 +37,10 @@ pub fn all(cluster: &Cluster, variant: Variant) -> Result<()> {
 struct Plan {
     foreign: Vec<String>,
     ours: Vec<String>,
+    /// What KWOK plays: stages of nodes and pods, gateways and volumes.
     stages: Vec<String>,
     gateway: String,
+    machines: String,
 }
 
 impl Plan {
@@ -45,7 +48,9 @@ impl Plan {
         let tools = Tools::manifests_only()?;
         let here = paths::repository().join("tests/localcluster/manifests");
         let mut stages = texts(&tools.manifests("stages"))?;
-        stages.push(fs::read_to_string(here.join("stages.yaml"))?);
+        for own in ["stages.yaml", "volumes.yaml"] {
+            stages.push(fs::read_to_string(here.join(own))?);
+        }
         let gateway = fs::read_to_string(here.join("gateway.yaml"))?;
         let mut foreign = texts(&tools.manifests("crds"))?;
         if variant == Variant::Small {
@@ -53,12 +58,12 @@ impl Plan {
             foreign.extend(texts(&tools.manifests("lws-crds"))?);
         }
         let ours = texts(&paths::repository().join("config/crd"))?;
-        Ok(Self { foreign, ours, stages, gateway })
+        Ok(Self { foreign, ours, stages, gateway, machines: machines() })
     }
 
     fn hash(&self) -> String {
         let mut hasher = DefaultHasher::new();
-        (&self.foreign, &self.ours, &self.stages, &self.gateway, nodes::all().to_string()).hash(&mut hasher);
+        (&self.foreign, &self.ours, &self.stages, &self.gateway, &self.machines).hash(&mut hasher);
         format!("{:016x}", hasher.finish())
     }
 
@@ -70,7 +75,7 @@ impl Plan {
         // Only where KWOK plays the nodes: a user's cluster has its own, and its own gateway controller.
         if variant != Variant::Small && cluster.get("crd", "", "stages.kwok.x-k8s.io")?.is_some() {
             apply(cluster, &self.stages.join("\n---\n"))?;
-            cluster.kubectl(&["apply", "-f", "-"], Some(&nodes::all().to_string()))?;
+            apply(cluster, &self.machines)?;
             until_all(cluster, "node", "Ready")?;
         }
         Ok(())
@@ -97,6 +102,13 @@ impl Plan {
         }
         Ok(missing)
     }
+}
+
+/// The nodes with their devices, as one list that kubectl applies.
+fn machines() -> String {
+    let mut items = nodes::all();
+    items.extend(devices::of(&items));
+    json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
 }
 
 /// Applies these CRDs and waits until they are served.

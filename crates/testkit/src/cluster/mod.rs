@@ -1,6 +1,7 @@
 //! A Kubernetes API server to test against: the local control plane, or the user's own cluster.
 
 mod control_plane;
+mod devices;
 mod envtest;
 mod install;
 mod kubectl;
