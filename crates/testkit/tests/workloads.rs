@@ -120,6 +120,23 @@ fn the_pods_of_a_group_carry_their_indexes_and_the_leader_is_worker_zero() -> Re
 }
 
 #[test]
+fn pods_with_one_gpu_leave_whole_nodes_to_others() -> Result<()> {
+    let world = World::new(Cluster::shared()?)?;
+    world.apply(
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: small}, spec: {replicas: 8, selector: \
+         {matchLabels: {app: small}}, template: {metadata: {labels: {app: small}}, spec: {containers: [{name: \
+         main, image: vllm, resources: {limits: {nvidia.com/gpu: 1}}}]}}}}",
+    )?;
+    let ready = |it: Option<&Value>| it.is_some_and(|it| it["status"]["readyReplicas"] == 8);
+    world.until("deployment", "small", "eight ready pods", ready, PATIENCE)?;
+    let pods = world.list("pods")?;
+    let nodes: BTreeSet<&str> = pods.iter().filter_map(|pod| pod["spec"]["nodeName"].as_str()).collect();
+    // One, or a few where other tests begin or end at this moment.
+    assert!(nodes.len() <= 4, "{nodes:?}");
+    Ok(())
+}
+
+#[test]
 fn a_pod_with_a_claim_of_devices_gets_them_of_one_node() -> Result<()> {
     let world = World::new(Cluster::shared()?)?;
     world.apply(CLAIM_OF_DEVICES)?;

@@ -68,8 +68,8 @@ fn start(tools: &Tools, name: &str, variant: Variant) -> Result<()> {
     command.args(["create", "cluster", "--runtime", "binary", "--wait", "120s", "--disable-qps-limits"]);
     command.args(["--components", variant.components()]);
     command.arg("--kubeconfig").arg(paths::run(name).join("contexts"));
-    let audit = paths::repository().join("tests/localcluster/manifests/audit.yaml");
-    command.arg("--kube-audit-policy").arg(audit);
+    let manifests = paths::repository().join("tests/localcluster/manifests");
+    command.arg("--kube-audit-policy").arg(manifests.join("audit.yaml"));
     for program in ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
         command.arg(format!("--{program}-binary")).arg(tools.program(program));
     }
@@ -78,6 +78,7 @@ fn start(tools: &Tools, name: &str, variant: Variant) -> Result<()> {
         command.args(["--extra-args", &format!("{component}={SERVICES}")]);
     }
     if variant != Variant::Small {
+        command.arg("--kube-scheduler-config").arg(manifests.join("scheduler.yaml"));
         command.args(["--enable-crds", "Stage"]);
     }
     capture(&mut command, None).map(drop)
