@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use llmisvc_core::build::argv::Version;
 use llmisvc_core::facts::{Answer, Cluster, Key, Seen};
 use llmisvc_core::object::Live;
 use llmisvc_core::settings::Settings;
@@ -62,17 +63,31 @@ pub fn pods(object: &Value) -> Vec<&Value> {
     places.iter().filter_map(|place| tree::get(object, place)).collect()
 }
 
-/// What follows `vllm serve MODEL` in every container that runs it, by the object and the container's name.
-pub fn command_lines(objects: &[Value]) -> Vec<(String, Vec<String>)> {
-    let mut lines = Vec::new();
+/// A container that runs `vllm serve`.
+pub struct Server {
+    /// Names of the object and the container.
+    pub place: String,
+    /// vLLM's version, where the image says it.
+    pub version: Option<Version>,
+    /// What follows `vllm serve MODEL`.
+    pub words: Vec<String>,
+}
+
+/// Every container that runs `vllm serve`.
+pub fn servers(objects: &[Value]) -> Vec<Server> {
+    let mut servers = Vec::new();
     for object in objects {
         for container in pods(object).into_iter().flat_map(|pod| tree::list(pod, &["containers"])) {
-            let place =
-                format!("{}/{}", tree::text(object, &["metadata", "name"]), tree::text(container, &["name"]));
-            lines.extend(arguments(&command(container)).map(|words| (place, words.to_vec())));
+            let names = [tree::text(object, &["metadata", "name"]), tree::text(container, &["name"])];
+            let tag = tree::text(container, &["image"]).split_once("/vllm-openai:");
+            servers.extend(arguments(&command(container)).map(|words| Server {
+                place: names.join("/"),
+                version: tag.and_then(|(_, tag)| Version::parse(tag)),
+                words: words.to_vec(),
+            }));
         }
     }
-    lines
+    servers
 }
 
 /// All words of a container's command, as they arrive in the pod.
