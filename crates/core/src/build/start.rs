@@ -20,7 +20,6 @@ pub fn flags(spread: Spread, is_worker: bool, api_servers: &str) -> Vec<Vec<Stri
             unknown("--data-parallel-size-local", &format!("local:{local}:{size}")),
             unknown("--data-parallel-address", "leader"),
             known("--data-parallel-rpc-port", port.to_string()),
-            unknown("--data-parallel-start-rank", &format!("start:{local}")),
         ],
         Spread::World { nodes } if nodes > 1 => vec![
             known("--distributed-executor-backend", "mp".to_owned()),
@@ -31,6 +30,12 @@ pub fn flags(spread: Spread, is_worker: bool, api_servers: &str) -> Vec<Vec<Stri
         Spread::World { .. } => Vec::new(),
     };
     match spread {
+        // The leader's rank is 0 unless it says so: with `--data-parallel-start-rank 0` it balances over its own
+        // ranks only (vLLM 0.28 and later).
+        Spread::Data { local, .. } if is_worker => {
+            argv.push(unknown("--data-parallel-start-rank", &format!("start:{local}")));
+            argv.push(vec!["--headless".to_owned()]);
+        }
         _ if is_worker => argv.push(vec!["--headless".to_owned()]),
         Spread::Data { .. } => argv.push(known("--api-server-count", api_servers.to_owned())),
         Spread::World { .. } => {}
