@@ -107,6 +107,8 @@ pub enum Pods {
 pub struct Group {
     /// Pods in a group, the leader included.
     pub size: i64,
+    /// `subGroupPolicy.subGroupSize`.
+    pub sub_group: Option<i64>,
     /// The pod that answers requests; none when all pods come from the worker template.
     pub leader: Option<PodTemplate>,
     /// All other pods.

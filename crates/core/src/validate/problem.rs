@@ -35,6 +35,14 @@ pub enum Problem {
     #[error("managed DRA ({annotation}) is not supported by this version: remove the annotation")]
     ManagedDra { annotation: String },
 
+    #[error(
+        "{name:?} is {over} too long for a LeaderWorkerSet: its pods carry the name in a label, which leaves room for \
+         {most} bytes; shorten the service's name"
+    )]
+    GroupNameLength { name: String, most: usize, over: usize },
+    #[error("vLLM {got} runs over several nodes with Ray only: use an image with {needed} or newer")]
+    GroupVersion { got: String, needed: String },
+
     // Warnings: these block nothing.
     #[error("{ranks} ranks over pods of {per_pod} are {size} pods, rounded up: the last one has room left")]
     Uneven { ranks: i64, per_pod: i64, size: i64 },
@@ -58,4 +66,11 @@ pub enum Problem {
     PrefillWithoutScheduler,
     #[error("{feature} is not supported by this version and has no effect")]
     NoEffect { feature: &'static str },
+    #[error(
+        "{ranks} ranks are no multiple of {size} pods, which pods with {per_pod} accelerators make, and vLLM runs the \
+         same number in each: change parallelism or the accelerators of a pod"
+    )]
+    Indivisible { ranks: i64, per_pod: i64, size: i64 },
+    #[error("{ranks} ranks over {size} pods of {per_pod} are {each} in each: the rest is not used")]
+    Unused { ranks: i64, per_pod: i64, size: i64, each: i64 },
 }

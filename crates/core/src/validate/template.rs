@@ -62,7 +62,7 @@ pub fn has_sidecar(scope: &Scope<'_, '_>, pod: &Value) -> bool {
 }
 
 /// The vLLM version, when the command is our preset's. An upstream image says its own version in its tag.
-fn composed_for(scope: &mut Scope<'_, '_>, main: &Value) -> Option<String> {
+pub fn composed_for(scope: &mut Scope<'_, '_>, main: &Value) -> Option<String> {
     let preset = tree::text(scope.spec, &["annotations", labels::VLLM_VERSION]);
     if preset.is_empty() || argv::words(main, "command") != argv::PRESET_COMMAND {
         return None;
@@ -93,7 +93,6 @@ fn check_composed(scope: &mut Scope<'_, '_>, template: &PodTemplate, sizes: &Par
     };
     let main = tree::named(tree::list(&template.pod, &["containers"]), "main");
     if let (Some(flags), Some(main)) = (compose_flags(template, &about), main) {
-        flags::check_env(scope, main);
         flags::check(scope, &flags, &flags::user_words(main, &template.extra_args));
     }
 }

@@ -180,11 +180,6 @@ fn a_blocking_problem_is_named_with_its_path(#[case] spec: Value, #[case] expect
     prefill(json!({"template": template()})),
     "spec.prefill.template: prefill pods get no requests without spec.router.scheduler: add it"
 )]
-#[case::roce(
-    main("env", json!([{"name": "KSERVE_INFER_ROCE", "value": "true"}])),
-    "spec.template.containers[main].env[KSERVE_INFER_ROCE]: finding RoCE adapters is not supported by this version \
-     and has no effect (from config kserve/base)"
-)]
 #[case::no_effect(
     with(spec(), "/kvCacheOffloading", json!({"cpu": "1Gi"})),
     "spec.kvCacheOffloading: KV cache offloading is not supported by this version and has no effect"
