@@ -24,8 +24,6 @@ pub enum Problem {
     GroupName { name: String },
     #[error("pod has no container \"main\": add one, or a preset that has one")]
     NoMain,
-    #[error("confidential models are not supported by this version: remove model.confidential")]
-    Confidential,
     #[error("ServiceAccount {name:?} not found in namespace {namespace:?}: create it or name another")]
     NoAccount { name: String, namespace: String },
     #[error("bad quoting in {value:?}: close every quote")]
@@ -58,4 +56,11 @@ pub enum Problem {
     PrefillWithoutScheduler,
     #[error("{feature} is not supported by this version and has no effect")]
     NoEffect { feature: &'static str },
+    #[error("main gives --lora-modules itself: no flags are added for the adapters of spec.model.lora")]
+    AdaptersGiven,
+    #[error(
+        "its shell takes no arguments, so vLLM does not get the adapters of spec.model.lora: end the script with \
+         \"$@\", or add {flags}"
+    )]
+    AdaptersUnheard { flags: String },
 }
