@@ -246,9 +246,10 @@ fn add_certificates<'a>(
     let (due, next) = apply::certificates(subject, desired, now);
     for (object, live) in due {
         let planned = plan.actions.iter().any(|action| match action {
-            Action::Create(o) | Action::Apply { object: o, .. } | Action::Taken { object: o, .. } => {
-                std::ptr::eq(*o, object)
-            }
+            Action::Create(o)
+            | Action::Apply { object: o, .. }
+            | Action::Recreate { object: o, .. }
+            | Action::Taken { object: o, .. } => std::ptr::eq(*o, object),
         });
         if !planned {
             plan.actions.push(Action::Apply { object, turn: live.created_by_post, live });
@@ -260,9 +261,10 @@ fn add_certificates<'a>(
 fn count_unchanged(ctx: &Context, desired: &[Object], plan: &Plan<'_>) {
     let changed = |object: &Object| {
         plan.actions.iter().any(|action| match action {
-            Action::Create(o) | Action::Apply { object: o, .. } | Action::Taken { object: o, .. } => {
-                std::ptr::eq(*o, object)
-            }
+            Action::Create(o)
+            | Action::Apply { object: o, .. }
+            | Action::Recreate { object: o, .. }
+            | Action::Taken { object: o, .. } => std::ptr::eq(*o, object),
         })
     };
     for object in desired.iter().filter(|o| !changed(o)) {

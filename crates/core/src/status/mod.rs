@@ -2,6 +2,7 @@
 
 pub mod condition;
 mod gateways;
+mod group;
 mod path;
 mod pool;
 mod refusal;
@@ -72,7 +73,9 @@ fn judgements(view: &View<'_>) -> Judgements {
         judgements.extend(judgement.map(|j| (kind, j)));
     };
     put(kind::MAIN_WORKLOAD_READY, workload::main(view));
+    put(kind::WORKER_WORKLOAD_READY, group::main(view));
     put(kind::PREFILL_WORKLOAD_READY, workload::prefill(view));
+    put(kind::PREFILL_WORKER_WORKLOAD_READY, group::prefill(view));
     put(kind::SCHEDULER_WORKLOAD_READY, workload::scheduler(view));
     put(kind::GATEWAYS_READY, gateways::judge(view));
     put(kind::HTTP_ROUTES_READY, routes::judge(view));

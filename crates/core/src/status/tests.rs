@@ -12,6 +12,7 @@ use crate::tree;
 use crate::validate::routing::fixture::{World, default_gateway, spec};
 
 mod conditions;
+mod groups;
 mod urls;
 
 const NOW: &str = "2026-01-02T03:04:05Z";
