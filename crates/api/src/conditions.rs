@@ -71,8 +71,12 @@ pub mod kind {
         ROUTER_READY = "RouterReady";
         /// Main Deployment.
         MAIN_WORKLOAD_READY = "MainWorkloadReady";
+        /// Main LeaderWorkerSet.
+        WORKER_WORKLOAD_READY = "WorkerWorkloadReady";
         /// Prefill Deployment.
         PREFILL_WORKLOAD_READY = "PrefillWorkloadReady";
+        /// Prefill LeaderWorkerSet.
+        PREFILL_WORKER_WORKLOAD_READY = "PrefillWorkerWorkloadReady";
         /// Referenced gateways.
         GATEWAYS_READY = "GatewaysReady";
         /// Routes.
@@ -95,7 +99,12 @@ pub mod kind {
 /// Conditions that `Ready` depends on directly.
 pub const DEPENDENTS: &[&str] = &[kind::PRESETS_COMBINED, kind::WORKLOADS_READY, kind::ROUTER_READY];
 /// What `WorkloadsReady` rolls up, in order.
-pub const WORKLOADS: &[&str] = &[kind::MAIN_WORKLOAD_READY, kind::PREFILL_WORKLOAD_READY];
+pub const WORKLOADS: &[&str] = &[
+    kind::MAIN_WORKLOAD_READY,
+    kind::WORKER_WORKLOAD_READY,
+    kind::PREFILL_WORKLOAD_READY,
+    kind::PREFILL_WORKER_WORKLOAD_READY,
+];
 /// What `RouterReady` rolls up, in order.
 pub const ROUTER: &[&str] = &[
     kind::GATEWAYS_READY,
@@ -122,6 +131,8 @@ pub mod reason {
         RECONCILE_CERTS_ERROR = "ReconcileCertsError";
         /// Deployment.
         RECONCILE_SINGLE_NODE_WORKLOAD_ERROR = "ReconcileSingleNodeWorkloadError";
+        /// LeaderWorkerSet.
+        RECONCILE_MULTI_NODE_WORKLOAD_ERROR = "ReconcileMultiNodeWorkloadError";
         /// Workload Service.
         RECONCILE_WORKLOAD_SERVICE_ERROR = "ReconcileWorkloadServiceError";
         /// Rollout under way.

@@ -271,27 +271,19 @@ fn add_certificates<'a>(
     let now = Timestamp::now();
     let (due, next) = apply::certificates(subject, desired, now);
     for (object, live) in due {
-        let planned = plan.actions.iter().any(|action| match action {
-            Action::Create(o) | Action::Apply { object: o, .. } | Action::Taken { object: o, .. } => {
-                std::ptr::eq(*o, object)
-            }
-        });
-        if !planned {
+        if !is_planned(plan, object) {
             plan.actions.push(Action::Apply { object, turn: live.created_by_post, live });
         }
     }
     next.and_then(|at| Duration::try_from(at.duration_since(now)).ok())
 }
 
+fn is_planned(plan: &Plan<'_>, object: &Object) -> bool {
+    plan.actions.iter().any(|action| std::ptr::eq(action.object(), object))
+}
+
 fn count_unchanged(ctx: &Context, desired: &[Object], plan: &Plan<'_>) {
-    let changed = |object: &Object| {
-        plan.actions.iter().any(|action| match action {
-            Action::Create(o) | Action::Apply { object: o, .. } | Action::Taken { object: o, .. } => {
-                std::ptr::eq(*o, object)
-            }
-        })
-    };
-    for object in desired.iter().filter(|o| !changed(o)) {
+    for object in desired.iter().filter(|object| !is_planned(plan, object)) {
         ctx.metrics.did(Verb::Unchanged, object.kind, 1);
     }
 }

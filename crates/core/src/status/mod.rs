@@ -2,6 +2,7 @@
 
 pub mod condition;
 mod gateways;
+mod group;
 mod path;
 mod pool;
 mod refusal;
@@ -74,7 +75,9 @@ fn judgements(view: &View<'_>) -> Judgements {
         judgements.extend(judgement.map(|j| (kind, j)));
     };
     put(kind::MAIN_WORKLOAD_READY, workload::main(view));
+    put(kind::WORKER_WORKLOAD_READY, group::main(view));
     put(kind::PREFILL_WORKLOAD_READY, workload::prefill(view));
+    put(kind::PREFILL_WORKER_WORKLOAD_READY, group::prefill(view));
     put(kind::SCHEDULER_WORKLOAD_READY, workload::scheduler(view));
     put(kind::TOKENIZER_READY, workload::tokenizer(view));
     put(kind::GATEWAYS_READY, gateways::judge(view));

@@ -12,6 +12,7 @@ use crate::tree;
 use crate::validate::routing::fixture::{World, default_gateway, spec};
 
 mod conditions;
+mod groups;
 mod rollout;
 mod urls;
 
