@@ -66,6 +66,8 @@ children! {
     workload_service = "-kserve-workload-svc";
     /// TLS Secret of the service.
     tls_secret = "-kserve-self-signed-certs";
+    /// Secret with the service's CA, where TLS is on; never mounted.
+    tls_authority = "-kserve-ca";
     /// Role of the routing sidecar.
     sidecar_role = "-kserve-role";
     /// RoleBinding of the routing sidecar.

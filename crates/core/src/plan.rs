@@ -143,8 +143,8 @@ pub fn seal(objects: &mut [Object]) {
 fn fingerprint(object: &Object) -> String {
     let mut hasher = Sha256::new();
     hasher.update(object.body.to_string());
-    if let Some(request) = &object.tls {
-        hasher.update(format!("{request:?}"));
+    if let Some(certificate) = &object.tls {
+        hasher.update(certificate.fingerprint());
     }
     let mut digits = names::hex(&hasher.finalize());
     digits.truncate(16);

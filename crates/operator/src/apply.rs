@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use llmisvc_core::facts::Ref;
-use llmisvc_core::object::{LiveObject, Object};
-use llmisvc_core::plan::Action;
+use llmisvc_core::object::{Certificate, LiveObject, Object};
+use llmisvc_core::plan::{Action, covers};
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::gather::Subject;
 use crate::memo::{Mind, shown};
 use crate::metrics::Verb;
 use crate::report;
-use crate::tls::{self, TlsError, Verdict};
+use crate::tls::{Authority, Job, TlsError};
 use crate::wire::{Place, WireError};
 use llmisvc_core::status::{Refusal, RefusalReason};
 
@@ -55,12 +55,12 @@ pub struct Applied {
     pub incomplete: bool,
 }
 
-/// Sends the actions group by group: what routes and pods refer to first, routes last. Within a group they go out
+/// Sends the actions group by group: the CA, what routes and pods refer to, routes last. Within a group they go out
 /// together. A refusal stops nothing; an API server that cannot be reached stops the groups that follow.
 pub async fn run(ctx: &Arc<Context>, subject: &Subject, actions: &[Action<'_>], mind: &mut Mind) -> Applied {
     let mut applied = Applied::default();
-    for rank in 0..=2 {
-        let group = actions.iter().filter(|action| rank_of(action.object().kind) == rank);
+    for rank in 0..=3 {
+        let group = actions.iter().filter(|action| rank_of(action.object()) == rank);
         let results = send_group(ctx, subject, group.collect(), mind, &mut applied).await;
         for (action, result) in results {
             absorb(ctx, subject, action, result, mind, &mut applied);
@@ -92,11 +92,12 @@ async fn send_group<'a>(
     stream::iter(sends).buffered(AT_ONCE).collect().await
 }
 
-const fn rank_of(kind: Kind) -> u8 {
-    match kind {
-        Kind::Secret | Kind::ServiceAccount | Kind::Role | Kind::Service | Kind::InferencePool => 0,
-        Kind::HTTPRoute => 2,
-        _ => 1,
+const fn rank_of(object: &Object) -> u8 {
+    match object.kind {
+        Kind::Secret if matches!(object.tls, Some(Certificate::Authority)) => 0,
+        Kind::Secret | Kind::ServiceAccount | Kind::Role | Kind::Service | Kind::InferencePool => 1,
+        Kind::HTTPRoute => 3,
+        _ => 2,
     }
 }
 
@@ -137,9 +138,8 @@ async fn create(ctx: &Context, subject: &Subject, object: &Object) -> Result<(),
     if ctx.stores.guests(&subject.place).contains(&(object.kind, object.name.clone())) {
         return Err(ApplyError::Taken);
     }
-    let expirations = &subject.view.settings.expiration_annotations;
     let filled = match &object.tls {
-        Some(request) => Some(tls::issued(&object.body, request, expirations, Timestamp::now())?),
+        Some(certificate) => Some(filled(ctx, subject, object, certificate, None).await?),
         None => None,
     };
     let permit = ctx.writes.acquire().await;
@@ -166,13 +166,22 @@ async fn change(
     let served = object.kind.served();
     let place = Place { served: &served, namespace: &subject.place.namespace, name: &object.name };
     let permit = ctx.writes.acquire().await;
+    let filled = match &object.tls {
+        Some(certificate) => {
+            let live = ctx.wire.get(place).await?.ok_or(ApplyError::Moved)?;
+            let filled = filled(ctx, subject, object, certificate, Some(&live)).await?;
+            // What made it due is not to be had, or was there already.
+            if covers(&live, &filled) {
+                return Ok(());
+            }
+            Some(filled)
+        }
+        None => None,
+    };
     if turn {
         turn_into_apply(ctx, subject, object.kind, place, live).await?;
     }
-    let answer = match &object.tls {
-        None => ctx.wire.apply(place, &object.body).await,
-        Some(_) => ctx.wire.apply(place, &with_key_pair(ctx, subject, object, place).await?).await,
-    };
+    let answer = ctx.wire.apply(place, filled.as_ref().unwrap_or(&object.body)).await;
     drop(permit);
     match answer {
         Ok(written) => ctx.stores.refresh_child(object.kind, written),
@@ -240,24 +249,27 @@ async fn turn_into_apply(
     Ok(())
 }
 
-/// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys,
-/// so the live one is read.
-async fn with_key_pair(
+/// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys, so
+/// `live` and the CA are as the API server has them; where it cannot be asked, nothing is issued (L-7).
+async fn filled(
     ctx: &Context,
     subject: &Subject,
     object: &Object,
-    place: Place<'_>,
+    certificate: &Certificate,
+    live: Option<&Value>,
 ) -> Result<Value, ApplyError> {
-    let Some(request) = &object.tls else { return Ok(object.body.clone()) };
-    let expirations = &subject.view.settings.expiration_annotations;
-    let live = ctx.wire.get(place).await?.ok_or(ApplyError::Moved)?;
-    match tls::judge(&live, request, expirations, Timestamp::now()) {
-        Verdict::Keep(_) => Ok(tls::kept(&object.body, &live, expirations)),
-        Verdict::Reissue(why) => {
-            tracing::info!(service = shown(&subject.place), why, "new certificate");
-            Ok(tls::issued(&object.body, request, expirations, Timestamp::now())?)
+    let now = Timestamp::now();
+    let authority = match certificate.authority() {
+        Some(name) => {
+            let served = Kind::Secret.served();
+            let place = Place { served: &served, namespace: &subject.place.namespace, name };
+            let secret = ctx.wire.get(place).await?;
+            Authority::read(secret.as_ref(), name, uid(&subject.service), now).map(Some)
         }
-    }
+        None => Ok(None),
+    };
+    let expirations = &subject.view.settings.expiration_annotations;
+    Ok(Job { object, certificate, authority, expirations, now }.filled(live)?)
 }
 
 /// Reads what really stands under a name, for the pass that follows at once.
@@ -344,36 +356,17 @@ fn next_of(kind: Kind, error: &ApplyError, failures: u32) -> NextStep {
             Some(403 | 404) => NextStep { retry: true, remember: false, ..stays(RefusalReason::Other) },
             _ => later(failures),
         },
-        ApplyError::Tls(_) => later(failures),
+        // Nothing that another try would change; the CA's own write tells when there is one.
+        ApplyError::Tls(TlsError::Issue(_)) => later(failures),
+        ApplyError::Tls(_) => {
+            NextStep { reason: Some(RefusalReason::Other), retry: false, remember: false, incomplete: false }
+        }
     }
 }
 
 fn later(failures: u32) -> NextStep {
     let reason = (failures >= PATIENCE).then_some(RefusalReason::Other);
     NextStep { reason, retry: true, remember: false, incomplete: true }
-}
-
-/// Certificates among the desired objects that have to be issued anew although nothing else about their Secret
-/// changed, and when the next one will.
-pub fn certificates<'a>(
-    subject: &'a Subject,
-    desired: &'a [Object],
-    now: Timestamp,
-) -> (Vec<(&'a Object, &'a LiveObject)>, Option<Timestamp>) {
-    let expirations = &subject.view.settings.expiration_annotations;
-    let (mut due, mut next) = (Vec::new(), None);
-    for object in desired {
-        let (Some(request), Some(live)) =
-            (&object.tls, subject.live.get(&(object.kind, object.name.clone())))
-        else {
-            continue;
-        };
-        match tls::judge(&live.body, request, expirations, now) {
-            Verdict::Reissue(_) => due.push((object, live)),
-            Verdict::Keep(until) => next = Some(next.map_or(until, |n: Timestamp| n.min(until))),
-        }
-    }
-    (due, next)
 }
 
 /// The service's UID.

@@ -22,6 +22,7 @@ use crate::metrics::{Outcome, Step, Verb};
 use crate::prune;
 use crate::report;
 use crate::stores::bag::Stamp;
+use crate::tls;
 use crate::wire::{Place, WireError, chain};
 use llmisvc_core::status::{Refusal, RefusalReason, StatusInput};
 
@@ -212,12 +213,14 @@ pub async fn enact(
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
     held.into_iter().for_each(|held| plan.leave(held));
     let unserved = take_unserved(&mut plan, &subject.view.cluster);
-    let timer = add_certificates(subject, desired, &mut plan);
+    let mut timer = add_certificates(subject, desired, &mut plan);
     count_unchanged(ctx, desired, &plan);
     let began = Instant::now();
     let mut applied = apply::run(ctx, subject, &plan.actions, mind).await;
     if !plan.actions.is_empty() {
         ctx.metrics.took(Step::Apply, began.elapsed());
+        // Our own writes wake nobody, so the renewal of what was issued just now is timed here (L-3).
+        timer = next_renewal(ctx, subject, desired);
     }
     if !applied.retry && !applied.incomplete && !plan.prune.is_empty() {
         let began = Instant::now();
@@ -269,13 +272,23 @@ fn add_certificates<'a>(
     plan: &mut Plan<'a>,
 ) -> Option<Duration> {
     let now = Timestamp::now();
-    let (due, next) = apply::certificates(subject, desired, now);
+    let (due, next) = tls::due(&subject.live, desired, apply::uid(&subject.service), now);
     for (object, live) in due {
         if !is_planned(plan, object) {
             plan.actions.push(Action::Apply { object, turn: live.created_by_post, live });
         }
     }
-    next.and_then(|at| Duration::try_from(at.duration_since(now)).ok())
+    time_to(next, now)
+}
+
+fn next_renewal(ctx: &Context, subject: &Subject, desired: &[Object]) -> Option<Duration> {
+    let (now, live) = (Timestamp::now(), ctx.stores.live(&subject.place));
+    let (_, next) = tls::due(&live, desired, apply::uid(&subject.service), now);
+    time_to(next, now)
+}
+
+fn time_to(at: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    at.and_then(|at| Duration::try_from(at.duration_since(now)).ok())
 }
 
 fn is_planned(plan: &Plan<'_>, object: &Object) -> bool {

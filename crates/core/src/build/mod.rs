@@ -34,7 +34,8 @@ pub fn build(svc: &ValidService) -> Vec<Object> {
     if svc.stopped {
         return Vec::new();
     }
-    let mut objects = vec![tls::secret(svc), service::service(svc)];
+    let mut objects = tls::secrets(svc);
+    objects.push(service::service(svc));
     objects.extend(sidecar::objects(svc));
     objects.push(workload::workload(svc, &svc.decode));
     objects.extend(svc.prefill.iter().map(|prefill| workload::workload(svc, prefill)));
