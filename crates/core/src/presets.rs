@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 use crate::tree;
 
 /// File contents. A released preset never changes, as services pin it by name; a new release ships new names.
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     include_str!("../../../config/presets/config-llm-template.yaml"),
     include_str!("../../../config/presets/config-llm-decode-template.yaml"),
     include_str!("../../../config/presets/config-llm-prefill-template.yaml"),
     include_str!("../../../config/presets/config-llm-scheduler.yaml"),
     include_str!("../../../config/presets/config-llm-router-route.yaml"),
+    include_str!("../../../config/presets/config-llm-tracing.yaml"),
 ];
 
 /// The shipped presets as objects without a namespace, each name with the prefix.

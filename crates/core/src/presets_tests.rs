@@ -54,6 +54,7 @@ fn shipped_presets_carry_the_prefix_and_our_label() {
             "v1-config-llm-prefill-template",
             "v1-config-llm-scheduler",
             "v1-config-llm-router-route",
+            "v1-config-llm-tracing",
         ]
     );
     let labels = json!({"app.kubernetes.io/managed-by": "llmisvc-operator"});
@@ -70,6 +71,7 @@ fn the_content_of_released_presets_never_changes() {
         "62bd5c129a12644f5980c6cd638d8b045029c00667a4dbd57948259a66f1065e",
         "db2b3129a82cdb4e9822cac0d27ff05dcefa1a664d812b4965cdb78882526d2b",
         "9ab1ed4581a1ef797a4390fc3a6b6f559852995b55739fcf16ae183fe379c439",
+        "93122e7f49575718f07fa11bfaed0ca92089c239acee9c835b058008f1db741d",
     ];
     assert_eq!(FILES.map(hash), pinned);
 }

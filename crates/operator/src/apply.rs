@@ -90,7 +90,12 @@ async fn send_group<'a>(
 
 const fn rank_of(kind: Kind) -> u8 {
     match kind {
-        Kind::Secret | Kind::ServiceAccount | Kind::Role | Kind::Service | Kind::InferencePool => 0,
+        Kind::Secret
+        | Kind::ServiceAccount
+        | Kind::Role
+        | Kind::Service
+        | Kind::InferencePool
+        | Kind::ResourceClaimTemplate => 0,
         Kind::HTTPRoute => 2,
         _ => 1,
     }

@@ -64,7 +64,10 @@ impl Preset {
     /// Whether this release has the preset. One that it lacks is used where KServe's is installed; without it,
     /// validation says that the feature is not supported.
     pub const fn is_shipped(self) -> bool {
-        matches!(self, Self::Template | Self::Decode | Self::Prefill | Self::Scheduler | Self::Route)
+        matches!(
+            self,
+            Self::Template | Self::Decode | Self::Prefill | Self::Scheduler | Self::Route | Self::Tracing
+        )
     }
 
     /// The route follows the Gateway API that is installed, so it is never pinned; the peer writes a pin for

@@ -24,6 +24,7 @@ use crate::names;
 use crate::pass::Finding;
 use crate::tree;
 use crate::validate::Context;
+use crate::validate::tracing::Tracing;
 
 /// API group of the pools that we make and route to.
 pub const POOL_GROUP: &str = Kind::InferencePool.served().group;
@@ -86,6 +87,8 @@ pub struct Scheduler {
     pub pod: Value,
     /// The command is exactly our preset's, so that the core may add flags.
     pub composed: bool,
+    /// Where its traces go.
+    pub tracing: Option<Tracing>,
     /// Spec of the pool, complete.
     pub pool: Value,
     /// Name of the picker's Service.

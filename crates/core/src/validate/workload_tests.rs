@@ -186,8 +186,8 @@ fn a_blocking_problem_is_named_with_its_path(#[case] spec: Value, #[case] expect
      and has no effect (from config kserve/base)"
 )]
 #[case::no_effect(
-    with(spec(), "/kvCacheOffloading", json!({"cpu": "1Gi"})),
-    "spec.kvCacheOffloading: KV cache offloading is not supported by this version and has no effect"
+    with(spec(), "/scaling", json!({"minReplicas": 1})),
+    "spec.scaling: autoscaling is not supported by this version and has no effect"
 )]
 fn a_warning_blocks_nothing(#[case] spec: Value, #[case] expected: &str) {
     let outcome = outcome(spec);
@@ -281,19 +281,6 @@ fn a_stopped_service_needs_no_account() {
 
 fn hf() -> Fixture {
     fixture(with(spec(), "/model/uri", json!("hf://org/m")))
-}
-
-#[test]
-fn managed_dra_is_refused() {
-    let mut fixture = fixture(spec());
-    fixture.annotate("serving.kserve.io/exp-dra-device-class", "gpu.nvidia.com");
-    let key = "serving.kserve.io/exp-dra-device-class";
-    assert_eq!(
-        fixture.outcome().findings,
-        [format!(
-            "metadata.annotations[{key}]: managed DRA ({key}) is not supported by this version: remove the annotation"
-        )]
-    );
 }
 
 #[test]
