@@ -92,6 +92,13 @@ children! {
     inference_pool = "-inference-pool";
     /// HTTPRoute.
     route = "-kserve-route";
+    /// ResourceClaimTemplate as the peer names it; its spec can't be changed.
+    claim_template = "-managed-dra";
+}
+
+/// ResourceClaimTemplate whose spec has this hash.
+pub fn claim_template_of(service: &str, digest: &str) -> String {
+    child(service, &format!("-managed-dra-{digest}"))
 }
 
 /// ClusterRoleBinding of the endpoint picker. `a-b/c` and `a/b-c` share this name (`reference/router.md §20`,

@@ -7,8 +7,11 @@ use crate::labels::Labels;
 
 pub use crate::build::argv::{ExtraArgs, Spread};
 pub use crate::validate::account::Account;
+pub use crate::validate::dra::{ClaimTemplate, Claims, Devices};
+pub use crate::validate::kv_cache::{KvCache, Store, Tier};
 pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler, Tokenizer};
 pub use crate::validate::storage::Weights;
+pub use crate::validate::tracing::Tracing;
 
 /// Who the service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub struct ValidService {
     pub prefill: Option<Workload>,
     /// Scheduler, pool and route.
     pub routing: Routing,
+    /// Managed DRA.
+    pub claims: Claims,
 }
 
 /// What a workload's pods do.
@@ -149,6 +154,10 @@ pub struct PodTemplate {
     pub sidecar: bool,
     /// How its ranks reach the other pods of the group; none for a single pod.
     pub spread: Option<Spread>,
+    /// Tiers below the KV cache in accelerator memory.
+    pub kv_cache: Option<KvCache>,
+    /// Where its traces go.
+    pub tracing: Option<Tracing>,
 }
 
 impl PodTemplate {
@@ -164,6 +173,8 @@ impl PodTemplate {
             extra_args: ExtraArgs::Words(Vec::new()),
             sidecar: false,
             spread: None,
+            kv_cache: None,
+            tracing: None,
         }
     }
 }

@@ -95,7 +95,12 @@ async fn send_group<'a>(
 const fn rank_of(object: &Object) -> u8 {
     match object.kind {
         Kind::Secret if matches!(object.tls, Some(Certificate::Authority)) => 0,
-        Kind::Secret | Kind::ServiceAccount | Kind::Role | Kind::Service | Kind::InferencePool => 1,
+        Kind::Secret
+        | Kind::ServiceAccount
+        | Kind::Role
+        | Kind::Service
+        | Kind::InferencePool
+        | Kind::ResourceClaimTemplate => 1,
         Kind::HTTPRoute => 3,
         _ => 2,
     }

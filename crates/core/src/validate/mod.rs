@@ -14,11 +14,13 @@ use crate::valid::{Identity, ValidService};
 
 pub(crate) mod accelerator;
 pub mod account;
+pub mod dra;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod flags;
 pub(crate) mod group;
 pub mod identity;
+pub mod kv_cache;
 pub(crate) mod lora;
 pub(crate) mod parallelism;
 pub(crate) mod pod;
@@ -29,6 +31,7 @@ pub(crate) mod running;
 pub(crate) mod scope;
 pub mod storage;
 pub mod template;
+pub mod tracing;
 pub mod workload;
 
 /// What the validating functions share.
@@ -94,6 +97,7 @@ fn assemble(
         decode,
         prefill,
         routing,
+        claims: dra::claims(ctx),
     })
 }
 

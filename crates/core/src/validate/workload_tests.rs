@@ -157,8 +157,8 @@ fn a_blocking_problem_is_named_with_its_path(#[case] spec: Value, #[case] expect
     "spec.prefill.template: prefill pods get no requests without spec.router.scheduler: add it"
 )]
 #[case::no_effect(
-    with(spec(), "/kvCacheOffloading", json!({"cpu": "1Gi"})),
-    "spec.kvCacheOffloading: KV cache offloading is not supported by this version and has no effect"
+    with(spec(), "/scaling", json!({"minReplicas": 1})),
+    "spec.scaling: autoscaling is not supported by this version and has no effect"
 )]
 fn a_warning_blocks_nothing(#[case] spec: Value, #[case] expected: &str) {
     let outcome = outcome(spec);
@@ -248,19 +248,6 @@ fn a_stopped_service_needs_no_account() {
     let mut fixture = fixture(with_account("robot"));
     fixture.annotate("serving.kserve.io/stop", "true");
     assert_eq!(fixture.outcome().findings, NONE);
-}
-
-#[test]
-fn managed_dra_is_refused() {
-    let mut fixture = fixture(spec());
-    fixture.annotate("serving.kserve.io/exp-dra-device-class", "gpu.nvidia.com");
-    let key = "serving.kserve.io/exp-dra-device-class";
-    assert_eq!(
-        fixture.outcome().findings,
-        [format!(
-            "metadata.annotations[{key}]: managed DRA ({key}) is not supported by this version: remove the annotation"
-        )]
-    );
 }
 
 #[test]
