@@ -7,8 +7,11 @@ use crate::labels::Labels;
 
 pub use crate::build::argv::{ExtraArgs, Spread};
 pub use crate::validate::account::Account;
-pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler};
-pub use crate::validate::storage::Download;
+pub use crate::validate::dra::{ClaimTemplate, Claims, Devices};
+pub use crate::validate::kv_cache::{KvCache, Store, Tier};
+pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler, Tokenizer};
+pub use crate::validate::storage::Weights;
+pub use crate::validate::tracing::Tracing;
 
 /// Who the service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub struct ValidService {
     pub prefill: Option<Workload>,
     /// Scheduler, pool and route.
     pub routing: Routing,
+    /// Managed DRA.
+    pub claims: Claims,
 }
 
 /// What a workload's pods do.
@@ -107,6 +112,8 @@ pub enum Pods {
 pub struct Group {
     /// Pods in a group, the leader included.
     pub size: i64,
+    /// `subGroupPolicy.subGroupSize`.
+    pub sub_group: Option<i64>,
     /// The pod that answers requests; none when all pods come from the worker template.
     pub leader: Option<PodTemplate>,
     /// All other pods.
@@ -140,13 +147,17 @@ pub struct PodTemplate {
     /// workload says otherwise.
     pub accelerators: Option<(String, i64)>,
     /// Model mount and download.
-    pub download: Download,
+    pub weights: Weights,
     /// `VLLM_ADDITIONAL_ARGS` of `main`, for composed commands.
     pub extra_args: ExtraArgs,
     /// A routing sidecar stands in front of vLLM.
     pub sidecar: bool,
     /// How its ranks reach the other pods of the group; none for a single pod.
     pub spread: Option<Spread>,
+    /// Tiers below the KV cache in accelerator memory.
+    pub kv_cache: Option<KvCache>,
+    /// Where its traces go.
+    pub tracing: Option<Tracing>,
 }
 
 impl PodTemplate {
@@ -158,10 +169,12 @@ impl PodTemplate {
             account: None,
             composed_for: None,
             accelerators: None,
-            download: Download::None,
+            weights: Weights::NONE,
             extra_args: ExtraArgs::Words(Vec::new()),
             sidecar: false,
             spread: None,
+            kv_cache: None,
+            tracing: None,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::gather::Subject;
 use crate::memo::{Mind, shown};
 use crate::metrics::Verb;
+use crate::report;
 use crate::tls::{Authority, Job, TlsError};
 use crate::wire::{Place, WireError};
 use llmisvc_core::status::{Refusal, RefusalReason};
@@ -38,6 +39,9 @@ pub enum ApplyError {
     /// Not ours.
     #[error("the name is taken: the object is not controlled by this service")]
     Taken,
+    /// The old object goes, and the new one is created when it is gone.
+    #[error("the old object is on its way out")]
+    Going,
 }
 
 /// What became of the actions.
@@ -56,7 +60,7 @@ pub struct Applied {
 pub async fn run(ctx: &Arc<Context>, subject: &Subject, actions: &[Action<'_>], mind: &mut Mind) -> Applied {
     let mut applied = Applied::default();
     for rank in 0..=3 {
-        let group = actions.iter().filter(|action| rank_of(object(action)) == rank);
+        let group = actions.iter().filter(|action| rank_of(action.object()) == rank);
         let results = send_group(ctx, subject, group.collect(), mind, &mut applied).await;
         for (action, result) in results {
             absorb(ctx, subject, action, result, mind, &mut applied);
@@ -78,7 +82,7 @@ async fn send_group<'a>(
     let now = Instant::now();
     let mut sends = Vec::new();
     for action in group {
-        if let Some(refusal) = mind.refusal(object(action), live_version(action), now) {
+        if let Some(refusal) = mind.refusal(action.object(), live_version(action), now) {
             applied.refused.push(refusal);
             applied.incomplete = true;
         } else {
@@ -91,22 +95,23 @@ async fn send_group<'a>(
 const fn rank_of(object: &Object) -> u8 {
     match object.kind {
         Kind::Secret if matches!(object.tls, Some(Certificate::Authority)) => 0,
-        Kind::Secret | Kind::ServiceAccount | Kind::Role | Kind::Service | Kind::InferencePool => 1,
+        Kind::Secret
+        | Kind::ServiceAccount
+        | Kind::Role
+        | Kind::Service
+        | Kind::InferencePool
+        | Kind::ResourceClaimTemplate => 1,
         Kind::HTTPRoute => 3,
         _ => 2,
-    }
-}
-
-const fn object<'a>(action: &Action<'a>) -> &'a Object {
-    match action {
-        Action::Create(object) | Action::Apply { object, .. } | Action::Taken { object, .. } => object,
     }
 }
 
 const fn live_version<'a>(action: &Action<'a>) -> &'a str {
     match action {
         Action::Create(_) => "",
-        Action::Apply { live, .. } | Action::Taken { live, .. } => live.resource_version.as_str(),
+        Action::Apply { live, .. } | Action::Recreate { live, .. } | Action::Taken { live, .. } => {
+            live.resource_version.as_str()
+        }
     }
 }
 
@@ -114,9 +119,10 @@ async fn write(ctx: &Context, subject: &Subject, action: &Action<'_>) -> Result<
     let written = match action {
         Action::Create(object) => create(ctx, subject, object).await,
         Action::Apply { object, turn, live } => change(ctx, subject, object, *turn, live).await,
+        Action::Recreate { object, live } => make_way(ctx, subject, object, live).await,
         Action::Taken { .. } => Err(ApplyError::Taken),
     };
-    written.map_err(|error| if object(action).kind == Kind::Secret { discreet(error) } else { error })
+    written.map_err(|error| if action.object().kind == Kind::Secret { discreet(error) } else { error })
 }
 
 /// What refuses a Secret, an admission webhook say, may quote the key that it holds.
@@ -193,6 +199,35 @@ async fn change(
     Ok(())
 }
 
+/// Deletes what can't become the desired object, with all that depends on it: pods of both would be in each other's
+/// way.
+async fn make_way(
+    ctx: &Context,
+    subject: &Subject,
+    object: &Object,
+    live: &LiveObject,
+) -> Result<(), ApplyError> {
+    if live.deleting {
+        return Err(ApplyError::Going);
+    }
+    let served = object.kind.served();
+    let place = Place { served: &served, namespace: &subject.place.namespace, name: &object.name };
+    match ctx.wire.delete_with_dependents(place, &live.uid).await {
+        Ok(()) => {}
+        // Gone, or another object by now.
+        Err(error) if matches!(error.code(), Some(404 | 409)) => {
+            return look_again(ctx, &subject.place, object.kind, place).await;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let message = format!(
+        "{} {} is deleted with its pods and created anew: its sub-groups can't be changed",
+        served.kind, object.name
+    );
+    report::tell(ctx, &subject.place, &subject.service, ("Normal", "Recreating", &message)).await;
+    Err(ApplyError::Going)
+}
+
 /// Makes the entry that our POST left in the managed fields an `Apply`, so that the apply that follows owns what
 /// the POST has set and can remove it.
 async fn turn_into_apply(
@@ -263,12 +298,16 @@ fn absorb(
     mind: &mut Mind,
     applied: &mut Applied,
 ) {
-    let object = object(action);
+    let object = action.object();
     let Err(error) = result else {
         mind.accepted(object);
         return;
     };
     let kind = object.kind;
+    if matches!(error, ApplyError::Going) {
+        applied.incomplete = true;
+        return;
+    }
     tracing::warn!(
         service = shown(&subject.place),
         kind = kind.served().kind,
@@ -310,6 +349,7 @@ const PATIENCE: u32 = 3;
 fn next_of(kind: Kind, error: &ApplyError, failures: u32) -> NextStep {
     let stays = |reason| NextStep { reason: Some(reason), retry: false, remember: true, incomplete: true };
     match error {
+        ApplyError::Going => NextStep { reason: None, retry: false, remember: false, incomplete: true },
         ApplyError::Moved => NextStep { reason: None, retry: true, remember: false, incomplete: true },
         // Someone else's object is no reason to keep what is no longer wanted; it is looked at again by timer.
         ApplyError::Taken => {

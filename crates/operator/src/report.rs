@@ -141,11 +141,15 @@ fn falses(status: &Value) -> String {
     falses.filter(|kind| *kind != "Ready").collect::<Vec<_>>().join(", ")
 }
 
-/// An event that cannot be written is no reason to try anything again.
 async fn announce(ctx: &Context, place: &Ref, service: &Value, old: &Value, new: &Value) {
     let Some((kind, reason, message)) = event(&place.name, old, new) else { return };
+    tell(ctx, place, service, (kind, reason, &message)).await;
+}
+
+/// Writes an event: type, reason and message. One that cannot be written is no reason to try anything again.
+pub async fn tell(ctx: &Context, place: &Ref, service: &Value, (kind, reason, message): (&str, &str, &str)) {
     tracing::info!(service = shown(place), reason, "{message}");
-    let body = event_body(ctx, place, service, (kind, reason, &message));
+    let body = event_body(ctx, place, service, (kind, reason, message));
     let at = Place { served: &resources::EVENT, namespace: &place.namespace, name: "" };
     if let Err(error) = ctx.wire.post(at, &body).await {
         tracing::debug!(service = shown(place), error = crate::wire::chain(&error), "event not written");

@@ -44,6 +44,8 @@ pub(super) fn apply(view: &View<'_>, judgements: &mut Judgements) {
 /// Condition and reason (`reference/router.md §2.4`, `§2.5`).
 fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str) {
     let workload = (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_SINGLE_NODE_WORKLOAD_ERROR);
+    let group = (kind::WORKER_WORKLOAD_READY, reason::RECONCILE_MULTI_NODE_WORKLOAD_ERROR);
+    let prefill_group = (kind::PREFILL_WORKER_WORKLOAD_READY, group.1);
     let scheduler = (kind::SCHEDULER_WORKLOAD_READY, reason::SCHEDULER_RECONCILE_ERROR);
     match refusal.kind {
         Kind::HTTPRoute => (kind::HTTP_ROUTES_READY, reason::HTTP_ROUTE_RECONCILE_ERROR),
@@ -57,8 +59,16 @@ fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str)
         Kind::Deployment if refusal.name == names::prefill(view.name) => {
             (kind::PREFILL_WORKLOAD_READY, workload.1)
         }
+        // The account of a LeaderWorkerSet has its name.
+        _ if refusal.name == names::prefill_group(view.name) => prefill_group,
+        _ if is_group(view, &refusal.name) => group,
         _ => workload,
     }
+}
+
+fn is_group(view: &View<'_>, name: &str) -> bool {
+    let of = [names::decode_group, names::group_sidecar_role, names::group_sidecar_role_binding];
+    of.iter().any(|of| of(view.name) == name)
 }
 
 fn is_scheduler(view: &View<'_>, refusal: &Refusal) -> bool {
@@ -74,6 +84,19 @@ fn is_scheduler(view: &View<'_>, refusal: &Refusal) -> bool {
         || (refusal.kind == Kind::Service && view.picker.as_deref() == Some(name))
 }
 
+/// What brings a kind.
+fn remedy(kind: Kind) -> String {
+    let served = kind.served();
+    match kind {
+        Kind::ResourceClaimTemplate => {
+            "managed DRA needs Kubernetes 1.34 or newer: upgrade, or remove the annotation \
+             serving.kserve.io/exp-dra-device-class"
+                .to_owned()
+        }
+        _ => format!("install the CustomResourceDefinition {}.{}", served.plural, served.group),
+    }
+}
+
 fn message(view: &View<'_>, refusal: &Refusal) -> String {
     let served = refusal.kind.served();
     let path = if served.namespaced { view.path(&refusal.name) } else { refusal.name.clone() };
@@ -87,10 +110,7 @@ fn message(view: &View<'_>, refusal: &Refusal) -> String {
         }
         RefusalReason::NotServed => {
             let version = served.api_version();
-            let crd = format!("{}.{}", served.plural, served.group);
-            format!(
-                "the cluster does not serve {kind} ({version}); install the CustomResourceDefinition {crd}"
-            )
+            format!("the cluster does not serve {kind} ({version}); {}", remedy(*kind))
         }
         RefusalReason::Other => format!("{kind} {path} could not be written: {message}"),
     }

@@ -137,6 +137,7 @@ impl Fixture {
             decode,
             prefill,
             routing: self.in_context(|ctx| routing(ctx, &mut Vec::new(), &mut Vec::new())),
+            claims: self.in_context(super::dra::claims),
             id,
         }
     }

@@ -14,23 +14,24 @@ use crate::valid::{Identity, ValidService};
 
 pub(crate) mod accelerator;
 pub mod account;
-pub(crate) mod cache;
-pub(crate) mod credentials;
+pub mod dra;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod flags;
 pub(crate) mod group;
 pub mod identity;
+pub mod kv_cache;
+pub(crate) mod lora;
 pub(crate) mod parallelism;
 pub(crate) mod pod;
 pub(crate) mod problem;
 pub(crate) mod rollout;
 pub mod routing;
 pub(crate) mod running;
-pub(crate) mod s3;
 pub(crate) mod scope;
 pub mod storage;
 pub mod template;
+pub mod tracing;
 pub mod workload;
 
 /// What the validating functions share.
@@ -96,6 +97,7 @@ fn assemble(
         decode,
         prefill,
         routing,
+        claims: dra::claims(ctx),
     })
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::problem::Problem;
+use super::storage::Site;
 use crate::pass::Finding;
 use crate::tree;
 use crate::valid::{Position, Role};
@@ -22,6 +23,14 @@ pub struct Scope<'a, 'v> {
     pub findings: &'v mut Vec<Finding>,
     /// Things worth knowing.
     pub warnings: &'v mut Vec<Finding>,
+}
+
+impl<'a> Scope<'a, '_> {
+    /// The pod template that is looked at, as one that gets weights.
+    pub fn site(&mut self) -> Site<'a, '_> {
+        let template = self.path(self.template());
+        Site { ctx: self.ctx, template, findings: self.findings, warnings: self.warnings }
+    }
 }
 
 impl Scope<'_, '_> {
@@ -73,6 +82,14 @@ impl Scope<'_, '_> {
     pub fn warn_at(&mut self, path: String, problem: &Problem) {
         let finding = self.finding(path, problem);
         self.warnings.push(finding);
+    }
+
+    /// Records a warning with any path, unless another template or workload has brought it already.
+    pub fn warn_once(&mut self, path: &str, problem: &Problem) {
+        let finding = self.finding(path.to_owned(), problem);
+        if !self.warnings.contains(&finding) {
+            self.warnings.push(finding);
+        }
     }
 
     fn finding(&self, path: String, problem: &Problem) -> Finding {

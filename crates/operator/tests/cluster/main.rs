@@ -10,6 +10,8 @@ mod equality;
 mod errors;
 mod lifecycle;
 mod look;
+mod rollout_blocked;
 mod rollouts;
 mod status;
 mod tls;
+mod topologies;

@@ -498,6 +498,13 @@ fn a_refused_child_is_the_condition_of_its_component() {
             "InferencePoolFetchError: the cluster does not serve InferencePool (inference.networking.k8s.io/v1); install the CustomResourceDefinition inferencepools.inference.networking.k8s.io",
         ),
         (
+            Kind::ResourceClaimTemplate,
+            "llama-managed-dra-0",
+            NotServed,
+            "MainWorkloadReady",
+            "ReconcileSingleNodeWorkloadError: the cluster does not serve ResourceClaimTemplate (resource.k8s.io/v1); managed DRA needs Kubernetes 1.34 or newer: upgrade, or remove the annotation serving.kserve.io/exp-dra-device-class",
+        ),
+        (
             Kind::InferencePool,
             "llama-inference-pool",
             Invalid,
@@ -536,6 +543,23 @@ fn warnings_are_advisory() {
         (line(&status, "SpecIgnored").as_str(), line(&status, "Ready").as_str()),
         (expected, "Ready=True")
     );
+}
+
+#[test]
+fn what_waits_is_said_and_does_not_count() {
+    let mut world = World::new();
+    world.live(Kind::Deployment, "llama-kserve", deployment(2));
+    let mut decision = decided(&mut world, &json!({}));
+    let Ok(desired) = &mut decision.outcome else { panic!("decided") };
+    for name in ["llama-kserve", "llama-kserve-rb"] {
+        desired.held.hold(Kind::Deployment, name, "LeaderWorkerSet llama-kserve-mn is not ready yet");
+    }
+    let status = report(&world, &decision, &[]);
+    assert_eq!(
+        line(&status, "HandingOver"),
+        "HandingOver=True Waiting: objects that serve are left as they are: LeaderWorkerSet llama-kserve-mn is not ready yet"
+    );
+    assert_eq!(line(&status, "Ready"), "Ready=True");
 }
 
 #[test]
