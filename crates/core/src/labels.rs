@@ -39,6 +39,16 @@ pub enum Component {
     Workload,
     /// Prefill workload.
     Prefill,
+    /// Leader of a main or decode group.
+    Leader,
+    /// Worker of a main or decode group, and its LeaderWorkerSet.
+    Worker,
+    /// Leader of a prefill group.
+    PrefillLeader,
+    /// Worker of a prefill group, and its LeaderWorkerSet.
+    PrefillWorker,
+    /// Tokenizer and its Service.
+    Tokenizer,
     /// HTTPRoute.
     Router,
     /// Endpoint picker, its Service, RBAC, and the pool.
@@ -51,6 +61,11 @@ impl Component {
         match self {
             Self::Workload => "llminferenceservice-workload",
             Self::Prefill => "llminferenceservice-workload-prefill",
+            Self::Leader => "llminferenceservice-workload-leader",
+            Self::Worker => "llminferenceservice-workload-worker",
+            Self::PrefillLeader => "llminferenceservice-workload-leader-prefill",
+            Self::PrefillWorker => "llminferenceservice-workload-worker-prefill",
+            Self::Tokenizer => "tokenizer",
             Self::Router => "llminferenceservice-router",
             Self::Scheduler => "llminferenceservice-router-scheduler",
         }

@@ -2,6 +2,8 @@
 
 use md5::{Digest, Md5};
 
+use crate::valid::Role;
+
 const LIMIT: usize = 63;
 const HASH: usize = 32;
 
@@ -41,11 +43,25 @@ macro_rules! children {
     };
 }
 
+/// Deployment or LeaderWorkerSet of a workload.
+pub fn workload(service: &str, role: Role, is_group: bool) -> String {
+    match (role, is_group) {
+        (Role::Both | Role::Decode, false) => decode(service),
+        (Role::Both | Role::Decode, true) => decode_group(service),
+        (Role::Prefill, false) => prefill(service),
+        (Role::Prefill, true) => prefill_group(service),
+    }
+}
+
 children! {
     /// Deployment of the main or decode workload, and the ServiceAccount of its routing sidecar.
     decode = "-kserve";
     /// Deployment of the prefill workload.
     prefill = "-kserve-prefill";
+    /// LeaderWorkerSet of the main or decode workload, and its ServiceAccount.
+    decode_group = "-kserve-mn";
+    /// LeaderWorkerSet of the prefill workload, and its ServiceAccount.
+    prefill_group = "-kserve-mn-prefill";
     /// Service in front of the model servers.
     workload_service = "-kserve-workload-svc";
     /// TLS Secret of the service.
@@ -54,6 +70,10 @@ children! {
     sidecar_role = "-kserve-role";
     /// RoleBinding of the routing sidecar.
     sidecar_role_binding = "-kserve-rb";
+    /// Role of the routing sidecar in a LeaderWorkerSet.
+    group_sidecar_role = "-kserve-mn-role";
+    /// RoleBinding of the routing sidecar in a LeaderWorkerSet.
+    group_sidecar_role_binding = "-kserve-mn-rb";
     /// Deployment of the endpoint picker.
     scheduler = "-kserve-router-scheduler";
     /// Service of the endpoint picker, unless the pool names another.
@@ -64,6 +84,8 @@ children! {
     scheduler_role = "-epp-role";
     /// RoleBinding of the endpoint picker.
     scheduler_role_binding = "-epp-rb";
+    /// Deployment and Service of the tokenizer.
+    tokenizer = "-tokenizer";
     /// InferencePool.
     inference_pool = "-inference-pool";
     /// HTTPRoute.

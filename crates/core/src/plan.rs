@@ -9,6 +9,7 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::handover::Held;
 use crate::labels::{APPLIED, PART_OF, PART_OF_VALUE};
 use crate::object::{Live, LiveObject, Object};
 use crate::{names, tree};
@@ -47,6 +48,18 @@ pub struct Plan<'a> {
     pub actions: Vec<Action<'a>>,
     /// Children that are ours and no longer wanted. To be deleted only after all actions went through.
     pub prune: Vec<(Kind, String, &'a LiveObject)>,
+}
+
+impl Plan<'_> {
+    /// Takes out what has to wait.
+    pub fn leave(&mut self, held: &Held) {
+        self.actions.retain(|action| match action {
+            Action::Create(object) | Action::Apply { object, .. } | Action::Taken { object, .. } => {
+                !held.has(object.kind, &object.name)
+            }
+        });
+        self.prune.retain(|(kind, name, _)| !held.has(*kind, name));
+    }
 }
 
 /// Compares desired with live. `service_uid` decides what is ours; objects without an owner reference

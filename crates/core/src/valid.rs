@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use crate::labels::Labels;
 
-pub use crate::build::argv::ExtraArgs;
+pub use crate::build::argv::{ExtraArgs, Spread};
 pub use crate::validate::account::Account;
-pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler};
-pub use crate::validate::storage::Download;
+pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler, Tokenizer};
+pub use crate::validate::storage::Weights;
 
 /// Who the service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,12 +81,60 @@ pub struct Workload {
     pub labels: Labels,
     /// `spec.annotations` or `spec.prefill.annotations`.
     pub annotations: Labels,
-    /// Merged and rendered pod spec.
-    pub pod: Value,
     /// `rolloutStrategy`: `{maxUnavailable, maxSurge}` as given, or null.
     pub rollout: Value,
     /// Parallelism of the workload.
     pub parallelism: Parallelism,
+    /// Selector of the live Deployment, kept as it is (selectors are immutable).
+    pub live_selector: Option<Labels>,
+    /// Identity of the pods.
+    pub account: Account,
+    /// What its pods look like.
+    pub pods: Pods,
+}
+
+/// The pods of one replica.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pods {
+    /// One pod; the workload is a Deployment.
+    Single(Box<PodTemplate>),
+    /// A group of pods on several nodes; the workload is a LeaderWorkerSet.
+    Group(Box<Group>),
+}
+
+/// A leader and its workers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Pods in a group, the leader included.
+    pub size: i64,
+    /// `subGroupPolicy.subGroupSize`.
+    pub sub_group: Option<i64>,
+    /// The pod that answers requests; none when all pods come from the worker template.
+    pub leader: Option<PodTemplate>,
+    /// All other pods.
+    pub worker: PodTemplate,
+}
+
+/// Where a pod stands in its replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// It is the whole replica.
+    Single,
+    /// First pod of a group.
+    Leader,
+    /// Any other pod of a group, or any pod of a group without leader template.
+    Worker,
+}
+
+/// One pod template with what is decided about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodTemplate {
+    /// Where its pods stand.
+    pub position: Position,
+    /// Merged and rendered pod spec.
+    pub pod: Value,
+    /// `serviceAccountName`; none for the namespace's default account.
+    pub account: Option<String>,
     /// vLLM version from the preset, when the merged command is exactly a preset's of ours: then the core
     /// composes the flags (design: "the core composes argv"). None: a foreign command, left alone.
     pub composed_for: Option<String>,
@@ -94,26 +142,82 @@ pub struct Workload {
     /// workload says otherwise.
     pub accelerators: Option<(String, i64)>,
     /// Model mount and download.
-    pub download: Download,
-    /// Selector of the live Deployment, kept as it is (selectors are immutable).
-    pub live_selector: Option<Labels>,
+    pub weights: Weights,
     /// `VLLM_ADDITIONAL_ARGS` of `main`, for composed commands.
     pub extra_args: ExtraArgs,
-    /// The generated flags move KV caches between prefill and decode.
-    pub kv_transfer: bool,
-    /// Identity of the pods.
-    pub account: Account,
     /// A routing sidecar stands in front of vLLM.
     pub sidecar: bool,
+    /// How its ranks reach the other pods of the group; none for a single pod.
+    pub spread: Option<Spread>,
+}
+
+impl PodTemplate {
+    /// A template about which nothing is decided yet.
+    pub const fn bare(position: Position, pod: Value) -> Self {
+        Self {
+            position,
+            pod,
+            account: None,
+            composed_for: None,
+            accelerators: None,
+            weights: Weights::NONE,
+            extra_args: ExtraArgs::Words(Vec::new()),
+            sidecar: false,
+            spread: None,
+        }
+    }
 }
 
 impl Workload {
-    /// The name of its Deployment.
-    pub fn name(&self, service: &str) -> String {
-        match self.role {
-            Role::Both | Role::Decode => crate::names::decode(service),
-            Role::Prefill => crate::names::prefill(service),
+    /// A workload about which nothing is decided yet.
+    pub fn bare(role: Role) -> Self {
+        Self {
+            role,
+            replicas: None,
+            labels: Labels::new(),
+            annotations: Labels::new(),
+            rollout: Value::Null,
+            parallelism: Parallelism::default(),
+            live_selector: None,
+            account: Account::Default,
+            pods: Pods::Single(Box::new(PodTemplate::bare(Position::Single, Value::Null))),
         }
+    }
+
+    /// The name of its Deployment or LeaderWorkerSet.
+    pub fn name(&self, service: &str) -> String {
+        crate::names::workload(service, self.role, matches!(self.pods, Pods::Group(_)))
+    }
+
+    /// Its pod templates, the one that answers requests first.
+    pub fn templates(&self) -> impl Iterator<Item = &PodTemplate> {
+        let (first, second) = match &self.pods {
+            Pods::Single(only) => (Some(only.as_ref()), None),
+            Pods::Group(group) => (group.leader.as_ref(), Some(&group.worker)),
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// The same, to change them.
+    pub fn templates_mut(&mut self) -> impl Iterator<Item = &mut PodTemplate> {
+        let (first, second) = match &mut self.pods {
+            Pods::Single(only) => (Some(only.as_mut()), None),
+            Pods::Group(group) => (group.leader.as_mut(), Some(&mut group.worker)),
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// The pod that answers requests.
+    pub fn serving(&self) -> &PodTemplate {
+        match &self.pods {
+            Pods::Single(only) => only,
+            Pods::Group(group) => group.leader.as_ref().unwrap_or(&group.worker),
+        }
+    }
+
+    /// A routing sidecar stands in front of vLLM in one of its pods.
+    pub fn has_sidecar(&self) -> bool {
+        self.templates().any(|template| template.sidecar)
     }
 
     /// True when the preset below the pod is one of ours, whatever its command has become.

@@ -78,6 +78,8 @@ kinds! {
     InferencePool = "inference.networking.k8s.io" / "v1" "inferencepools" namespaced optional;
     /// Decode, prefill and scheduler.
     Deployment = "apps" / "v1" "deployments" namespaced required;
+    /// Decode and prefill on several nodes.
+    LeaderWorkerSet = "leaderworkerset.x-k8s.io" / "v1" "leaderworkersets" namespaced optional;
     /// Route from the gateways.
     HTTPRoute = "gateway.networking.k8s.io" / "v1" "httproutes" namespaced optional;
 }
@@ -116,6 +118,7 @@ mod tests {
                 "v1 Service services",
                 "inference.networking.k8s.io/v1 InferencePool inferencepools",
                 "apps/v1 Deployment deployments",
+                "leaderworkerset.x-k8s.io/v1 LeaderWorkerSet leaderworkersets",
                 "gateway.networking.k8s.io/v1 HTTPRoute httproutes",
             ]
         );

@@ -10,6 +10,7 @@ use llmisvc_core::decide::Desired;
 use llmisvc_core::facts::{Key, Ref};
 use llmisvc_core::object::{Live, Object, TlsRequest};
 use llmisvc_core::pods::is_rolling;
+use llmisvc_core::valid::Workload;
 use llmisvc_kinds::Kind;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -116,7 +117,7 @@ fn trees_of(desired: &mut Desired) -> impl Iterator<Item = &mut Value> {
     let workloads = [Some(&mut service.decode), service.prefill.as_mut()].into_iter().flatten();
     let scheduler = service.routing.scheduler.as_mut().into_iter().flat_map(|s| [&mut s.pod, &mut s.pool]);
     let route = service.routing.route.as_mut().map(|route| &mut route.spec);
-    workloads.map(|w| &mut w.pod).chain(scheduler).chain(route)
+    workloads.flat_map(Workload::templates_mut).map(|t| &mut t.pod).chain(scheduler).chain(route)
 }
 
 /// A child that the API server refused, and what was refused about it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use llmisvc_core::facts::{Cluster, Key, Ref};
+use llmisvc_core::handover::Held;
 use llmisvc_core::object::{Live, Object};
 use llmisvc_core::plan::{Action, Plan, plan};
 use llmisvc_kinds::Kind;
@@ -108,7 +109,7 @@ async fn carry_out(
                     subject.service = service;
                     subject.stamp = restamp(ctx, &subject, mind);
                 }
-                enact(ctx, &subject, objects, mind).await
+                enact(ctx, &subject, (objects, considered.decision.held()), mind).await
             }
             Err(error) => without_finalizer(&subject, &error),
         };
@@ -200,10 +201,16 @@ pub struct Enacted {
 }
 
 /// Plan, apply, prune.
-pub async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mind: &mut Mind) -> Enacted {
+pub async fn enact(
+    ctx: &Arc<Context>,
+    subject: &Subject,
+    (desired, held): (&[Object], Option<&Held>),
+    mind: &mut Mind,
+) -> Enacted {
     let guests = ctx.stores.guests(&subject.place);
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
+    held.into_iter().for_each(|held| plan.leave(held));
     let unserved = take_unserved(&mut plan, &subject.view.cluster);
     let timer = add_certificates(subject, desired, &mut plan);
     count_unchanged(ctx, desired, &plan);

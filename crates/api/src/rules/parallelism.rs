@@ -12,8 +12,13 @@ pub(super) fn check(base: &str, workload: &Workload, found: &mut Found) {
             format!("{NEEDS}: set {base}.parallelism.pipeline, or data and dataLocal, or remove worker");
         return found.add_if(worker, Rule::P1, format!("{base}.worker"), message);
     };
-    let spread = parallelism.is_data_parallel() || parallelism.is_pipeline_parallel();
-    let message = format!("{NEEDS} with pipeline, or with data and dataLocal: it has {}", shown(parallelism));
+    // One tensor-parallel stage may span nodes too: how many follows from the accelerators of a pod.
+    let spans = parallelism.tensor.is_some_and(|tensor| tensor > 1);
+    let spread = spans || parallelism.is_data_parallel() || parallelism.is_pipeline_parallel();
+    let message = format!(
+        "{NEEDS} with pipeline, with data and dataLocal, or with a tensor that spans nodes: it has {}",
+        shown(parallelism)
+    );
     found.add_if(worker && !spread, Rule::P2, format!("{base}.worker"), message);
     check_pairs(base, parallelism, found);
     for (rule, name, value) in [

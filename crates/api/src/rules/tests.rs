@@ -119,8 +119,8 @@ fn parallelism() -> Vec<Case> {
         case(
             P2,
             "spec.worker",
-            "when worker is specified, parallelism must be configured with pipeline, or with data and dataLocal: it has tensor 8",
-            spec(json!({"worker": {}, "parallelism": {"tensor": 8}})),
+            "when worker is specified, parallelism must be configured with pipeline, with data and dataLocal, or with a tensor that spans nodes: it has none of them",
+            spec(json!({"worker": {}, "parallelism": {"expert": true}})),
             spec(json!({"worker": {}, "parallelism": {"data": 4, "dataLocal": 2}})),
         ),
         case(

@@ -7,14 +7,13 @@ use llmisvc_api::v1alpha2::Parallelism;
 use serde_json::{Value, json};
 
 use super::expansion::escape;
+use super::start;
 use crate::tree;
 
 /// The command of our presets; any other one is left alone.
 pub const PRESET_COMMAND: [&str; 3] = ["vllm", "serve", "/mnt/models"];
 /// Environment variable with further arguments, as the user gave it.
 pub const ADDITIONAL_ARGS: &str = "VLLM_ADDITIONAL_ARGS";
-/// KV transfer between prefill and decode; NIXL pulls, so both roles get the same value.
-const KV_TRANSFER: &str = r#"{"kv_connector":"NixlConnector","kv_role":"kv_both"}"#;
 const PRE_STOP_SECONDS: i64 = 15;
 
 /// Splits a variable that is only known at run time. It gets everything else as arguments: the number of words
@@ -63,17 +62,48 @@ pub struct Flags<'a> {
     pub tls: bool,
     /// Parallelism of the workload.
     pub parallelism: Parallelism,
-    /// KV caches move between prefill and decode.
-    pub kv_transfer: bool,
+    /// Value of `--kv-transfer-config`, where KV caches move.
+    pub kv_transfer: Option<&'a str>,
+    /// Number of API servers in a data-parallel leader.
+    pub api_servers: &'a str,
+    /// Flags of further features, each with its values.
+    pub features: &'a [Vec<String>],
+    /// A pod of a group that answers no requests.
+    pub worker: bool,
+    /// How the ranks are spread over a group; none for a single pod.
+    pub spread: Option<Spread>,
+}
+
+/// How the ranks of a replica are spread over the pods of its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// Data parallel: each pod runs some ranks of its own.
+    Data {
+        /// Ranks in all.
+        size: i32,
+        /// Ranks in each pod; the last one may have fewer.
+        local: i32,
+        /// Port on which the leader is reached.
+        port: i32,
+    },
+    /// One world of `tensor × pipeline` ranks.
+    World {
+        /// Pods in the group.
+        nodes: i64,
+    },
 }
 
 /// The generated flags, each with its values.
 pub fn generated(flags: &Flags<'_>) -> Vec<Vec<String>> {
-    let mut argv = vec![served_names(flags), pair("--port", &flags.port.to_string())];
-    argv.push(access_log(flags.version));
+    let mut argv = vec![served_names(flags)];
+    // Workers listen on no port.
+    argv.extend((!flags.worker).then(|| pair("--port", &flags.port.to_string())));
+    argv.extend(access_log(flags.version));
     argv.extend(shutdown(flags));
-    argv.extend(flags.kv_transfer.then(|| pair("--kv-transfer-config", KV_TRANSFER)));
-    argv.extend(parallelism(&flags.parallelism));
+    argv.extend(flags.kv_transfer.map(|config| pair("--kv-transfer-config", &escape(config))));
+    argv.extend(parallelism(&flags.parallelism, flags.spread));
+    argv.extend(flags.spread.into_iter().flat_map(|spread| start::flags(spread, flags)));
+    argv.extend(flags.features.iter().cloned());
     if flags.tls {
         argv.extend(tls());
     }
@@ -86,11 +116,12 @@ fn served_names(flags: &Flags<'_>) -> Vec<String> {
     vec!["--served-model-name".to_owned(), escape(flags.model), escape(&qualified)]
 }
 
-fn access_log(version: Version) -> Vec<String> {
+/// Probes and scrapes are not logged, as far as the version can tell them apart; vLLM 0.8 and older can't.
+fn access_log(version: Version) -> Option<Vec<String>> {
     if version >= Version(0, 16) {
-        pair("--disable-access-log-for-endpoints", "/health,/metrics,/ping")
+        Some(pair("--disable-access-log-for-endpoints", "/health,/metrics,/ping"))
     } else {
-        vec!["--disable-uvicorn-access-log".to_owned()]
+        (version >= Version(0, 9)).then(|| vec!["--disable-uvicorn-access-log".to_owned()])
     }
 }
 
@@ -100,11 +131,11 @@ fn shutdown(flags: &Flags<'_>) -> Option<Vec<String>> {
     (flags.version >= Version(0, 18)).then(|| pair("--shutdown-timeout", &left.max(0).to_string()))
 }
 
-fn parallelism(ranks: &Parallelism) -> Vec<Vec<String>> {
+fn parallelism(ranks: &Parallelism, spread: Option<Spread>) -> Vec<Vec<String>> {
     let sized = [
         ("--tensor-parallel-size", ranks.tensor),
         ("--pipeline-parallel-size", ranks.pipeline),
-        ("--data-parallel-size", ranks.data),
+        ("--data-parallel-size", ranks.data.filter(|_| spread.is_none())),
     ];
     let mut argv: Vec<_> =
         sized.into_iter().filter_map(|(flag, n)| Some(pair(flag, &n?.to_string()))).collect();
@@ -114,7 +145,8 @@ fn parallelism(ranks: &Parallelism) -> Vec<Vec<String>> {
     argv
 }
 
-fn tls() -> [Vec<String>; 3] {
+/// The flags by which a server of vLLM serves TLS.
+pub fn tls() -> [Vec<String>; 3] {
     [
         vec!["--enable-ssl-refresh".to_owned()],
         pair("--ssl-certfile", "/var/run/kserve/tls/tls.crt"),
@@ -159,6 +191,9 @@ pub fn value_of<'a>(user: &'a [String], name: &str) -> Option<&'a str> {
 
 /// Writes `command` and `args` of a container that runs one of our presets' commands.
 pub fn compose(main: &mut Value, flags: &Flags<'_>, extra: &ExtraArgs) {
+    if flags.spread.is_some() || start::infers_roce(main) {
+        return start::compose(main, flags, extra);
+    }
     let user = words(main, "args");
     match extra {
         ExtraArgs::Words(extra) => {

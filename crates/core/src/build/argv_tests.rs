@@ -14,7 +14,11 @@ fn flags() -> Flags<'static> {
         grace: 60,
         tls: false,
         parallelism: Parallelism::default(),
-        kv_transfer: false,
+        kv_transfer: None,
+        api_servers: "8",
+        features: &[],
+        worker: false,
+        spread: None,
     }
 }
 
@@ -52,11 +56,17 @@ fn flags_follow_the_vllm_version() {
     assert!(old.ends_with("--port 8000 --disable-uvicorn-access-log"));
     let middle = line(&Flags { version: Version(0, 17), ..flags() });
     assert!(middle.ends_with("--disable-access-log-for-endpoints /health,/metrics,/ping"));
+    let oldest = line(&Flags { version: Version(0, 8), ..flags() });
+    assert!(oldest.ends_with("--port 8000"));
 }
 
 #[test]
 fn tls_and_kv_transfer_are_flags_of_their_own() {
-    let line = line(&Flags { tls: true, kv_transfer: true, ..flags() });
+    let line = line(&Flags {
+        tls: true,
+        kv_transfer: Some(r#"{"kv_connector":"NixlConnector","kv_role":"kv_both"}"#),
+        ..flags()
+    });
     assert!(line.contains(r#"--kv-transfer-config {"kv_connector":"NixlConnector","kv_role":"kv_both"}"#));
     assert!(line.ends_with(
         "--enable-ssl-refresh --ssl-certfile /var/run/kserve/tls/tls.crt --ssl-keyfile /var/run/kserve/tls/tls.key"

@@ -2,6 +2,8 @@
 
 pub mod argv;
 pub mod expansion;
+pub mod features;
+pub mod group;
 pub mod pod;
 pub mod pool;
 pub mod propagation;
@@ -13,8 +15,10 @@ pub mod scheduler_config;
 pub mod scheduler_rbac;
 pub mod service;
 pub mod sidecar;
+pub mod start;
 pub mod storage;
 pub mod tls;
+pub mod tokenizer;
 pub mod workload;
 
 use llmisvc_api::v1alpha2::{API_VERSION, KIND};
@@ -31,8 +35,8 @@ pub fn build(svc: &ValidService) -> Vec<Object> {
     }
     let mut objects = vec![tls::secret(svc), service::service(svc)];
     objects.extend(sidecar::objects(svc));
-    objects.push(workload::deployment(svc, &svc.decode));
-    objects.extend(svc.prefill.iter().map(|prefill| workload::deployment(svc, prefill)));
+    objects.push(workload::workload(svc, &svc.decode));
+    objects.extend(svc.prefill.iter().map(|prefill| workload::workload(svc, prefill)));
     objects.extend(routing::objects(svc));
     for object in &mut objects {
         own(&svc.id, object);

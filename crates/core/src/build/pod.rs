@@ -2,37 +2,51 @@
 
 use serde_json::{Value, json};
 
+use super::features::{self, Features};
 use super::{argv, resources, sidecar, storage};
 use crate::tree;
-use crate::valid::{Role, ValidService, Workload};
-use crate::validate::workload::compose_flags;
+use crate::valid::{PodTemplate, Role, ValidService, Workload};
+use crate::validate::template::{About, compose_flags};
 
 /// Port of NIXL's side channel, as in vLLM's own default; the other side is told it, so it is always set.
 const SIDE_CHANNEL_PORT: &str = "5600";
 
 /// The completed pod spec. Fields that nobody here knows stay as they are.
-pub fn pod(svc: &ValidService, workload: &Workload) -> Value {
-    let mut pod = workload.pod.clone();
-    if let Some(name) = workload.account.name() {
+pub fn pod(svc: &ValidService, workload: &Workload, template: &PodTemplate) -> Value {
+    let mut pod = template.pod.clone();
+    if let Some(name) = &template.account {
         *tree::entry(&mut pod, "serviceAccountName") = json!(name);
     }
-    sidecar::complete(&mut pod, svc, workload);
-    complete_main(&mut pod, svc, workload);
-    storage::attach(&mut pod, &workload.download);
+    if template.sidecar {
+        sidecar::complete(&mut pod, svc);
+    }
+    complete_main(&mut pod, svc, workload, template);
+    storage::attach(&mut pod, &template.weights);
     resources::balance(&mut pod);
     pod
 }
 
-fn complete_main(pod: &mut Value, svc: &ValidService, workload: &Workload) {
+fn complete_main(pod: &mut Value, svc: &ValidService, workload: &Workload, template: &PodTemplate) {
     let Some(main) = tree::named_mut(tree::array(pod, "containers"), "main") else { return };
-    if let Some((resource, count)) = &workload.accelerators {
+    if let Some((resource, count)) = &template.accelerators {
         resources::add(main, resource, *count);
     }
     if workload.role != Role::Both && workload.is_own_preset() {
         side_channel(main);
     }
-    if let Some(flags) = compose_flags(workload, &svc.model, &svc.id.namespace, svc.tls) {
-        argv::compose(main, &flags, &workload.extra_args);
+    let features = features::features(workload.role, template);
+    if let Some(flags) = compose_flags(template, &about(svc, workload, &features)) {
+        argv::compose(main, &flags, &template.extra_args);
+    }
+}
+
+fn about<'a>(svc: &'a ValidService, workload: &'a Workload, features: &'a Features) -> About<'a> {
+    About {
+        model: &svc.model,
+        namespace: &svc.id.namespace,
+        tls: svc.tls,
+        parallelism: &workload.parallelism,
+        features,
     }
 }
 

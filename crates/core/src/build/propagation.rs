@@ -1,11 +1,13 @@
 //! Which labels and annotations reach the children (`reference/workloads.md §7.6`).
 
 use crate::labels::{self, Component, Labels, MODEL_BASED_ROUTING};
-use crate::valid::{Identity, Role, Workload};
+use crate::valid::{Identity, Position, Role, Workload};
 
 const ANNOTATIONS: [&str; 4] =
     ["k8s.v1.cni.cncf.io", "kueue.x-k8s.io", "prometheus.io", "internal.serving.kserve.io/localmodel"];
 const LABELS: [&str; 2] = ["kueue.x-k8s.io", "internal.serving.kserve.io/localmodel"];
+/// Annotations by which LeaderWorkerSets are steered.
+const GROUP: &str = "leaderworkerset.sigs.k8s.io";
 /// Our own annotations steer the operator and mean nothing on a child.
 const OWN: &str = "llmisvc.io/";
 
@@ -14,39 +16,49 @@ fn with_prefix(map: &Labels, prefixes: &[&str]) -> Labels {
     map.iter().filter(|(key, _)| wanted(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-/// The component of a workload.
-pub fn component(role: Role) -> Component {
-    match role {
-        Role::Both | Role::Decode => Component::Workload,
-        Role::Prefill => Component::Prefill,
+/// The component of a workload's pods.
+pub fn component(role: Role, position: Position) -> Component {
+    match (role, position) {
+        (Role::Both | Role::Decode, Position::Single) => Component::Workload,
+        (Role::Both | Role::Decode, Position::Leader) => Component::Leader,
+        (Role::Both | Role::Decode, Position::Worker) => Component::Worker,
+        (Role::Prefill, Position::Single) => Component::Prefill,
+        (Role::Prefill, Position::Leader) => Component::PrefillLeader,
+        (Role::Prefill, Position::Worker) => Component::PrefillWorker,
     }
 }
 
-/// Labels of a Deployment.
-pub fn deployment_labels(id: &Identity, workload: &Workload) -> Labels {
-    let mut all = labels::base(&id.name, component(workload.role));
-    all.insert(labels::ENDPOINT.to_owned(), "workload".to_owned());
-    all.insert(labels::ROLE.to_owned(), workload.role.as_str().to_owned());
+/// Labels of a Deployment, or of a LeaderWorkerSet, which are those of its workers.
+pub fn labels(id: &Identity, workload: &Workload, position: Position) -> Labels {
+    let mut all = labels::base(&id.name, component(workload.role, position));
+    if workload.serving().position == position {
+        // A worker beside a leader answers no requests, so it must never be an endpoint (W-12).
+        all.insert(labels::ENDPOINT.to_owned(), "workload".to_owned());
+        all.insert(labels::ROLE.to_owned(), workload.role.as_str().to_owned());
+    }
     all.extend(with_prefix(&id.labels, &LABELS));
     all.extend(workload.labels.clone());
     all
 }
 
-/// Labels of its pods: those, and what a live selector asks for (W-1).
-pub fn pod_labels(id: &Identity, workload: &Workload) -> Labels {
-    let mut all = deployment_labels(id, workload);
-    all.extend(workload.live_selector.clone().unwrap_or_default());
+/// Labels of pods: those, and what a live selector asks for (W-1).
+pub fn pod_labels(id: &Identity, workload: &Workload, position: Position) -> Labels {
+    let mut all = labels(id, workload, position);
+    if position == Position::Single {
+        all.extend(workload.live_selector.clone().unwrap_or_default());
+    }
     all
 }
 
-/// Annotations of a Deployment.
-pub fn deployment_annotations(id: &Identity) -> Labels {
-    with_prefix(&id.annotations, &ANNOTATIONS)
+/// Annotations of a Deployment or LeaderWorkerSet.
+pub fn annotations(id: &Identity, position: Position) -> Labels {
+    let group: &[&str] = if position == Position::Single { &[] } else { &[GROUP] };
+    with_prefix(&id.annotations, &[&ANNOTATIONS, group].concat())
 }
 
 /// Annotations of its pods.
-pub fn pod_annotations(id: &Identity, workload: &Workload) -> Labels {
-    let mut all = deployment_annotations(id);
+pub fn pod_annotations(id: &Identity, workload: &Workload, position: Position) -> Labels {
+    let mut all = annotations(id, position);
     all.extend(own_annotations(workload));
     all
 }

@@ -37,7 +37,8 @@ pub fn service(svc: &ValidService) -> Object {
 fn selector(svc: &ValidService) -> Labels {
     let mut selector = labels::endpoints(&svc.id.name);
     if svc.prefill.is_some() {
-        let carried = propagation::pod_labels(&svc.id, &svc.decode).remove(labels::ROLE);
+        let carried =
+            propagation::pod_labels(&svc.id, &svc.decode, svc.decode.serving().position).remove(labels::ROLE);
         selector.extend(carried.map(|role| (labels::ROLE.to_owned(), role)));
     }
     selector

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{argv, pod};
 use crate::labels::{self, Component, Labels};
 use crate::object::Object;
-use crate::valid::{Account, ValidService, Workload};
+use crate::valid::{Account, Pods, ValidService, Workload};
 use crate::validate::routing::POOL_GROUP;
 use crate::{names, tree};
 
@@ -16,10 +16,7 @@ pub const CONTAINER: &str = "llm-d-routing-sidecar";
 pub const PRESET_COMMAND: &str = "/app/pd-sidecar";
 
 /// Tells the sidecar its pool, and composes the flags of our preset's.
-pub fn complete(pod: &mut Value, svc: &ValidService, workload: &Workload) {
-    if !workload.sidecar {
-        return;
-    }
+pub fn complete(pod: &mut Value, svc: &ValidService) {
     let Some(container) = tree::named_mut(tree::array(pod, "initContainers"), CONTAINER) else { return };
     if svc.routing.router {
         pod::set_env(container, json!({"name": "INFERENCE_POOL_NAME", "value": pool(svc)}));
@@ -56,22 +53,30 @@ fn flags(svc: &ValidService) -> Vec<Vec<String>> {
 
 /// ServiceAccount (unless it is the user's), Role and RoleBinding; none without a sidecar (W-2).
 pub fn objects(svc: &ValidService) -> Vec<Object> {
-    if !svc.decode.sidecar {
-        return Vec::new();
+    let workloads = std::iter::once(&svc.decode).chain(&svc.prefill);
+    let mut objects: Vec<Object> = workloads.filter_map(|workload| managed_account(svc, workload)).collect();
+    if svc.decode.has_sidecar() {
+        let account = svc.decode.account.name().unwrap_or("default");
+        objects.extend([role(svc), binding(svc, account)]);
     }
-    let account = svc.decode.account.name().unwrap_or("default");
-    let mut objects = vec![role(svc), binding(svc, account)];
-    objects.extend(managed_account(svc));
     objects
 }
 
+/// Those of a LeaderWorkerSet belong to both of its components.
 fn child(svc: &ValidService, kind: Kind, name: &str, rest: Value) -> Object {
-    let labels: Labels = labels::base(&svc.id.name, Component::Workload);
+    let mut labels: Labels = labels::base(&svc.id.name, Component::Workload);
+    if is_group(svc) {
+        labels.remove(labels::COMPONENT);
+    }
     Object::new(kind, &svc.id.namespace, name, labels, rest)
 }
 
-fn managed_account(svc: &ValidService) -> Option<Object> {
-    let Account::Managed { name, secrets, image_pull_secrets } = &svc.decode.account else { return None };
+fn is_group(svc: &ValidService) -> bool {
+    matches!(svc.decode.pods, Pods::Group(_))
+}
+
+fn managed_account(svc: &ValidService, workload: &Workload) -> Option<Object> {
+    let Account::Managed { name, secrets, image_pull_secrets } = &workload.account else { return None };
     let mut rest = json!({});
     for (key, list) in [("secrets", secrets), ("imagePullSecrets", image_pull_secrets)] {
         if !list.is_empty() {
@@ -88,14 +93,25 @@ fn role(svc: &ValidService) -> Object {
         {"apiGroups": [""], "resources": ["pods"], "verbs": verbs},
         {"apiGroups": groups, "resources": ["inferencepools"], "verbs": verbs},
     ]);
-    child(svc, Kind::Role, &names::sidecar_role(&svc.id.name), json!({"rules": rules}))
+    child(svc, Kind::Role, &role_name(svc), json!({"rules": rules}))
 }
 
 fn binding(svc: &ValidService, account: &str) -> Object {
-    let role = names::sidecar_role(&svc.id.name);
+    let role = role_name(svc);
     let rest = json!({
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": svc.id.namespace}],
     });
-    child(svc, Kind::RoleBinding, &names::sidecar_role_binding(&svc.id.name), rest)
+    let service = &svc.id.name;
+    let name = if is_group(svc) {
+        names::group_sidecar_role_binding(service)
+    } else {
+        names::sidecar_role_binding(service)
+    };
+    child(svc, Kind::RoleBinding, &name, rest)
+}
+
+fn role_name(svc: &ValidService) -> String {
+    let service = &svc.id.name;
+    if is_group(svc) { names::group_sidecar_role(service) } else { names::sidecar_role(service) }
 }

@@ -1,30 +1,33 @@
-//! Deployments of the model servers (`reference/workloads.md §8.1, §8.2`).
+//! The model servers of a workload (`reference/workloads.md §8.1, §8.2`): a Deployment, or a LeaderWorkerSet.
 
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
-use super::{pod, propagation};
+use super::{group, pod, propagation};
 use crate::labels::{self, Labels};
 use crate::object::Object;
 use crate::tree;
-use crate::valid::{ValidService, Workload};
+use crate::valid::{PodTemplate, Pods, Position, ValidService, Workload};
 
-/// The Deployment of a workload.
-pub fn deployment(svc: &ValidService, workload: &Workload) -> Object {
-    let labels = propagation::deployment_labels(&svc.id, workload);
+/// The Deployment or LeaderWorkerSet of a workload.
+pub fn workload(svc: &ValidService, workload: &Workload) -> Object {
+    match &workload.pods {
+        Pods::Single(template) => deployment(svc, workload, template),
+        Pods::Group(pods) => group::leader_worker_set(svc, workload, pods),
+    }
+}
+
+fn deployment(svc: &ValidService, workload: &Workload, only: &PodTemplate) -> Object {
+    let labels = propagation::labels(&svc.id, workload, Position::Single);
     let name = workload.name(&svc.id.name);
-    let rest = json!({"spec": spec(svc, workload)});
+    let rest = json!({"spec": spec(svc, workload, only)});
     let mut object = Object::new(Kind::Deployment, &svc.id.namespace, &name, labels, rest);
-    annotate(&mut object.body, &propagation::deployment_annotations(&svc.id));
+    annotate(&mut object.body, &propagation::annotations(&svc.id, Position::Single));
     object
 }
 
-fn spec(svc: &ValidService, workload: &Workload) -> Value {
-    let mut template = json!({
-        "metadata": {"labels": propagation::pod_labels(&svc.id, workload)},
-        "spec": pod::pod(svc, workload),
-    });
-    annotate(&mut template, &propagation::pod_annotations(&svc.id, workload));
+fn spec(svc: &ValidService, workload: &Workload, only: &PodTemplate) -> Value {
+    let template = template(svc, workload, only);
     let mut spec = json!({"selector": {"matchLabels": selector(svc, workload)}, "template": template});
     if let Some(replicas) = workload.replicas {
         *tree::entry(&mut spec, "replicas") = json!(replicas);
@@ -36,9 +39,20 @@ fn spec(svc: &ValidService, workload: &Workload) -> Value {
     spec
 }
 
+/// A pod template with its labels and annotations.
+pub fn template(svc: &ValidService, workload: &Workload, of: &PodTemplate) -> Value {
+    let mut template = json!({
+        "metadata": {"labels": propagation::pod_labels(&svc.id, workload, of.position)},
+        "spec": pod::pod(svc, workload, of),
+    });
+    annotate(&mut template, &propagation::pod_annotations(&svc.id, workload, of.position));
+    template
+}
+
 /// Selectors are immutable: a live one is kept, a new one holds only what never changes (W-1).
 fn selector(svc: &ValidService, workload: &Workload) -> Labels {
-    let fixed = || labels::base(&svc.id.name, propagation::component(workload.role));
+    let component = propagation::component(workload.role, Position::Single);
+    let fixed = || labels::base(&svc.id.name, component);
     workload.live_selector.clone().unwrap_or_else(fixed)
 }
 

@@ -116,18 +116,6 @@ fn every_kind_of_parallelism_reaches_vllm_on_one_node() {
 }
 
 #[test]
-fn a_service_over_several_nodes_is_refused_with_a_reason() {
-    // C-12
-    let worker = json!({"worker": {"containers": [{"name": "main"}]}, "parallelism": {"pipeline": 4}});
-    let (reason, text) = World::new(spec(worker)).fault();
-    assert_eq!(reason, "InvalidRenderedConfig");
-    assert_eq!(
-        text,
-        "spec.worker: multi-node workloads (worker) are not supported by this version: remove worker"
-    );
-}
-
-#[test]
 fn an_inline_configuration_that_is_not_yaml_says_so() {
     // C-16
     let scheduler = |inline: Value| spec(json!({"router": {"scheduler": {"config": {"inline": inline}}}}));

@@ -33,7 +33,7 @@ fn decided(world: &mut World, merged: &Value) -> Decision {
             "llmisvc-config-llm-template".to_owned(),
         )]),
         warnings: Vec::new(),
-        outcome: Ok(Desired { service, objects: Vec::new() }),
+        outcome: Ok(Desired { service, objects: Vec::new(), held: crate::handover::Held::default() }),
     }
 }
 

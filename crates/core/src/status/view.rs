@@ -40,6 +40,8 @@ pub(super) enum Part {
     Prefill,
     /// Endpoint picker.
     Scheduler,
+    /// Tokenizer.
+    Tokenizer,
 }
 
 /// One route of the service.
@@ -108,6 +110,7 @@ impl<'a> View<'a> {
         self.parts.push(Part::Main);
         self.parts.extend(service.prefill.as_ref().map(|_| Part::Prefill));
         self.parts.extend(routing.scheduler.as_ref().map(|_| Part::Scheduler));
+        self.parts.extend(routing.tokenizer.as_ref().map(|_| Part::Tokenizer));
         self.pool = routing.pool(self.name).map(|name| (name, routing.external_pool.is_none()));
         self.picker = routing.picker_service().map(str::to_owned);
         self.gateway_refs.clone_from(&routing.gateway_refs);
@@ -126,6 +129,7 @@ impl<'a> View<'a> {
             (Part::Main, names::decode(self.name)),
             (Part::Prefill, names::prefill(self.name)),
             (Part::Scheduler, names::scheduler(self.name)),
+            (Part::Tokenizer, names::tokenizer(self.name)),
         ];
         let living = names.into_iter().filter(|(_, name)| self.live(Kind::Deployment, name).is_some());
         self.parts = living.map(|(part, _)| part).collect();

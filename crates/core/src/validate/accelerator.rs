@@ -48,7 +48,7 @@ pub fn accelerators(
     };
     if named.is_none() && live.is_some_and(runs_without) {
         let problem = Problem::AcceleratorKept { needed: world.size, resource };
-        scope.warn("template.containers[main].resources", &problem);
+        warn(scope, &problem);
         return None;
     }
     Some((resource, world.size))
@@ -60,8 +60,19 @@ fn compare(scope: &mut Scope<'_, '_>, own: &[(&String, &Value)], world: &World) 
     if requested != world.size {
         let (resource, sizes) = (name, world.sizes.clone());
         let problem = Problem::AcceleratorMismatch { requested, resource, world: world.size, sizes };
-        scope.warn("template.containers[main].resources", &problem);
+        warn(scope, &problem);
     }
+}
+
+fn warn(scope: &mut Scope<'_, '_>, problem: &Problem) {
+    let field = scope.in_template("containers[main].resources");
+    scope.warn(&field, problem);
+}
+
+/// The accelerators that `main` asks for by itself: the resource, and how many.
+pub fn requested(main: &Value) -> Option<(&str, i64)> {
+    let own = extended(main);
+    own.into_iter().find(|(name, _)| is_accelerator(name)).and_then(|(n, q)| Some((n.as_str(), count(q)?)))
 }
 
 /// Resources of which each rank takes one. TPUs are left out: their topology decides, chips are not cores.
@@ -117,8 +128,8 @@ fn resource_of(word: &str) -> Option<&'static str> {
     }
 }
 
-/// A live workload without accelerators: adding some would replace pods that the user did not touch.
+/// A live pod without accelerators: adding some would replace pods that the user did not touch.
 fn runs_without(live: &Value) -> bool {
-    let containers = tree::list(live, &["spec", "template", "spec", "containers"]);
+    let containers = tree::list(live, &["containers"]);
     tree::named(containers, "main").is_some_and(|main| extended(main).is_empty())
 }

@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::scope::Scope;
 use crate::facts::{Answer, Key, Ref};
 use crate::pass::is_stopped;
-use crate::{names, tree};
+use crate::tree;
 
 /// Identity of a workload's pods.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,12 +38,15 @@ impl Account {
     }
 }
 
-/// Chooses the account. The answer is the account's object or, for a managed one, the default account's: that is
-/// where credentials come from.
-pub fn account<'a>(scope: &mut Scope<'a, '_>, pod: &Value, sidecar: bool) -> (Account, &'a Answer) {
-    let named = tree::text(pod, &["serviceAccountName"]).to_owned();
-    let managed = names::decode(&scope.ctx.id.name);
-    if sidecar && (named.is_empty() || named == managed) && !is_foreign(scope, &managed) {
+/// Chooses the account. `named` is what the pod template names; `managed` the account that is made where none is.
+/// The answer is the account's object or, for a managed one, the default account's: that is where credentials
+/// come from.
+pub fn account<'a>(scope: &mut Scope<'a, '_>, named: &str, managed: Option<String>) -> (Account, &'a Answer) {
+    let named = named.to_owned();
+    if let Some(managed) = managed.clone()
+        && (named.is_empty() || named == managed)
+        && !is_foreign(scope, &managed)
+    {
         let default = read(scope, "default");
         // While the default account cannot be read, the managed one keeps what it has.
         let from = match default {
@@ -59,7 +62,7 @@ pub fn account<'a>(scope: &mut Scope<'a, '_>, pod: &Value, sidecar: bool) -> (Ac
         return (Account::Managed { name: managed, secrets, image_pull_secrets }, default);
     }
     // A managed name that belongs to somebody else is used, not taken over (W-5).
-    let named = if sidecar && named.is_empty() { managed } else { named };
+    let named = if named.is_empty() { managed.unwrap_or_default() } else { named };
     if named.is_empty() {
         return (Account::Default, read(scope, "default"));
     }
@@ -68,7 +71,8 @@ pub fn account<'a>(scope: &mut Scope<'a, '_>, pod: &Value, sidecar: bool) -> (Ac
     if matches!(answer, Answer::Absent) && !is_stopped(scope.ctx.inputs.service) {
         let namespace = scope.ctx.id.namespace.clone();
         let problem = Problem::NoAccount { name: named.clone(), namespace };
-        scope.error("template.serviceAccountName", &problem);
+        let field = scope.in_template("serviceAccountName");
+        scope.error(&field, &problem);
     }
     (Account::Named(named), answer)
 }

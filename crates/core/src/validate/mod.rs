@@ -14,20 +14,20 @@ use crate::valid::{Identity, ValidService};
 
 pub(crate) mod accelerator;
 pub mod account;
-pub(crate) mod cache;
-pub(crate) mod credentials;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod flags;
+pub(crate) mod group;
 pub mod identity;
 pub(crate) mod parallelism;
 pub(crate) mod pod;
 pub(crate) mod problem;
 pub(crate) mod rollout;
 pub mod routing;
-pub(crate) mod s3;
+pub(crate) mod running;
 pub(crate) mod scope;
 pub mod storage;
+pub mod template;
 pub mod workload;
 
 /// What the validating functions share.

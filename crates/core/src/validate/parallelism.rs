@@ -4,20 +4,18 @@ use llmisvc_api::v1alpha2::Parallelism;
 
 use super::problem::Problem;
 use super::scope::Scope;
-use crate::build::argv;
+use crate::build::argv::{self, Spread};
 
 /// Reads `parallelism`, and says what can't be or can't work.
 pub fn parallelism(scope: &mut Scope<'_, '_>) -> Parallelism {
-    let sizes = Parallelism {
+    Parallelism {
         tensor: size(scope, "tensor"),
         pipeline: size(scope, "pipeline"),
         data: size(scope, "data"),
         data_local: size(scope, "dataLocal"),
         data_rpc_port: port(scope),
         expert: expert(scope),
-    };
-    check_one_node(scope, &sizes);
-    sizes
+    }
 }
 
 fn size(scope: &mut Scope<'_, '_>, key: &str) -> Option<i32> {
@@ -50,7 +48,7 @@ fn expert(scope: &mut Scope<'_, '_>) -> Option<bool> {
 }
 
 /// That `data` and `dataLocal` come together, and without `pipeline`, is a rule of the API.
-fn check_one_node(scope: &mut Scope<'_, '_>, sizes: &Parallelism) {
+pub fn check_one_node(scope: &mut Scope<'_, '_>, sizes: &Parallelism) {
     if let (Some(data), Some(local)) = (sizes.data, sizes.data_local)
         && data != local
     {
@@ -69,16 +67,32 @@ pub struct World {
     pub given: bool,
 }
 
-/// The world size of a single pod: `data` multiplies there, `expert` does not (design: the accelerator count).
-/// A flag that the user gives counts more than the field, since vLLM obeys the flag.
-pub fn world(sizes: &Parallelism, user: &[String]) -> World {
+/// The world size of one pod: on a single node `data` multiplies, `expert` never does (design: the accelerator
+/// count). A flag that the user gives counts more than the field, since vLLM obeys the flag.
+pub fn world(sizes: &Parallelism, spread: Option<Spread>, user: &[String]) -> World {
     let flag = |name: &str| argv::value_of(user, name).and_then(|v| v.parse::<i64>().ok()).filter(|n| *n > 0);
-    let parts = [
-        ("tensor", flag("tensor-parallel-size").or(sizes.tensor.map(i64::from))),
-        ("pipeline", flag("pipeline-parallel-size").or(sizes.pipeline.map(i64::from))),
-        ("data", flag("data-parallel-size").or(sizes.data.map(i64::from))),
-    ];
-    let size = parts.iter().fold(1_i64, |product, (_, n)| product.saturating_mul(n.unwrap_or(1)));
+    let tensor = ("tensor", flag("tensor-parallel-size").or(sizes.tensor.map(i64::from)));
+    let pipeline = ("pipeline", flag("pipeline-parallel-size").or(sizes.pipeline.map(i64::from)));
+    match spread {
+        None => product(
+            &[tensor, pipeline, ("data", flag("data-parallel-size").or(sizes.data.map(i64::from)))],
+            1,
+        ),
+        Some(Spread::Data { local, .. }) => {
+            let local = flag("data-parallel-size-local").unwrap_or(i64::from(local));
+            product(&[tensor, ("dataLocal", Some(local))], 1)
+        }
+        Some(Spread::World { nodes }) => product(&[tensor, pipeline], nodes),
+    }
+}
+
+fn product(parts: &[(&str, Option<i64>)], pods: i64) -> World {
+    let ranks = parts.iter().fold(1_i64, |product, (_, n)| product.saturating_mul(n.unwrap_or(1)));
     let text: Vec<String> = parts.iter().map(|(name, n)| format!("{name} {}", n.unwrap_or(1))).collect();
-    World { size, sizes: text.join(" × "), given: parts.iter().any(|(_, n)| n.is_some()) }
+    let over = if pods > 1 { format!(", over {pods} pods") } else { String::new() };
+    World {
+        size: (ranks + pods - 1) / pods.max(1),
+        sizes: format!("{}{over}", text.join(" × ")),
+        given: parts.iter().any(|(_, n)| n.is_some()),
+    }
 }

@@ -8,7 +8,7 @@ use crate::tree;
 
 /// The pod template, with a container `main` and lists where lists are read; else recorded problems.
 pub fn pod(scope: &mut Scope<'_, '_>) -> Option<Value> {
-    let pod = scope.given(&["template"]).cloned().unwrap_or_default();
+    let pod = scope.given(&[scope.template()]).cloned().unwrap_or_default();
     let before = scope.findings.len();
     for list in ["containers", "initContainers", "volumes"] {
         check_list(scope, &pod, list);
@@ -22,7 +22,8 @@ pub fn pod(scope: &mut Scope<'_, '_>) -> Option<Value> {
         return None;
     }
     if tree::named(tree::list(&pod, &["containers"]), "main").is_none() {
-        scope.error("template.containers", &Problem::NoMain);
+        let field = scope.in_template("containers");
+        scope.error(&field, &Problem::NoMain);
         return None;
     }
     Some(pod)
@@ -32,18 +33,20 @@ fn check_list(scope: &mut Scope<'_, '_>, pod: &Value, list: &str) {
     let bad = tree::get(pod, &[list]).filter(|v| !v.is_null() && !v.is_array());
     if let Some(value) = bad {
         let problem = Problem::Type { expected: "a list", got: value.to_string() };
-        scope.error(&format!("template.{list}"), &problem);
+        let field = scope.in_template(list);
+        scope.error(&field, &problem);
     }
     for (index, item) in tree::list(pod, &[list]).iter().enumerate() {
         if tree::text(item, &["name"]).is_empty() {
             let problem = Problem::Type { expected: "an object with a name", got: item.to_string() };
-            scope.error(&format!("template.{list}[{index}]"), &problem);
+            let field = scope.in_template(&format!("{list}[{index}]"));
+            scope.error(&field, &problem);
         }
     }
 }
 
 fn check_container(scope: &mut Scope<'_, '_>, list: &str, container: &Value) {
-    let base = format!("template.{list}[{}]", tree::text(container, &["name"]));
+    let base = scope.in_template(&format!("{list}[{}]", tree::text(container, &["name"])));
     for key in ["command", "args"] {
         for (index, word) in tree::list(container, &[key]).iter().enumerate() {
             if !word.is_string() {

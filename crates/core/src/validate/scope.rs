@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::Context;
 use super::problem::Problem;
+use super::storage::Site;
 use crate::pass::Finding;
 use crate::tree;
-use crate::valid::Role;
+use crate::valid::{Position, Role};
 
 /// One workload under validation.
 pub struct Scope<'a, 'v> {
@@ -14,12 +15,22 @@ pub struct Scope<'a, 'v> {
     pub ctx: &'v Context<'a>,
     /// What its pods do.
     pub role: Role,
+    /// Which of its pod templates is looked at.
+    pub position: Position,
     /// `spec` or `spec.prefill` of the merged and rendered document.
     pub spec: &'v Value,
     /// Problems that block.
     pub findings: &'v mut Vec<Finding>,
     /// Things worth knowing.
     pub warnings: &'v mut Vec<Finding>,
+}
+
+impl<'a> Scope<'a, '_> {
+    /// The pod template that is looked at, as one that gets weights.
+    pub fn site(&mut self) -> Site<'a, '_> {
+        let template = self.path(self.template());
+        Site { ctx: self.ctx, template, findings: self.findings, warnings: self.warnings }
+    }
 }
 
 impl Scope<'_, '_> {
@@ -31,9 +42,22 @@ impl Scope<'_, '_> {
         }
     }
 
+    /// Name of the field with the pod template that is looked at.
+    pub fn template(&self) -> &'static str {
+        match self.position {
+            Position::Single | Position::Leader => "template",
+            Position::Worker => "worker",
+        }
+    }
+
+    /// A field of the pod template, below the workload.
+    pub fn in_template(&self, field: &str) -> String {
+        format!("{}.{field}", self.template())
+    }
+
     /// Path of a field of container `main`.
     pub fn main_path(&self, field: &str) -> String {
-        self.path(&format!("template.containers[main].{field}"))
+        self.path(&self.in_template(&format!("containers[main].{field}")))
     }
 
     /// Records a problem with a field of the workload.

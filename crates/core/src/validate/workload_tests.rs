@@ -58,8 +58,9 @@ fn a_plain_workload_has_neither_findings_nor_warnings() {
     "spec.parallelism.dataRPCPort: 70000 is out of range: a port from 1 to 65535"
 )]
 #[case::worker(
-    with(spec(), "/worker", json!({})),
-    "spec.worker: multi-node workloads (worker) are not supported by this version: remove worker"
+    with(spec(), "/worker", json!({"containers": [{"name": "main"}]})),
+    "spec.worker: a group can't be sized by tensor alone: set parallelism.pipeline, data and dataLocal, or the \
+     accelerators of a pod in worker.containers[main].resources"
 )]
 #[case::rollout_percentage(
     with(spec(), "/rolloutStrategy", json!({"maxSurge": "200%"})),
@@ -179,11 +180,6 @@ fn a_blocking_problem_is_named_with_its_path(#[case] spec: Value, #[case] expect
     prefill(json!({"template": template()})),
     "spec.prefill.template: prefill pods get no requests without spec.router.scheduler: add it"
 )]
-#[case::roce(
-    main("env", json!([{"name": "KSERVE_INFER_ROCE", "value": "true"}])),
-    "spec.template.containers[main].env[KSERVE_INFER_ROCE]: finding RoCE adapters is not supported by this version \
-     and has no effect (from config kserve/base)"
-)]
 #[case::no_effect(
     with(spec(), "/kvCacheOffloading", json!({"cpu": "1Gi"})),
     "spec.kvCacheOffloading: KV cache offloading is not supported by this version and has no effect"
@@ -206,7 +202,7 @@ fn accelerators_that_fit_are_not_mentioned(#[case] spec: Value) {
 }
 
 fn accelerators(fixture: &Fixture) -> Option<(String, i64)> {
-    fixture.outcome().workloads.unwrap().0.accelerators
+    fixture.outcome().workloads.unwrap().0.serving().accelerators.clone()
 }
 
 fn tensor(count: i64) -> Value {
@@ -305,8 +301,15 @@ fn while_the_default_account_cannot_be_read_a_managed_one_keeps_what_it_has() {
     let (mut findings, mut warnings) = (Vec::new(), Vec::new());
     let account = fixture.in_context(|ctx| {
         let (role, spec) = (Role::Decode, ctx.spec);
-        let mut scope = Scope { ctx, role, spec, findings: &mut findings, warnings: &mut warnings };
-        account::account(&mut scope, &json!({}), true).0
+        let mut scope = Scope {
+            ctx,
+            role,
+            position: crate::valid::Position::Single,
+            spec,
+            findings: &mut findings,
+            warnings: &mut warnings,
+        };
+        account::account(&mut scope, "", Some("llama-kserve".to_owned())).0
     });
     let expected = Account::Managed {
         name: "llama-kserve".to_owned(),
@@ -408,15 +411,15 @@ fn the_vllm_version_is_the_presets_unless_an_upstream_image_says_its_own(
     #[case] version: &str,
 ) {
     let outcome = outcome(main("image", json!(image)));
-    assert_eq!(outcome.workloads.unwrap().0.composed_for.as_deref(), Some(version));
+    assert_eq!(outcome.workloads.unwrap().0.serving().composed_for.as_deref(), Some(version));
 }
 
 #[test]
 fn nothing_is_composed_for_a_foreign_command_or_a_foreign_preset() {
     let foreign = main("command", json!(["sh", "-c", "vllm serve"]));
-    assert_eq!(outcome(foreign).workloads.unwrap().0.composed_for, None);
+    assert_eq!(outcome(foreign).workloads.unwrap().0.serving().composed_for, None);
     let preset = with(spec(), "/annotations", json!({}));
-    assert_eq!(outcome(preset).workloads.unwrap().0.composed_for, None);
+    assert_eq!(outcome(preset).workloads.unwrap().0.serving().composed_for, None);
 }
 
 #[test]

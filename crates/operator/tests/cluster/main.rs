@@ -13,3 +13,4 @@ mod look;
 mod rollout_blocked;
 mod rollouts;
 mod status;
+mod topologies;

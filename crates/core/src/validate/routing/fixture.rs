@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use llmisvc_api::v1alpha2::Parallelism;
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
@@ -14,7 +13,7 @@ use crate::object::{Live, LiveObject, Object};
 use crate::pass::{Finding, Inputs};
 use crate::settings::Settings;
 use crate::tree;
-use crate::valid::{Download, Identity, Role, ValidService, Workload};
+use crate::valid::{Identity, Role, ValidService, Workload};
 use crate::validate::Context;
 
 /// The scheduler preset as shipped.
@@ -182,23 +181,7 @@ fn identity() -> Identity {
 }
 
 fn workload(role: Role) -> Workload {
-    Workload {
-        role,
-        replicas: Some(2),
-        labels: Labels::new(),
-        annotations: Labels::new(),
-        pod: json!({}),
-        rollout: Value::Null,
-        parallelism: Parallelism::default(),
-        composed_for: None,
-        accelerators: None,
-        download: Download::None,
-        live_selector: None,
-        extra_args: crate::valid::ExtraArgs::Words(Vec::new()),
-        kv_transfer: false,
-        account: crate::valid::Account::Default,
-        sidecar: false,
-    }
+    Workload { replicas: Some(2), ..Workload::bare(role) }
 }
 
 /// The Gateway of the shipped defaults.
