@@ -98,6 +98,19 @@ pub fn scheduler_cluster_role_binding(namespace: &str, service: &str) -> String 
     child(namespace, &format!("-{service}-epp-auth-rb"))
 }
 
+/// Volume of an adapter's claim. Names that are no DNS label are made one, with a hash to tell them apart.
+pub fn adapter_volume(adapter: &str) -> String {
+    let keep = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let lower = adapter.to_ascii_lowercase();
+    let label: String = lower.chars().map(|c| if keep(c) { c } else { '-' }).collect();
+    if label == adapter && !label.ends_with('-') {
+        return child("lora-pvc-", adapter);
+    }
+    let short: String = hash(adapter).chars().take(8).collect();
+    let room = LIMIT - "lora-pvc--".len() - short.len();
+    format!("lora-pvc-{}-{short}", cut(&label, room))
+}
+
 /// The name used when another owner holds [`scheduler_cluster_role_binding`]: a hash of the UID is appended.
 pub fn scheduler_cluster_role_binding_of(namespace: &str, service: &str, uid: &str) -> String {
     let short: String = hash(uid).chars().take(8).collect();

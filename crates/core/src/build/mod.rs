@@ -4,6 +4,7 @@ pub mod argv;
 pub mod expansion;
 pub mod features;
 pub mod group;
+pub mod lora;
 pub mod pod;
 pub mod pool;
 pub mod propagation;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::features::{self, Features};
-use super::{argv, resources, sidecar, storage};
+use super::{argv, lora, resources, sidecar, storage};
 use crate::tree;
 use crate::valid::{PodTemplate, Role, ValidService, Workload};
 use crate::validate::template::{About, compose_flags};
@@ -37,6 +37,8 @@ fn complete_main(pod: &mut Value, svc: &ValidService, workload: &Workload, templ
     let features = features::features(workload.role, template);
     if let Some(flags) = compose_flags(template, &about(svc, workload, &features)) {
         argv::compose(main, &flags, &template.extra_args);
+    } else {
+        lora::add_to_foreign(main, template);
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod fixture;
 pub(crate) mod flags;
 pub(crate) mod group;
 pub mod identity;
+pub(crate) mod lora;
 pub(crate) mod parallelism;
 pub(crate) mod pod;
 pub(crate) mod problem;

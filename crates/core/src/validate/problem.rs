@@ -24,8 +24,6 @@ pub enum Problem {
     GroupName { name: String },
     #[error("pod has no container \"main\": add one, or a preset that has one")]
     NoMain,
-    #[error("confidential models are not supported by this version: remove model.confidential")]
-    Confidential,
     #[error("ServiceAccount {name:?} not found in namespace {namespace:?}: create it or name another")]
     NoAccount { name: String, namespace: String },
     #[error("bad quoting in {value:?}: close every quote")]
@@ -73,4 +71,11 @@ pub enum Problem {
     Indivisible { ranks: i64, per_pod: i64, size: i64 },
     #[error("{ranks} ranks over {size} pods of {per_pod} are {each} in each: the rest is not used")]
     Unused { ranks: i64, per_pod: i64, size: i64, each: i64 },
+    #[error("main gives --lora-modules itself: no flags are added for the adapters of spec.model.lora")]
+    AdaptersGiven,
+    #[error(
+        "its shell takes no arguments, so vLLM does not get the adapters of spec.model.lora: end the script with \
+         \"$@\", or add {flags}"
+    )]
+    AdaptersUnheard { flags: String },
 }

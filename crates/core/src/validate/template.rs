@@ -7,7 +7,7 @@ use super::account::Account;
 use super::problem::Problem;
 use super::scope::Scope;
 use super::storage::Target;
-use super::{accelerator, flags, identity, parallelism, running, storage};
+use super::{accelerator, flags, identity, lora, parallelism, running, storage};
 use crate::build::argv::{self, Flags, Spread, Version};
 use crate::build::features::{self, Features};
 use crate::build::sidecar;
@@ -52,6 +52,7 @@ pub fn template(scope: &mut Scope<'_, '_>, draft: Draft, shared: &Shared<'_>) ->
     let template =
         PodTemplate { account, composed_for, accelerators, weights, extra_args, sidecar, spread, ..bare };
     check_composed(scope, &template, shared.sizes);
+    lora::check(scope, &template);
     Some(template)
 }
 
