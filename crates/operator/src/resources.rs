@@ -77,7 +77,7 @@ pub fn of_key(key: &Key) -> Option<(Served, &Ref)> {
         // Never asked for by name: the store of configs has the answer.
         Key::ConfigNames(_) => return None,
         Key::Config(r) => (CONFIG, r),
-        Key::ConfigMap(r) => (CONFIG_MAP, r),
+        Key::ConfigMap(r) | Key::CaBundle(r) => (CONFIG_MAP, r),
         Key::ServiceAccount(r) => (SERVICE_ACCOUNT, r),
         Key::Secret(r) => (SECRET, r),
         Key::Gateway(r) => (GATEWAY, r),
