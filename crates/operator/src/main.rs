@@ -2,6 +2,7 @@
 
 mod apply;
 mod args;
+mod ca_bundle;
 mod context;
 mod finalize;
 mod gather;

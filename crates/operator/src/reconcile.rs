@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::apply::{self, Applied};
+use crate::ca_bundle;
 use crate::context::Context;
 use crate::finalize;
 use crate::gather::{self, Considered, Subject};
@@ -36,6 +37,12 @@ pub struct Next {
 impl Next {
     const fn new(outcome: Outcome, after: Option<Duration>) -> Self {
         Self { outcome, after }
+    }
+
+    /// How the pass ended.
+    #[cfg(test)]
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
     }
 }
 
@@ -102,6 +109,7 @@ async fn carry_out(
     mind: &mut Mind,
 ) -> Result<Next, WireError> {
     let mut enacted = Enacted::default();
+    let copied = ca_bundle::keep(ctx, &subject, &mut considered).await;
     // A stopped service loses its children whatever else is wrong with it.
     if let Some(objects) = considered.decision.objects() {
         enacted = match finalize::ensure(ctx, &subject.place, &subject.service, objects).await {
@@ -119,7 +127,7 @@ async fn carry_out(
     let began = Instant::now();
     let status = judge(ctx, &subject, &mut considered, &live, &enacted.applied.refused).await;
     considered.forget_unused();
-    let retry = enacted.applied.retry || considered.unreadable();
+    let retry = enacted.applied.retry || considered.unreadable() || !copied;
     let pods = pods_change_in(ctx, &considered);
     remember(ctx, &subject, considered, if retry { &subject.live } else { &live }, mind);
     let held = report::run(ctx, &subject.place, &subject.service, &status, mind).await?;

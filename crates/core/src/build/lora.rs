@@ -104,17 +104,17 @@ fn modules(lora: &Lora) -> Vec<String> {
 /// How the command takes further words (W-23).
 fn foreign(main: &Value, lora: &Lora) -> Hearing {
     let (command, args) = (argv::words(main, "command"), argv::words(main, "args"));
-    let plain = || joined(lora, Clone::clone);
+    let plain = || joined(lora, str::to_owned);
     let Some(script) = script(&command, &args) else {
         // At the end: a list of modules would swallow a positional argument that follows it.
         return Hearing::Added { at: args.len(), words: plain().iter().map(|w| escape(w)).collect() };
     };
     if !["$@", "${@", "$*", "${*"].iter().any(|all| script.text.contains(all)) {
-        let quoted = groups(lora).concat().iter().map(|w| quoted(w)).collect::<Vec<_>>();
-        return Hearing::Unheard { flags: quoted.join(" ") };
+        let words: Vec<String> = groups(lora).concat().iter().map(|w| quoted(w)).collect();
+        return Hearing::Unheard { flags: words.join(" ") };
     }
     // `eval` takes one layer of quotes away.
-    let words = if script.text.contains("eval") { joined(lora, |w| quoted(w)) } else { plain() };
+    let words = if script.text.contains("eval") { joined(lora, quoted) } else { plain() };
     let words = words.iter().map(|w| escape(w));
     let all = command.len() + args.len();
     let zeroth = (script.at + 1 == all).then(|| "--".to_owned());
@@ -123,13 +123,13 @@ fn foreign(main: &Value, lora: &Lora) -> Hearing {
 }
 
 /// As the peer writes them: a flag and its number are one word.
-fn joined(lora: &Lora, module: impl Fn(&String) -> String) -> Vec<String> {
+fn joined(lora: &Lora, module: fn(&str) -> String) -> Vec<String> {
     let mut words = Vec::new();
     for group in groups(lora) {
         match group.as_slice() {
             [flag, values @ ..] if flag.ends_with(MODULES) => {
                 words.push(flag.clone());
-                words.extend(values.iter().map(&module));
+                words.extend(values.iter().map(|value| module(value)));
             }
             group => words.push(group.join("=")),
         }
@@ -138,8 +138,8 @@ fn joined(lora: &Lora, module: impl Fn(&String) -> String) -> Vec<String> {
 }
 
 /// One word for a shell; flags and numbers need no quotes.
-fn quoted(word: &String) -> String {
-    if word.starts_with('{') { format!("'{}'", word.replace('\'', r"'\''")) } else { word.clone() }
+fn quoted(word: &str) -> String {
+    if word.starts_with('{') { format!("'{}'", word.replace('\'', r"'\''")) } else { word.to_owned() }
 }
 
 /// What a shell runs, and its index among all words of `command` and `args`.

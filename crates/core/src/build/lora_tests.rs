@@ -4,12 +4,11 @@ use serde_json::{Value, json};
 use crate::validate::fixture::{Fixture, fixture, spec, with};
 
 /// A service with adapters and the given members of `main`.
-fn service(main: Value, lora: Value) -> Fixture {
+fn service(mut main: Value, lora: Value) -> Fixture {
     let spec = with(with(spec(), "/model/uri", json!("pvc://weights/m")), "/model/lora", lora);
     let mut fixture = fixture(spec);
-    for (key, value) in main.as_object().unwrap() {
-        fixture.service["spec"]["template"]["containers"][0][key] = value.clone();
-    }
+    let container = &mut fixture.service["spec"]["template"]["containers"][0];
+    container.as_object_mut().unwrap().append(main.as_object_mut().unwrap());
     fixture
 }
 

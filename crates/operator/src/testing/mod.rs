@@ -1,5 +1,6 @@
 //! A small API server in memory, and the tests of whole passes against it.
 
+mod ca_bundle;
 mod guard;
 mod lease;
 mod passes;

@@ -17,15 +17,12 @@ pub(super) fn headers(site: &mut Site<'_, '_>, fetches: &[Fetch], account: &Answ
     let Some(host) = fetches.iter().find_map(|fetch| host(&fetch.uri)) else { return Vec::new() };
     let annotation = site.ctx.inputs.settings.credentials.secret_annotation.as_str();
     let named = site.ctx.id.annotations.get(annotation).filter(|_| !annotation.is_empty());
-    let names: Vec<&str> = match named {
-        Some(name) => vec![name],
+    let candidates: Vec<&str> = match named {
+        Some(secret) => vec![secret],
         None => listed(account),
     };
-    let secrets =
-        names.into_iter().filter(|name| is_for(site, name, host, named.is_some())).map(str::to_owned);
-    let secrets: Vec<String> = secrets.collect();
-    let variables = secrets.into_iter().filter_map(|secret| variable(site, host, &secret));
-    variables.take(1).collect()
+    let secret = candidates.into_iter().find(|secret| is_for(site, secret, host, named.is_some()));
+    secret.and_then(|secret| variable(site, host, secret)).into_iter().collect()
 }
 
 fn listed(account: &Answer) -> Vec<&str> {
