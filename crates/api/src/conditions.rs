@@ -83,6 +83,8 @@ pub mod kind {
         SCHEDULER_WORKLOAD_READY = "SchedulerWorkloadReady";
         /// Warnings: fields that take no effect and the like; never affects `Ready`.
         SPEC_IGNORED = "SpecIgnored";
+        /// A rollout waits for room that nothing will make; there only while it holds, never affects `Ready`.
+        ROLLOUT_BLOCKED = "RolloutBlocked";
     }
 }
 
@@ -121,6 +123,10 @@ pub mod reason {
         PROGRESSING = "Progressing";
         /// Rollout stuck.
         PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded";
+        /// Not enough accelerators for a new pod.
+        INSUFFICIENT_ACCELERATORS = "InsufficientAccelerators";
+        /// No node takes a new pod.
+        UNSCHEDULABLE = "Unschedulable";
         /// Endpoint picker objects.
         SCHEDULER_RECONCILE_ERROR = "SchedulerReconcileError";
         /// References to what does not exist.

@@ -17,6 +17,8 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 pub const ENDPOINT: &str = "kserve.io/component";
 /// `both`, `decode` or `prefill`.
 pub const ROLE: &str = "llm-d.ai/role";
+/// What prefill and decode pods must have in common to hand KV caches over.
+pub const KV_REVISION: &str = "llmisvc.io/kv-revision";
 /// Hash of the desired object as last applied.
 pub const APPLIED: &str = "llmisvc.io/applied";
 /// `true` stops the service.

@@ -17,6 +17,7 @@ pub mod node;
 pub mod object;
 pub mod pass;
 pub mod plan;
+pub mod pods;
 pub mod presets;
 pub mod quantity;
 pub mod resolve;

@@ -6,6 +6,7 @@ mod path;
 mod pool;
 mod refusal;
 mod report;
+mod rollout;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -79,6 +80,7 @@ fn judgements(view: &View<'_>) -> Judgements {
     put(kind::INFERENCE_POOL_READY, pool::judge(view));
     refusal::apply(view, &mut judgements);
     judgements.extend(roll_ups(view, &judgements));
+    judgements.extend(rollout::judge(view, &judgements).map(|j| (kind::ROLLOUT_BLOCKED, j)));
     judgements.extend(spec_ignored(view).map(|j| (kind::SPEC_IGNORED, j)));
     judgements
 }
