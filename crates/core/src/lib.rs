@@ -21,6 +21,7 @@ pub mod pods;
 pub mod presets;
 pub mod quantity;
 pub mod resolve;
+pub mod revision;
 pub mod settings;
 pub mod shape;
 pub mod status;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::labels::Labels;
 
 pub use crate::build::argv::{ExtraArgs, Spread};
+pub use crate::revision::LivePair;
 pub use crate::validate::account::Account;
 pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler};
 pub use crate::validate::storage::Download;
@@ -44,6 +45,8 @@ pub struct ValidService {
     pub decode: Workload,
     /// Prefill workload.
     pub prefill: Option<Workload>,
+    /// What runs of prefill and decode; none unless both do.
+    pub live_pair: Option<LivePair>,
     /// Scheduler, pool and route.
     pub routing: Routing,
 }

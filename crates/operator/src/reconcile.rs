@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use llmisvc_core::facts::{Cluster, Key, Ref};
 use llmisvc_core::object::{Live, Object};
 use llmisvc_core::plan::{Action, Plan, plan};
+use llmisvc_core::revision::pace::{Paced, pace};
 use llmisvc_kinds::Kind;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::announce;
 use crate::apply::{self, Applied};
 use crate::context::Context;
 use crate::finalize;
@@ -100,15 +102,18 @@ async fn carry_out(
     mind: &mut Mind,
 ) -> Result<Next, WireError> {
     let mut enacted = Enacted::default();
+    let paced = pace_roll(ctx, &subject, &mut considered).await;
     // A stopped service loses its children whatever else is wrong with it.
     if let Some(objects) = considered.decision.objects() {
+        let objects = paced.as_ref().map_or(objects, |paced| &paced.objects);
         enacted = match finalize::ensure(ctx, &subject.place, &subject.service, objects).await {
             Ok(finalized) => {
                 if let Some(service) = finalized {
                     subject.service = service;
                     subject.stamp = restamp(ctx, &subject, mind);
                 }
-                enact(ctx, &subject, objects, mind).await
+                let held = paced.as_ref().map(Paced::held).unwrap_or_default();
+                enact(ctx, &subject, (objects, &held), mind).await
             }
             Err(error) => without_finalizer(&subject, &error),
         };
@@ -124,6 +129,17 @@ async fn carry_out(
     ctx.metrics.took(Step::Report, began.elapsed());
     let after = [held, enacted.timer, pods].into_iter().flatten().min();
     Ok(Next::new(if retry { Outcome::Retry } else { Outcome::Settled }, after))
+}
+
+/// What a roll of prefill and decode allows of the decision at this time; what it asks for is answered first.
+async fn pace_roll(ctx: &Arc<Context>, subject: &Subject, considered: &mut Considered) -> Option<Paced> {
+    loop {
+        let objects = considered.decision.objects()?;
+        let paced = pace(objects, &subject.live, &considered.seen, &subject.place);
+        if !gather::answer_open(ctx, &subject.place, considered).await {
+            return paced;
+        }
+    }
 }
 
 /// Nothing is made that would stay behind; the status is written all the same.
@@ -199,12 +215,18 @@ pub struct Enacted {
     pub timer: Option<Duration>,
 }
 
-/// Plan, apply, prune.
-pub async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mind: &mut Mind) -> Enacted {
+/// Plan, apply, prune. What is held is wanted, and left as it lives.
+pub async fn enact(
+    ctx: &Arc<Context>,
+    subject: &Subject,
+    (desired, held): (&[Object], &BTreeSet<(Kind, String)>),
+    mind: &mut Mind,
+) -> Enacted {
     let guests = ctx.stores.guests(&subject.place);
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
     let unserved = take_unserved(&mut plan, &subject.view.cluster);
+    plan.actions.retain(|action| !held.contains(&slot_of(action)));
     let timer = add_certificates(subject, desired, &mut plan);
     count_unchanged(ctx, desired, &plan);
     let began = Instant::now();
@@ -212,6 +234,7 @@ pub async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mi
     if !plan.actions.is_empty() {
         ctx.metrics.took(Step::Apply, began.elapsed());
     }
+    announce::rolls(ctx, subject, &applied.rolls).await;
     if !applied.retry && !applied.incomplete && !plan.prune.is_empty() {
         let began = Instant::now();
         applied.retry = !prune::run(ctx, &subject.place, &plan.prune).await;
@@ -221,6 +244,11 @@ pub async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mi
     let taken = (!guests.is_empty()).then_some(Mind::guests_after());
     applied.refused.extend(unserved);
     Enacted { applied, timer: [timer, refused, taken].into_iter().flatten().min() }
+}
+
+fn slot_of(action: &Action<'_>) -> (Kind, String) {
+    let (Action::Create(object) | Action::Apply { object, .. } | Action::Taken { object, .. }) = action;
+    (object.kind, object.name.clone())
 }
 
 /// A cluster-scoped object of another service is known by its labels only, which are like ours: it is shown to

@@ -24,7 +24,7 @@ use llmisvc_api::v1alpha2::{API_VERSION, KIND};
 use serde_json::json;
 
 use crate::object::Object;
-use crate::tree;
+use crate::{revision, tree};
 use crate::valid::{Identity, ValidService};
 
 /// All children in apply order; none when the service is stopped.
@@ -37,6 +37,7 @@ pub fn build(svc: &ValidService) -> Vec<Object> {
     objects.push(workload::workload(svc, &svc.decode));
     objects.extend(svc.prefill.iter().map(|prefill| workload::workload(svc, prefill)));
     objects.extend(routing::objects(svc));
+    revision::mark(svc, &mut objects);
     for object in &mut objects {
         own(&svc.id, object);
     }
