@@ -48,7 +48,10 @@ pub fn mark(svc: &ValidService, objects: &mut [Object]) {
     let picker = names::scheduler(&svc.id.name);
     let picker = objects.iter_mut().find(|o| o.kind == Kind::Deployment && o.name == picker);
     if let Some(picker) = picker.filter(|picker| filter::is_possible(&picker.body)) {
-        filter::admit(&mut picker.body, &revision.map_or(filter::Admitted::Everyone, filter::Admitted::labelled));
+        filter::admit(
+            &mut picker.body,
+            &revision.map_or(filter::Admitted::Everyone, filter::Admitted::labelled),
+        );
     }
 }
 
@@ -62,7 +65,8 @@ fn set_label(workload: &mut Value, revision: &str) {
 /// The revision of the pods that a workload makes.
 pub fn revision_of(workload: &Value) -> Revision {
     let template = templates(workload).next()?;
-    Some(tree::text(template, &["metadata", "labels", KV_REVISION]).to_owned()).filter(|label| !label.is_empty())
+    Some(tree::text(template, &["metadata", "labels", KV_REVISION]).to_owned())
+        .filter(|label| !label.is_empty())
 }
 
 const GROUP: &str = "leaderWorkerTemplate";

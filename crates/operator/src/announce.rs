@@ -19,12 +19,7 @@ use crate::wire::{Place, chain};
 const LIMIT: usize = 1024;
 
 /// Writes an event. One that cannot be written is no reason to try anything again.
-pub async fn event(
-    ctx: &Context,
-    place: &Ref,
-    service: &Value,
-    (kind, reason, message): (&str, &str, &str),
-) {
+pub async fn event(ctx: &Context, place: &Ref, service: &Value, (kind, reason, message): (&str, &str, &str)) {
     let body = body(ctx, place, service, (kind, reason, message));
     let at = Place { served: &resources::EVENT, namespace: &place.namespace, name: "" };
     if let Err(error) = ctx.wire.post(at, &body).await {

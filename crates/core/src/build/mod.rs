@@ -24,8 +24,8 @@ use llmisvc_api::v1alpha2::{API_VERSION, KIND};
 use serde_json::json;
 
 use crate::object::Object;
-use crate::{revision, tree};
 use crate::valid::{Identity, ValidService};
+use crate::{revision, tree};
 
 /// All children in apply order; none when the service is stopped.
 pub fn build(svc: &ValidService) -> Vec<Object> {

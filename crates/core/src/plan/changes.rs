@@ -26,6 +26,8 @@ pub fn changes(before: &Value, after: &Value) -> Vec<String> {
 fn field(path: &str, before: &Value, after: &Value, paths: &mut BTreeSet<String>) {
     match (before, after) {
         _ if before == after => {}
+        (Value::Object(map), Value::Null) if is_labels(path) => members(path, map, &Map::new(), paths),
+        (Value::Null, Value::Object(map)) if is_labels(path) => members(path, &Map::new(), map, paths),
         (Value::Object(before), Value::Object(after)) => members(path, before, after, paths),
         (Value::Array(before), Value::Array(after)) if key_of(last(path)).is_some() => {
             elements(path, before, after, paths);
@@ -36,11 +38,20 @@ fn field(path: &str, before: &Value, after: &Value, paths: &mut BTreeSet<String>
     }
 }
 
+fn is_labels(path: &str) -> bool {
+    matches!(last(path), "annotations" | "labels")
+}
+
 fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
-fn members(path: &str, before: &Map<String, Value>, after: &Map<String, Value>, paths: &mut BTreeSet<String>) {
+fn members(
+    path: &str,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+    paths: &mut BTreeSet<String>,
+) {
     let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     for key in keys {
         let below = match path {

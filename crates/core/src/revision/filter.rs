@@ -80,7 +80,9 @@ fn put_text(picker: &mut Value, before: &str, after: &str) {
 /// What a configuration admits.
 pub fn read(text: &str) -> Admitted {
     let document = parse(text).unwrap_or_default();
-    let Some(plugin) = tree::named(tree::list(&document, &["plugins"]), NAME) else { return Admitted::Everyone };
+    let Some(plugin) = tree::named(tree::list(&document, &["plugins"]), NAME) else {
+        return Admitted::Everyone;
+    };
     let label = tree::text(plugin, &["parameters", "matchLabels", KV_REVISION]);
     Admitted::Only(Some(label.to_owned()).filter(|label| !label.is_empty()))
 }

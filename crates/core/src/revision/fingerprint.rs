@@ -11,7 +11,7 @@ use crate::validate::storage;
 use crate::{names, tree};
 
 /// Flags of vLLM that decide what a KV cache holds, how it is laid out, or how it is moved.
-pub const FLAGS: [&str; 22] = [
+pub const FLAGS: [&str; 23] = [
     "additional-config",
     "attention-backend",
     "attention-config",
@@ -33,20 +33,14 @@ pub const FLAGS: [&str; 22] = [
     "pipeline-parallel-size",
     "quantization",
     "revision",
+    // A draft model has a cache of its own, in layers of the same transfer.
+    "speculative-config",
     "tensor-parallel-size",
 ];
 
-/// A draft model has a cache of its own, in layers of the same transfer.
-const SPECULATIVE: [&str; 1] = ["speculative-config"];
-
 /// Environment variables of the same kind.
-pub const ENV: [&str; 5] = [
-    ADDITIONAL_ARGS,
-    "VLLM_ATTENTION_BACKEND",
-    "VLLM_KV_CACHE_LAYOUT",
-    "VLLM_MLA_DISABLE",
-    "VLLM_USE_V1",
-];
+pub const ENV: [&str; 5] =
+    [ADDITIONAL_ARGS, "VLLM_ATTENTION_BACKEND", "VLLM_KV_CACHE_LAYOUT", "VLLM_MLA_DISABLE", "VLLM_USE_V1"];
 
 const MODEL_PATH: &str = "/mnt/models";
 const SHELLS: [&str; 3] = ["sh", "bash", "dash"];
@@ -79,8 +73,7 @@ fn parts(template: &Value) -> Value {
 fn flags(words: &[String]) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::new();
     for (at, word) in words.iter().enumerate() {
-        let counts = |name: &String| FLAGS.contains(&name.as_str()) || SPECULATIVE.contains(&name.as_str());
-        let Some(name) = flag(word).filter(counts) else { continue };
+        let Some(name) = flag(word).filter(|name| FLAGS.contains(&name.as_str())) else { continue };
         let (spelled, value) = word.split_once('=').map_or((word.as_str(), None), |(s, v)| (s, Some(v)));
         let member = spelled.split_once('.').map(|(_, member)| format!(".{member}")).unwrap_or_default();
         let no = if spelled.starts_with("--no-") { "no-" } else { "" };

@@ -17,7 +17,8 @@ const NO_DEADLINE: i64 = i32::MAX as i64;
 
 /// How many pods or groups are new at most while the gate is closed. `want` are wanted in all.
 pub fn step(kind: Kind, desired: &Value, live: &Value, want: i64) -> i64 {
-    let step = if kind == Kind::LeaderWorkerSet { group_step(desired, want) } else { pod_step(desired, live, want) };
+    let step =
+        if kind == Kind::LeaderWorkerSet { group_step(desired, want) } else { pod_step(desired, live, want) };
     step.clamp(1, want.max(1))
 }
 

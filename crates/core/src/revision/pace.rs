@@ -190,12 +190,7 @@ fn seal_again(object: &mut Object) {
     seal(std::slice::from_mut(object));
 }
 
-fn pauses(
-    pair: &Pair<'_>,
-    picker: &Object,
-    state: &State,
-    step: &Step,
-) -> BTreeMap<(Kind, String), Pause> {
+fn pauses(pair: &Pair<'_>, picker: &Object, state: &State, step: &Step) -> BTreeMap<(Kind, String), Pause> {
     let Some(wait) = &step.wait else { return BTreeMap::new() };
     let why = match wait {
         Wait::Picker => format!(
@@ -238,7 +233,8 @@ fn one_after_the_other(pair: &Pair<'_>, objects: &[Object]) -> Option<Paced> {
         return None;
     }
     let is_new = |pod: &Pod| pod.revision == new.as_deref().unwrap_or_default();
-    let why = "decode waits until prefill has rolled out: the endpoint picker cannot tell old pods from new ones";
+    let why =
+        "decode waits until prefill has rolled out: the endpoint picker cannot tell old pods from new ones";
     (!pair.prefill_is(is_new)).then(|| decode_held(pair, objects, why))
 }
 

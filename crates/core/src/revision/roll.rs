@@ -184,7 +184,9 @@ fn incumbent(state: &State) -> Option<Revision> {
 pub fn serving(pods: &[Pod], role: Role) -> impl Iterator<Item = &Pod> {
     let is_of = move |pod: &&Pod| match role {
         Role::Prefill => pod.role == Role::Prefill.as_str(),
-        Role::Both | Role::Decode => [Role::Decode.as_str(), Role::Both.as_str()].contains(&pod.role.as_str()),
+        Role::Both | Role::Decode => {
+            [Role::Decode.as_str(), Role::Both.as_str()].contains(&pod.role.as_str())
+        }
     };
     pods.iter().filter(|pod| !pod.deleting && pod.worker_index.is_none_or(|index| index == 0)).filter(is_of)
 }
@@ -231,7 +233,9 @@ fn need(state: &State, applied: &Both<Applied>) -> Both<i64> {
     let (a, b) = (shares.prefill, shares.decode);
     // A role that is scaled to zero is waited for by nobody.
     let (part, whole) = if b.1 == 0 || (a.1 > 0 && a.0 * b.1 <= b.0 * a.1) { a } else { b };
-    state.roles.map(|_, workload| if workload.want == 0 { 0 } else { (workload.want * part / whole.max(1)).max(1) })
+    state
+        .roles
+        .map(|_, workload| if workload.want == 0 { 0 } else { (workload.want * part / whole.max(1)).max(1) })
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@ pub(super) fn apply(view: &View<'_>, judgements: &mut Judgements) {
     for (role, condition) in
         [(Role::Prefill, kind::PREFILL_WORKLOAD_READY), (Role::Decode, kind::MAIN_WORKLOAD_READY)]
     {
-        let is_its = |name: &str| [false, true].iter().any(|group| name == names::workload(view.name, role, *group));
+        let is_its =
+            |name: &str| [false, true].iter().any(|group| name == names::workload(view.name, role, *group));
         let pause = paced.pauses.iter().find(|((_, name), _)| is_its(name)).map(|(_, pause)| pause);
         if let (Some(pause), Some(judgement)) = (pause, judgements.get_mut(condition)) {
             *judgement = paused(judgement, &pause.why);
@@ -27,7 +28,9 @@ pub(super) fn apply(view: &View<'_>, judgements: &mut Judgements) {
 
 fn paused(judgement: &Judgement, why: &str) -> Judgement {
     match (judgement.status, judgement.message.is_empty()) {
-        (Truth::False, false) => Judgement { message: format!("{}; {why}", judgement.message), ..judgement.clone() },
+        (Truth::False, false) => {
+            Judgement { message: format!("{}; {why}", judgement.message), ..judgement.clone() }
+        }
         _ => Judgement::no(PROGRESSING, why),
     }
 }
