@@ -71,8 +71,12 @@ pub mod kind {
         ROUTER_READY = "RouterReady";
         /// Main Deployment.
         MAIN_WORKLOAD_READY = "MainWorkloadReady";
+        /// Main LeaderWorkerSet.
+        WORKER_WORKLOAD_READY = "WorkerWorkloadReady";
         /// Prefill Deployment.
         PREFILL_WORKLOAD_READY = "PrefillWorkloadReady";
+        /// Prefill LeaderWorkerSet.
+        PREFILL_WORKER_WORKLOAD_READY = "PrefillWorkerWorkloadReady";
         /// Referenced gateways.
         GATEWAYS_READY = "GatewaysReady";
         /// Routes.
@@ -81,6 +85,10 @@ pub mod kind {
         INFERENCE_POOL_READY = "InferencePoolReady";
         /// Endpoint picker.
         SCHEDULER_WORKLOAD_READY = "SchedulerWorkloadReady";
+        /// Tokenizer.
+        TOKENIZER_READY = "TokenizerReady";
+        /// Old objects stay until new ones are ready; never affects `Ready`.
+        HANDING_OVER = "HandingOver";
         /// Warnings: fields that take no effect and the like; never affects `Ready`.
         SPEC_IGNORED = "SpecIgnored";
         /// A rollout waits for room that nothing will make; there only while it holds, never affects `Ready`.
@@ -91,13 +99,19 @@ pub mod kind {
 /// Conditions that `Ready` depends on directly.
 pub const DEPENDENTS: &[&str] = &[kind::PRESETS_COMBINED, kind::WORKLOADS_READY, kind::ROUTER_READY];
 /// What `WorkloadsReady` rolls up, in order.
-pub const WORKLOADS: &[&str] = &[kind::MAIN_WORKLOAD_READY, kind::PREFILL_WORKLOAD_READY];
+pub const WORKLOADS: &[&str] = &[
+    kind::MAIN_WORKLOAD_READY,
+    kind::WORKER_WORKLOAD_READY,
+    kind::PREFILL_WORKLOAD_READY,
+    kind::PREFILL_WORKER_WORKLOAD_READY,
+];
 /// What `RouterReady` rolls up, in order.
 pub const ROUTER: &[&str] = &[
     kind::GATEWAYS_READY,
     kind::HTTP_ROUTES_READY,
     kind::INFERENCE_POOL_READY,
     kind::SCHEDULER_WORKLOAD_READY,
+    kind::TOKENIZER_READY,
 ];
 
 /// Reasons.
@@ -117,6 +131,8 @@ pub mod reason {
         RECONCILE_CERTS_ERROR = "ReconcileCertsError";
         /// Deployment.
         RECONCILE_SINGLE_NODE_WORKLOAD_ERROR = "ReconcileSingleNodeWorkloadError";
+        /// LeaderWorkerSet.
+        RECONCILE_MULTI_NODE_WORKLOAD_ERROR = "ReconcileMultiNodeWorkloadError";
         /// Workload Service.
         RECONCILE_WORKLOAD_SERVICE_ERROR = "ReconcileWorkloadServiceError";
         /// Rollout under way.
@@ -133,6 +149,8 @@ pub mod reason {
         REFS_INVALID = "RefsInvalid";
         /// Nothing has looked at it yet.
         PENDING = "Pending";
+        /// Something waits for something else.
+        WAITING = "Waiting";
         /// Fields that take no effect.
         CONFIGURATION_WARNINGS = "ConfigurationWarnings";
         /// A gateway could not be read.

@@ -140,7 +140,8 @@ impl Offline {
     /// service makes for itself are not there before it makes them.
     fn account(&self, at: &Ref, service: &Value) -> Answer {
         let name = tree::text(service, &["metadata", "name"]);
-        let made = [names::decode(name), names::scheduler_account(name)].contains(&at.name);
+        let made = [names::decode, names::decode_group, names::prefill_group, names::scheduler_account];
+        let made = made.iter().any(|of| of(name) == at.name);
         match self.find("ServiceAccount", at) {
             Answer::Absent if self.trusting && !made => {
                 Answer::Found(Arc::new(json!({"metadata": {"name": at.name, "namespace": at.namespace}})))

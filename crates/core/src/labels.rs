@@ -49,6 +49,8 @@ pub enum Component {
     PrefillLeader,
     /// Worker of a prefill group, and its LeaderWorkerSet.
     PrefillWorker,
+    /// Tokenizer and its Service.
+    Tokenizer,
     /// HTTPRoute.
     Router,
     /// Endpoint picker, its Service, RBAC, and the pool.
@@ -65,6 +67,7 @@ impl Component {
             Self::Worker => "llminferenceservice-workload-worker",
             Self::PrefillLeader => "llminferenceservice-workload-leader-prefill",
             Self::PrefillWorker => "llminferenceservice-workload-worker-prefill",
+            Self::Tokenizer => "tokenizer",
             Self::Router => "llminferenceservice-router",
             Self::Scheduler => "llminferenceservice-router-scheduler",
         }

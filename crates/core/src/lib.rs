@@ -10,6 +10,7 @@
 pub mod build;
 pub mod decide;
 pub mod facts;
+pub mod handover;
 pub mod labels;
 pub mod merge;
 pub mod names;
@@ -22,6 +23,7 @@ pub mod presets;
 pub mod quantity;
 pub mod resolve;
 pub mod revision;
+pub mod rollout;
 pub mod settings;
 pub mod shape;
 pub mod status;

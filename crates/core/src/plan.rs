@@ -9,6 +9,7 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::handover::Held;
 use crate::labels::{APPLIED, PART_OF, PART_OF_VALUE};
 use crate::object::{Live, LiveObject, Object};
 use crate::{names, tree};
@@ -33,6 +34,14 @@ pub enum Action<'a> {
         /// What is there now.
         live: &'a LiveObject,
     },
+    /// The live child can't become the desired one: it goes with all that depends on it, and once it is gone, which
+    /// the watch shows, the desired one is created.
+    Recreate {
+        /// The desired object.
+        object: &'a Object,
+        /// What is there now, or on its way out.
+        live: &'a LiveObject,
+    },
     /// Something that is not ours has this name: it is left alone and reported.
     Taken {
         /// The desired object.
@@ -42,6 +51,18 @@ pub enum Action<'a> {
     },
 }
 
+impl<'a> Action<'a> {
+    /// The desired object that it is about.
+    pub const fn object(&self) -> &'a Object {
+        match self {
+            Self::Create(object)
+            | Self::Apply { object, .. }
+            | Self::Recreate { object, .. }
+            | Self::Taken { object, .. } => object,
+        }
+    }
+}
+
 /// Requests in the order to send them.
 #[derive(Debug, Default, PartialEq)]
 pub struct Plan<'a> {
@@ -49,6 +70,14 @@ pub struct Plan<'a> {
     pub actions: Vec<Action<'a>>,
     /// Children that are ours and no longer wanted. To be deleted only after all actions went through.
     pub prune: Vec<(Kind, String, &'a LiveObject)>,
+}
+
+impl Plan<'_> {
+    /// Takes out what has to wait.
+    pub fn leave(&mut self, held: &Held) {
+        self.actions.retain(|action| !held.has(action.object().kind, &action.object().name));
+        self.prune.retain(|(kind, name, _)| !held.has(*kind, name));
+    }
 }
 
 /// Compares desired with live. `service_uid` decides what is ours; objects without an owner reference
@@ -74,7 +103,18 @@ fn action<'a>(object: &'a Object, live: &'a Live, service_uid: &str) -> Option<A
     if !ours(object.kind, child, service_uid) {
         return Some(Action::Taken { object, live: child });
     }
+    if !can_become(&child.body, object) {
+        return Some(Action::Recreate { object, live: child });
+    }
     (!settled(object, child)).then_some(Action::Apply { object, turn: child.created_by_post, live: child })
+}
+
+/// False where the API refuses the change for ever. LeaderWorkerSets can neither get, lose nor resize sub-groups;
+/// validation keeps those that there are while the size of the group allows it.
+fn can_become(live: &Value, object: &Object) -> bool {
+    let path = ["spec", "leaderWorkerTemplate", "subGroupPolicy", "subGroupSize"];
+    let size = |body: &Value| tree::get(body, &path).and_then(Value::as_i64);
+    object.kind != Kind::LeaderWorkerSet || size(live) == size(&object.body)
 }
 
 /// Whether a live child may be changed or deleted for this service.
@@ -105,8 +145,8 @@ pub fn seal(objects: &mut [Object]) {
 fn fingerprint(object: &Object) -> String {
     let mut hasher = Sha256::new();
     hasher.update(object.body.to_string());
-    if let Some(request) = &object.tls {
-        hasher.update(format!("{request:?}"));
+    if let Some(certificate) = &object.tls {
+        hasher.update(certificate.fingerprint());
     }
     let mut digits = names::hex(&hasher.finalize());
     digits.truncate(16);
@@ -174,6 +214,38 @@ mod tests {
         let mut edited = live(&desired[0], "u");
         Arc::make_mut(&mut edited.body)["spec"]["selector"]["app"] = json!("by hand");
         assert!(matches!(plan(&desired, &one(edited), "u").actions[..], [Action::Apply { .. }]));
+    }
+
+    fn group(sub_group: Value) -> Object {
+        let policy = json!({"subGroupPolicy": sub_group});
+        let rest = json!({"spec": {"leaderWorkerTemplate": policy}});
+        let labels = base("m", Component::PrefillWorker);
+        let mut set = [Object::new(Kind::LeaderWorkerSet, "ns", "m-svc", labels, rest)];
+        seal(&mut set);
+        let [object] = set;
+        object
+    }
+
+    #[test]
+    fn a_group_whose_sub_groups_change_goes_before_it_comes_anew() {
+        let four = || group(json!({"subGroupSize": 4}));
+        for (before, after) in [
+            (group(json!({"subGroupSize": 2})), four()),
+            (group(Value::Null), four()),
+            (four(), group(Value::Null)),
+        ] {
+            let desired = [after];
+            let mut child = live(&before, "u");
+            for deleting in [false, true] {
+                child.deleting = deleting;
+                let there = Live::from([((Kind::LeaderWorkerSet, "m-svc".to_owned()), child.clone())]);
+                let found = plan(&desired, &there, "u");
+                assert!(matches!(found.actions[..], [Action::Recreate { .. }]), "{found:?}");
+            }
+        }
+        let (desired, same) = ([four()], live(&four(), "u"));
+        let there = Live::from([((Kind::LeaderWorkerSet, "m-svc".to_owned()), same)]);
+        assert_eq!(plan(&desired, &there, "u"), Plan::default());
     }
 
     #[test]

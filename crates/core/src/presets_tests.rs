@@ -1,8 +1,46 @@
+use std::collections::BTreeMap;
+
 use llmisvc_kinds::Kind;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::resolve::{Preset, implicit};
 use crate::validate::fixture::{Fixture, fixture};
+
+/// Presets with the hashes of their files.
+const RELEASED: [(&str, &str); 16] = [
+    ("config-llm-template", "bf73538fa2a10412b9e2f6bd951507ecf83ee205047e66146deacab9d35ca8e7"),
+    ("config-llm-decode-template", "544c69946edc428fc366998e3c318c8e6776f2823661455cc85ebe5bfe0fc914"),
+    ("config-llm-prefill-template", "62bd5c129a12644f5980c6cd638d8b045029c00667a4dbd57948259a66f1065e"),
+    ("config-llm-scheduler", "db2b3129a82cdb4e9822cac0d27ff05dcefa1a664d812b4965cdb78882526d2b"),
+    ("config-llm-tokenizer", "1e2212f81e686fe7cfc549a67f93c0ef07e23b372823f62ee3887e9c9b31112a"),
+    ("config-llm-router-route", "9ab1ed4581a1ef797a4390fc3a6b6f559852995b55739fcf16ae183fe379c439"),
+    ("config-llm-worker-data-parallel", "5d871468078aa41b708d074f97e688214b443c3ebe987af5db460ef8d77a12de"),
+    (
+        "config-llm-decode-worker-data-parallel",
+        "2dc746985980fbf073027c03d604aba1d688c8d4aee6556b43265a42afa3f734",
+    ),
+    (
+        "config-llm-prefill-worker-data-parallel",
+        "8543f13012e4d92f521adc653d768d843f3ba7d34e54c35da6d7b4655e3afa70",
+    ),
+    (
+        "config-llm-worker-pipeline-parallel",
+        "270839d102c0134dfc7b60e3001858baee1ea8a4574e193226694d5adb9a84b2",
+    ),
+    (
+        "config-llm-decode-worker-pipeline-parallel",
+        "080a3a24ea94e1c86220378ba8c03ffba9e7cf8883a6616bd8e1b38aef79b14d",
+    ),
+    (
+        "config-llm-prefill-worker-pipeline-parallel",
+        "4f4292397fa0fe0d3177e62a85c798472939a09be65fea82a3ae2312e2062622",
+    ),
+    ("config-llm-template-rdma", "7138732d59c03e988232f6b93e3cc22b2ae61b00ba2716d8f7afb05e6177b9d2"),
+    ("config-llm-prefill-template-rdma", "aca31ed1594d95eff236fac31272468c122cc3bdf69e32e9904035a76c67ff17"),
+    ("config-llm-worker-rdma", "31a6c33b5bb18587235a16bc0cd0e3bb968d15938661f43092becf4be864942c"),
+    ("config-llm-prefill-worker-rdma", "bb7c2ec2161613039a50507c9c36e64668185385bc7d88b671024e065447b388"),
+];
 
 /// The spec of a shipped preset, its templates rendered for service `llama`.
 fn rendered(name: &str, tls: bool) -> Value {
@@ -44,18 +82,9 @@ fn words(container: &Value) -> Vec<&str> {
 
 #[test]
 fn shipped_presets_carry_the_prefix_and_our_label() {
-    let names: Vec<String> =
-        shipped("v1-").iter().map(|p| tree::text(p, &["metadata", "name"]).to_owned()).collect();
-    assert_eq!(
-        names,
-        [
-            "v1-config-llm-template",
-            "v1-config-llm-decode-template",
-            "v1-config-llm-prefill-template",
-            "v1-config-llm-scheduler",
-            "v1-config-llm-router-route",
-        ]
-    );
+    let names = shipped("v1-").into_iter().map(|p| tree::text(&p, &["metadata", "name"]).to_owned());
+    let expected = RELEASED.map(|(name, _)| format!("v1-{name}"));
+    assert_eq!(names.collect::<Vec<_>>(), expected);
     let labels = json!({"app.kubernetes.io/managed-by": "llmisvc-operator"});
     assert!(shipped("v1-").iter().all(|preset| preset["metadata"]["labels"] == labels));
 }
@@ -64,14 +93,7 @@ fn shipped_presets_carry_the_prefix_and_our_label() {
 #[test]
 fn the_content_of_released_presets_never_changes() {
     let hash = |text: &str| crate::names::hex(&Sha256::digest(text));
-    let pinned = [
-        "bf73538fa2a10412b9e2f6bd951507ecf83ee205047e66146deacab9d35ca8e7",
-        "544c69946edc428fc366998e3c318c8e6776f2823661455cc85ebe5bfe0fc914",
-        "62bd5c129a12644f5980c6cd638d8b045029c00667a4dbd57948259a66f1065e",
-        "db2b3129a82cdb4e9822cac0d27ff05dcefa1a664d812b4965cdb78882526d2b",
-        "9ab1ed4581a1ef797a4390fc3a6b6f559852995b55739fcf16ae183fe379c439",
-    ];
-    assert_eq!(FILES.map(hash), pinned);
+    assert_eq!(FILES.map(hash), RELEASED.map(|(_, hash)| hash));
 }
 
 #[test]
@@ -183,4 +205,185 @@ fn the_directories_that_tls_flags_name_are_mounted() {
         let mounted = |c: &&Value| tree::named(tree::list(c, &["volumeMounts"]), "tls-certs").is_some();
         assert!(talk_tls.clone().count() > 0 && talk_tls.clone().all(|c| mounted(&c)));
     }
+}
+
+/// A service whose scheduler has a tokenizer, from the shipped presets.
+fn tokenized(tls: bool) -> Fixture {
+    let mut spec = rendered("config-llm-template", tls);
+    spec["router"] = rendered("config-llm-scheduler", tls)["router"].take();
+    let tokenizer = rendered("config-llm-tokenizer", tls)["router"]["scheduler"]["tokenizer"].take();
+    spec["router"]["scheduler"]["tokenizer"] = tokenizer;
+    spec["router"]["scheduler"]["config"] = json!({"inline": {"plugins": [{"type": "token-producer"}]}});
+    spec["model"] = json!({"uri": "hf://org/model", "name": "m"});
+    let mut fixture = fixture(spec);
+    fixture.settings.tls = tls;
+    fixture
+}
+
+#[rstest::rstest]
+#[case::plain(false, "http", "--port 8000")]
+#[case::tls(
+    true,
+    "https",
+    "--port 8000 --enable-ssl-refresh --ssl-certfile /var/run/kserve/tls/tls.crt --ssl-keyfile /var/run/kserve/tls/tls.key"
+)]
+fn the_picker_is_told_where_its_tokenizer_is(#[case] tls: bool, #[case] scheme: &str, #[case] flags: &str) {
+    let fixture = tokenized(tls);
+    let picker = fixture.object(Kind::Deployment, "llama-kserve-router-scheduler");
+    let text = picker["spec"]["template"]["spec"]["containers"][0]["args"].to_string();
+    assert!(text.contains(&format!("url: {scheme}://llama-tokenizer.ns.svc.cluster.local:8000")), "{text}");
+    assert!(text.contains("modelName: /mnt/models/base"), "{text}");
+    let tokenizer = fixture.object(Kind::Deployment, "llama-tokenizer");
+    assert_eq!(words(containers(&tokenizer)[1])[4..].join(" "), flags);
+    let service = fixture.object(Kind::Service, "llama-tokenizer");
+    assert_eq!(service["spec"]["selector"], tokenizer["spec"]["selector"]["matchLabels"]);
+}
+
+//
+#[test]
+fn a_tokenizer_downloads_no_weights() {
+    let tokenizer = tokenized(false).object(Kind::Deployment, "llama-tokenizer");
+    let [download, main] = containers(&tokenizer)[..] else { panic!("{tokenizer:#}") };
+    let patterns = tree::named(tree::list(download, &["env"]), "STORAGE_ALLOW_PATTERNS").unwrap();
+    let patterns: Vec<String> = serde_json::from_str(patterns["value"].as_str().unwrap()).unwrap();
+    assert!(patterns.iter().any(|p| p == "tokenizer.json"));
+    assert!(patterns.iter().all(|p| !p.contains("safetensors")), "{patterns:?}");
+    assert_eq!(download["args"], json!(["hf://org/model", "/mnt/models"]));
+    let mount = tree::list(main, &["volumeMounts"]).iter().find(|m| m["mountPath"] == "/mnt/models/base");
+    assert_eq!(mount.unwrap()["name"], "kserve-provision-location");
+}
+
+//
+#[test]
+fn a_tokenizer_runs_in_restricted_namespaces_and_without_a_token() {
+    let tokenizer = tokenized(false).object(Kind::Deployment, "llama-tokenizer");
+    assert_eq!(tokenizer["spec"]["template"]["spec"]["automountServiceAccountToken"], false);
+    for container in containers(&tokenizer) {
+        assert_eq!(container["securityContext"]["runAsNonRoot"], true, "{container:#}");
+    }
+}
+
+/// A service of groups in both roles, from the shipped presets alone.
+fn groups(kind: &str) -> Fixture {
+    let mut spec = rendered(&format!("config-llm-decode-worker-{kind}"), true);
+    spec["prefill"] = rendered(&format!("config-llm-prefill-worker-{kind}"), true)["prefill"].take();
+    spec["router"] = rendered("config-llm-scheduler", true)["router"].take();
+    spec["model"] = json!({"uri": "hf://org/model", "name": "m"});
+    let sizes = match kind {
+        "data-parallel" => json!({"data": 16, "dataLocal": 8}),
+        _ => json!({"tensor": 8, "pipeline": 2}),
+    };
+    spec["parallelism"] = sizes.clone();
+    spec["prefill"]["parallelism"] = sizes;
+    let mut fixture = fixture(spec);
+    fixture.settings.tls = true;
+    fixture
+}
+
+const KINDS: [&str; 2] = ["data-parallel", "pipeline-parallel"];
+
+/// The pods of a group preset: leader and worker.
+fn pods(name: &str) -> [Value; 2] {
+    let mut spec = rendered(name, false);
+    if let Some(prefill) = spec.get_mut("prefill").map(Value::take) {
+        spec = prefill;
+    }
+    ["template", "worker"].map(|pod| spec[pod].take())
+}
+
+fn main_of(pod: &Value) -> &Value {
+    tree::named(tree::list(pod, &["containers"]), "main").unwrap()
+}
+
+/// The values of literal variables, by name.
+fn env(main: &Value) -> BTreeMap<&str, &str> {
+    tree::list(main, &["env"]).iter().map(|v| (tree::text(v, &["name"]), tree::text(v, &["value"]))).collect()
+}
+
+/// A value without some members of its top level.
+fn except(value: &Value, members: &[&str]) -> Value {
+    let map = value.as_object().unwrap().iter().filter(|(key, _)| !members.contains(&key.as_str()));
+    Value::Object(map.map(|(key, value)| (key.clone(), value.clone())).collect())
+}
+
+#[test]
+// W-21
+fn group_presets_differ_from_those_of_one_pod_only_where_they_have_to() {
+    let decode = rendered("config-llm-decode-template", false);
+    let prefill = rendered("config-llm-prefill-template", false)["prefill"].take();
+    let singles = [("", rendered("config-llm-template", false)), ("decode-", decode), ("prefill-", prefill)];
+    for ((role, single), kind) in singles.iter().flat_map(|s| KINDS.map(|kind| (s, kind))) {
+        let [leader, worker] = pods(&format!("config-llm-{role}worker-{kind}"));
+        let members = ["env", "startupProbe"];
+        assert_eq!(except(main_of(&leader), &members), except(main_of(&single["template"]), &members));
+        let probes = ["env", "ports", "startupProbe", "livenessProbe", "readinessProbe"];
+        let headless = except(main_of(&leader), &probes);
+        assert_eq!(except(main_of(&worker), &["env"]), headless, "workers serve no HTTP");
+        assert_eq!(leader["volumes"], worker["volumes"]);
+        let shared = tree::named(tree::list(&worker, &["volumes"]), "dshm").unwrap();
+        assert_eq!(shared["emptyDir"]["sizeLimit"], "8Gi");
+        for pod in [&leader, &worker] {
+            let random = env(main_of(pod)).contains_key("VLLM_RANDOMIZE_DP_DUMMY_INPUTS");
+            assert_eq!(random, (*role, kind) == ("decode-", "data-parallel"));
+            assert!(env(main_of(pod)).contains_key("VLLM_HOST_IP"));
+        }
+        assert!(worker.get("initContainers").is_none());
+    }
+}
+
+#[test]
+// W-19, W-20, W-21
+fn no_container_of_a_group_has_a_capability() {
+    for kind in KINDS {
+        for object in groups(kind).objects().iter().filter(|o| o.kind == Kind::LeaderWorkerSet) {
+            for pod in ["leaderTemplate", "workerTemplate"] {
+                let spec = &object.body["spec"]["leaderWorkerTemplate"][pod]["spec"];
+                let all = ["initContainers", "containers"].map(|list| tree::list(spec, &[list]));
+                for container in all.into_iter().flatten() {
+                    let context = &container["securityContext"];
+                    assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}), "{container}");
+                    assert_eq!(context["runAsNonRoot"], json!(true));
+                    assert!(words(container).iter().all(|word| !word.is_empty()), "{container}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn group_presets_are_complete_without_warnings() {
+    for kind in KINDS {
+        let mut fixture = groups(kind);
+        let annotation = json!({"llmisvc.io/accelerator": "nvidia.com/gpu"});
+        fixture.service["metadata"]["annotations"] = annotation;
+        let outcome = fixture.outcome();
+        assert_eq!((outcome.findings, outcome.warnings), (Vec::new(), Vec::new()), "{kind}");
+    }
+}
+
+#[test]
+fn the_capabilities_for_rdma_are_overlays_that_add_nothing_else() {
+    let capabilities = json!({"drop": ["ALL"], "add": ["IPC_LOCK", "SYS_RAWIO", "NET_RAW"]});
+    let main = json!({"name": "main", "securityContext": {"capabilities": capabilities}});
+    let pod = json!({"containers": [main]});
+    let both = json!({"template": pod, "worker": pod});
+    let expected = [
+        ("config-llm-template-rdma", json!({"template": pod})),
+        ("config-llm-prefill-template-rdma", json!({"prefill": {"template": pod}})),
+        ("config-llm-worker-rdma", both.clone()),
+        ("config-llm-prefill-worker-rdma", json!({"prefill": both})),
+    ];
+    for (name, spec) in expected {
+        assert_eq!(rendered(name, false), spec, "{name}");
+    }
+}
+
+#[test]
+fn an_overlay_turns_on_no_topology_but_that_in_its_name() {
+    let presets = |overlay: &str| implicit(&rendered(overlay, false));
+    assert_eq!(presets("config-llm-template-rdma"), [Preset::Template]);
+    assert_eq!(presets("config-llm-prefill-template-rdma"), [Preset::Prefill, Preset::Decode]);
+    // A group needs parallelism too, which no overlay gives.
+    assert_eq!(presets("config-llm-worker-rdma"), []);
+    assert_eq!(presets("config-llm-prefill-worker-rdma"), [Preset::Decode]);
 }

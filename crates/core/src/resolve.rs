@@ -128,12 +128,15 @@ fn enabled(service: &Value, refs: &[Found]) -> Value {
     nodes.fold(Node::empty(0), |below, above| merge(below, above, Some(shape::spec()))).value()
 }
 
-/// In each namespace the pinned or versioned name comes first and KServe's plain name second.
+/// In each namespace the pinned or versioned name comes first and KServe's plain name second; the other way round
+/// where only a user can have made an object of the plain name.
 fn find_preset(inputs: &Inputs<'_>, preset: Preset) -> Result<Found, ResolveError> {
     let current = format!("{}{}", inputs.cluster.config_prefix, preset.suffix());
+    let plain = format!("{PLAIN_PREFIX}{}", preset.suffix());
     let names = match pinned(inputs, preset) {
         Some(pinned) => vec![pinned],
-        None => vec![current, format!("{PLAIN_PREFIX}{}", preset.suffix())],
+        None if preset.is_users_own() => vec![plain, current],
+        None => vec![current, plain],
     };
     find(inputs, &names, ConfigSource::Preset)
 }

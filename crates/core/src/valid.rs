@@ -8,8 +8,8 @@ use crate::labels::Labels;
 pub use crate::build::argv::{ExtraArgs, Spread};
 pub use crate::revision::LivePair;
 pub use crate::validate::account::Account;
-pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler};
-pub use crate::validate::storage::Download;
+pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler, Tokenizer};
+pub use crate::validate::storage::Weights;
 
 /// Who the service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +110,8 @@ pub enum Pods {
 pub struct Group {
     /// Pods in a group, the leader included.
     pub size: i64,
+    /// `subGroupPolicy.subGroupSize`.
+    pub sub_group: Option<i64>,
     /// The pod that answers requests; none when all pods come from the worker template.
     pub leader: Option<PodTemplate>,
     /// All other pods.
@@ -143,7 +145,7 @@ pub struct PodTemplate {
     /// workload says otherwise.
     pub accelerators: Option<(String, i64)>,
     /// Model mount and download.
-    pub download: Download,
+    pub weights: Weights,
     /// `VLLM_ADDITIONAL_ARGS` of `main`, for composed commands.
     pub extra_args: ExtraArgs,
     /// A routing sidecar stands in front of vLLM.
@@ -161,7 +163,7 @@ impl PodTemplate {
             account: None,
             composed_for: None,
             accelerators: None,
-            download: Download::None,
+            weights: Weights::NONE,
             extra_args: ExtraArgs::Words(Vec::new()),
             sidecar: false,
             spread: None,

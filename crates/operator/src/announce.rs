@@ -1,31 +1,17 @@
-//! Events on services.
+//! The event that announces a restart of model servers.
 
-use llmisvc_core::facts::Ref;
 use llmisvc_core::labels::ROLE;
 use llmisvc_core::object::Object;
 use llmisvc_core::revision::templates;
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
-use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::gather::Subject;
-use crate::memo::shown;
-use crate::report::now;
-use crate::resources;
-use crate::wire::{Place, chain};
+use crate::report;
 
 /// The API server takes no longer message.
 const LIMIT: usize = 1024;
-
-/// Writes an event. One that cannot be written is no reason to try anything again.
-pub async fn event(ctx: &Context, place: &Ref, service: &Value, (kind, reason, message): (&str, &str, &str)) {
-    let body = body(ctx, place, service, (kind, reason, message));
-    let at = Place { served: &resources::EVENT, namespace: &place.namespace, name: "" };
-    if let Err(error) = ctx.wire.post(at, &body).await {
-        tracing::debug!(service = shown(place), error = chain(&error), "event not written");
-    }
-}
 
 /// Says which fields restart the model servers: weights load for minutes, and whoever changed them should know.
 pub async fn rolls(ctx: &Context, subject: &Subject, rolls: &[(&'static str, Vec<String>)]) {
@@ -33,9 +19,8 @@ pub async fn rolls(ctx: &Context, subject: &Subject, rolls: &[(&'static str, Vec
         return;
     }
     let message = told(rolls);
-    tracing::info!(service = shown(&subject.place), "{message}");
-    let event_of = ("Normal", "ModelServersRestart", message.as_str());
-    event(ctx, &subject.place, &subject.service, event_of).await;
+    let event = ("Normal", "ModelServersRestart", message.as_str());
+    report::tell(ctx, &subject.place, &subject.service, event).await;
 }
 
 /// The role of a workload's pods; none for what is no workload of model servers.
@@ -60,30 +45,6 @@ fn told(rolls: &[(&str, Vec<String>)]) -> String {
     }
     let cut = message.floor_char_boundary(LIMIT - " …".len());
     format!("{} …", message.get(..cut).unwrap_or_default())
-}
-
-fn body(ctx: &Context, place: &Ref, service: &Value, (kind, reason, message): (&str, &str, &str)) -> Value {
-    let time = now();
-    json!({
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"generateName": format!("{}.", place.name), "namespace": place.namespace},
-        "involvedObject": {
-            "apiVersion": resources::SERVICE.api_version(),
-            "kind": resources::SERVICE.kind,
-            "namespace": place.namespace,
-            "name": place.name,
-            "uid": tree::text(service, &["metadata", "uid"]),
-            "resourceVersion": tree::text(service, &["metadata", "resourceVersion"]),
-        },
-        "type": kind,
-        "reason": reason,
-        "message": message,
-        "source": {"component": "LLMInferenceServiceController", "host": ctx.options.identity},
-        "firstTimestamp": time,
-        "lastTimestamp": time,
-        "count": 1,
-    })
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use llmisvc_core::facts::Ref;
-use llmisvc_core::object::{LiveObject, Object};
-use llmisvc_core::plan::{Action, changes};
+use llmisvc_core::object::{Certificate, LiveObject, Object};
+use llmisvc_core::plan::{Action, changes, covers};
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
@@ -17,7 +17,8 @@ use crate::context::Context;
 use crate::gather::Subject;
 use crate::memo::{Mind, shown};
 use crate::metrics::Verb;
-use crate::tls::{self, TlsError, Verdict};
+use crate::report;
+use crate::tls::{Authority, Job, TlsError};
 use crate::wire::{Place, WireError};
 use llmisvc_core::status::{Refusal, RefusalReason};
 
@@ -39,6 +40,9 @@ pub enum ApplyError {
     /// Not ours.
     #[error("the name is taken: the object is not controlled by this service")]
     Taken,
+    /// The old object goes, and the new one is created when it is gone.
+    #[error("the old object is on its way out")]
+    Going,
 }
 
 /// What became of the actions.
@@ -54,12 +58,12 @@ pub struct Applied {
     pub rolls: Vec<(&'static str, Vec<String>)>,
 }
 
-/// Sends the actions group by group: what routes and pods refer to first, routes last. Within a group they go out
+/// Sends the actions group by group: the CA, what routes and pods refer to, routes last. Within a group they go out
 /// together. A refusal stops nothing; an API server that cannot be reached stops the groups that follow.
 pub async fn run(ctx: &Arc<Context>, subject: &Subject, actions: &[Action<'_>], mind: &mut Mind) -> Applied {
     let mut applied = Applied::default();
-    for rank in 0..=2 {
-        let group = actions.iter().filter(|action| rank_of(object(action).kind) == rank);
+    for rank in 0..=3 {
+        let group = actions.iter().filter(|action| rank_of(action.object()) == rank);
         let results = send_group(ctx, subject, group.collect(), mind, &mut applied).await;
         for (action, result) in results {
             absorb(ctx, subject, action, result, mind, &mut applied);
@@ -81,7 +85,7 @@ async fn send_group<'a>(
     let now = Instant::now();
     let mut sends = Vec::new();
     for action in group {
-        if let Some(refusal) = mind.refusal(object(action), live_version(action), now) {
+        if let Some(refusal) = mind.refusal(action.object(), live_version(action), now) {
             applied.refused.push(refusal);
             applied.incomplete = true;
         } else {
@@ -91,24 +95,21 @@ async fn send_group<'a>(
     stream::iter(sends).buffered(AT_ONCE).collect().await
 }
 
-const fn rank_of(kind: Kind) -> u8 {
-    match kind {
-        Kind::Secret | Kind::ServiceAccount | Kind::Role | Kind::Service | Kind::InferencePool => 0,
-        Kind::HTTPRoute => 2,
-        _ => 1,
-    }
-}
-
-const fn object<'a>(action: &Action<'a>) -> &'a Object {
-    match action {
-        Action::Create(object) | Action::Apply { object, .. } | Action::Taken { object, .. } => object,
+const fn rank_of(object: &Object) -> u8 {
+    match object.kind {
+        Kind::Secret if matches!(object.tls, Some(Certificate::Authority)) => 0,
+        Kind::Secret | Kind::ServiceAccount | Kind::Role | Kind::Service | Kind::InferencePool => 1,
+        Kind::HTTPRoute => 3,
+        _ => 2,
     }
 }
 
 const fn live_version<'a>(action: &Action<'a>) -> &'a str {
     match action {
         Action::Create(_) => "",
-        Action::Apply { live, .. } | Action::Taken { live, .. } => live.resource_version.as_str(),
+        Action::Apply { live, .. } | Action::Recreate { live, .. } | Action::Taken { live, .. } => {
+            live.resource_version.as_str()
+        }
     }
 }
 
@@ -119,9 +120,10 @@ async fn write(ctx: &Context, subject: &Subject, action: &Action<'_>) -> Result<
     let written = match action {
         Action::Create(object) => create(ctx, subject, object).await.map(|()| Written::new()),
         Action::Apply { object, turn, live } => change(ctx, subject, object, *turn, live).await,
+        Action::Recreate { object, live } => Err(make_way(ctx, subject, object, live).await),
         Action::Taken { .. } => Err(ApplyError::Taken),
     };
-    written.map_err(|error| if object(action).kind == Kind::Secret { discreet(error) } else { error })
+    written.map_err(|error| if action.object().kind == Kind::Secret { discreet(error) } else { error })
 }
 
 /// What refuses a Secret, an admission webhook say, may quote the key that it holds.
@@ -142,9 +144,8 @@ async fn create(ctx: &Context, subject: &Subject, object: &Object) -> Result<(),
     if ctx.stores.guests(&subject.place).contains(&(object.kind, object.name.clone())) {
         return Err(ApplyError::Taken);
     }
-    let expirations = &subject.view.settings.expiration_annotations;
     let filled = match &object.tls {
-        Some(request) => Some(tls::issued(&object.body, request, expirations, Timestamp::now())?),
+        Some(certificate) => Some(filled(ctx, subject, object, certificate, None).await?),
         None => None,
     };
     let permit = ctx.writes.acquire().await;
@@ -171,13 +172,22 @@ async fn change(
     let served = object.kind.served();
     let place = Place { served: &served, namespace: &subject.place.namespace, name: &object.name };
     let permit = ctx.writes.acquire().await;
+    let filled = match &object.tls {
+        Some(certificate) => {
+            let live = ctx.wire.get(place).await?.ok_or(ApplyError::Moved)?;
+            let filled = filled(ctx, subject, object, certificate, Some(&live)).await?;
+            // What made it due is not to be had, or was there already.
+            if covers(&live, &filled) {
+                return Ok(Written::new());
+            }
+            Some(filled)
+        }
+        None => None,
+    };
     if turn {
         turn_into_apply(ctx, subject, object.kind, place, live).await?;
     }
-    let answer = match &object.tls {
-        None => ctx.wire.apply(place, &object.body).await,
-        Some(_) => ctx.wire.apply(place, &with_key_pair(ctx, subject, object, place).await?).await,
-    };
+    let answer = ctx.wire.apply(place, filled.as_ref().unwrap_or(&object.body)).await;
     drop(permit);
     let changed = match answer {
         Ok(written) => {
@@ -192,6 +202,30 @@ async fn change(
     };
     ctx.metrics.did(Verb::Applied, object.kind, 1);
     Ok(changed)
+}
+
+/// Deletes what can't become the desired object, with all that depends on it: pods of both would be in each other's
+/// way.
+async fn make_way(ctx: &Context, subject: &Subject, object: &Object, live: &LiveObject) -> ApplyError {
+    if live.deleting {
+        return ApplyError::Going;
+    }
+    let served = object.kind.served();
+    let place = Place { served: &served, namespace: &subject.place.namespace, name: &object.name };
+    match ctx.wire.delete_with_dependents(place, &live.uid).await {
+        Ok(()) => {}
+        // Gone, or another object by now.
+        Err(error) if matches!(error.code(), Some(404 | 409)) => {
+            return look_again(ctx, &subject.place, object.kind, place).await;
+        }
+        Err(error) => return error.into(),
+    }
+    let message = format!(
+        "{} {} is deleted with its pods and created anew: its sub-groups can't be changed",
+        served.kind, object.name
+    );
+    report::tell(ctx, &subject.place, &subject.service, ("Normal", "Recreating", &message)).await;
+    ApplyError::Going
 }
 
 /// Makes the entry that our POST left in the managed fields an `Apply`, so that the apply that follows owns what
@@ -220,24 +254,27 @@ async fn turn_into_apply(
     Ok(())
 }
 
-/// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys,
-/// so the live one is read.
-async fn with_key_pair(
+/// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys, so
+/// `live` and the CA are as the API server has them; where it cannot be asked, nothing is issued (L-7).
+async fn filled(
     ctx: &Context,
     subject: &Subject,
     object: &Object,
-    place: Place<'_>,
+    certificate: &Certificate,
+    live: Option<&Value>,
 ) -> Result<Value, ApplyError> {
-    let Some(request) = &object.tls else { return Ok(object.body.clone()) };
-    let expirations = &subject.view.settings.expiration_annotations;
-    let live = ctx.wire.get(place).await?.ok_or(ApplyError::Moved)?;
-    match tls::judge(&live, request, expirations, Timestamp::now()) {
-        Verdict::Keep(_) => Ok(tls::kept(&object.body, &live, expirations)),
-        Verdict::Reissue(why) => {
-            tracing::info!(service = shown(&subject.place), why, "new certificate");
-            Ok(tls::issued(&object.body, request, expirations, Timestamp::now())?)
+    let now = Timestamp::now();
+    let authority = match certificate.authority() {
+        Some(name) => {
+            let served = Kind::Secret.served();
+            let place = Place { served: &served, namespace: &subject.place.namespace, name };
+            let secret = ctx.wire.get(place).await?;
+            Authority::read(secret.as_ref(), name, uid(&subject.service), now).map(Some)
         }
-    }
+        None => Ok(None),
+    };
+    let expirations = &subject.view.settings.expiration_annotations;
+    Ok(Job { object, certificate, authority, expirations, now }.filled(live)?)
 }
 
 /// Reads what really stands under a name, for the pass that follows at once.
@@ -262,7 +299,7 @@ fn absorb(
     mind: &mut Mind,
     applied: &mut Applied,
 ) {
-    let object = object(action);
+    let object = action.object();
     let error = match result {
         Ok(changed) => {
             mind.accepted(object);
@@ -274,6 +311,10 @@ fn absorb(
         Err(error) => error,
     };
     let kind = object.kind;
+    if matches!(error, ApplyError::Going) {
+        applied.incomplete = true;
+        return;
+    }
     tracing::warn!(
         service = shown(&subject.place),
         kind = kind.served().kind,
@@ -315,6 +356,7 @@ const PATIENCE: u32 = 3;
 fn next_of(kind: Kind, error: &ApplyError, failures: u32) -> NextStep {
     let stays = |reason| NextStep { reason: Some(reason), retry: false, remember: true, incomplete: true };
     match error {
+        ApplyError::Going => NextStep { reason: None, retry: false, remember: false, incomplete: true },
         ApplyError::Moved => NextStep { reason: None, retry: true, remember: false, incomplete: true },
         // Someone else's object is no reason to keep what is no longer wanted; it is looked at again by timer.
         ApplyError::Taken => {
@@ -326,36 +368,17 @@ fn next_of(kind: Kind, error: &ApplyError, failures: u32) -> NextStep {
             Some(403 | 404) => NextStep { retry: true, remember: false, ..stays(RefusalReason::Other) },
             _ => later(failures),
         },
-        ApplyError::Tls(_) => later(failures),
+        // Nothing that another try would change; the CA's own write tells when there is one.
+        ApplyError::Tls(TlsError::Issue(_)) => later(failures),
+        ApplyError::Tls(_) => {
+            NextStep { reason: Some(RefusalReason::Other), retry: false, remember: false, incomplete: false }
+        }
     }
 }
 
 fn later(failures: u32) -> NextStep {
     let reason = (failures >= PATIENCE).then_some(RefusalReason::Other);
     NextStep { reason, retry: true, remember: false, incomplete: true }
-}
-
-/// Certificates among the desired objects that have to be issued anew although nothing else about their Secret
-/// changed, and when the next one will.
-pub fn certificates<'a>(
-    subject: &'a Subject,
-    desired: &'a [Object],
-    now: Timestamp,
-) -> (Vec<(&'a Object, &'a LiveObject)>, Option<Timestamp>) {
-    let expirations = &subject.view.settings.expiration_annotations;
-    let (mut due, mut next) = (Vec::new(), None);
-    for object in desired {
-        let (Some(request), Some(live)) =
-            (&object.tls, subject.live.get(&(object.kind, object.name.clone())))
-        else {
-            continue;
-        };
-        match tls::judge(&live.body, request, expirations, now) {
-            Verdict::Reissue(_) => due.push((object, live)),
-            Verdict::Keep(until) => next = Some(next.map_or(until, |n: Timestamp| n.min(until))),
-        }
-    }
-    (due, next)
 }
 
 /// The service's UID.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use llmisvc_core::facts::{Cluster, Key, Ref};
+use llmisvc_core::handover::Held;
 use llmisvc_core::object::{Live, Object};
 use llmisvc_core::plan::{Action, Plan, plan};
 use llmisvc_core::revision::pace::{Paced, pace};
@@ -23,6 +24,7 @@ use crate::metrics::{Outcome, Step, Verb};
 use crate::prune;
 use crate::report;
 use crate::stores::bag::Stamp;
+use crate::tls;
 use crate::wire::{Place, WireError, chain};
 use llmisvc_core::status::{Refusal, RefusalReason, StatusInput};
 
@@ -112,7 +114,7 @@ async fn carry_out(
                     subject.service = service;
                     subject.stamp = restamp(ctx, &subject, mind);
                 }
-                let held = paced.as_ref().map(Paced::held).unwrap_or_default();
+                let held = held_back(&considered, paced.as_ref(), &subject);
                 enact(ctx, &subject, (objects, &held), mind).await
             }
             Err(error) => without_finalizer(&subject, &error),
@@ -140,6 +142,15 @@ async fn pace_roll(ctx: &Arc<Context>, subject: &Subject, considered: &mut Consi
             return paced;
         }
     }
+}
+
+/// What a change of topology and what a roll leave as it is for now.
+fn held_back(considered: &Considered, paced: Option<&Paced>, subject: &Subject) -> Held {
+    let mut held = considered.decision.held().cloned().unwrap_or_default();
+    if let Some(paced) = paced {
+        paced.hold(&mut held, &subject.live);
+    }
+    held
 }
 
 /// Nothing is made that would stay behind; the status is written all the same.
@@ -215,24 +226,26 @@ pub struct Enacted {
     pub timer: Option<Duration>,
 }
 
-/// Plan, apply, prune. What is held is wanted, and left as it lives.
+/// Plan, apply, prune. What is held is left as it lives.
 pub async fn enact(
     ctx: &Arc<Context>,
     subject: &Subject,
-    (desired, held): (&[Object], &BTreeSet<(Kind, String)>),
+    (desired, held): (&[Object], &Held),
     mind: &mut Mind,
 ) -> Enacted {
     let guests = ctx.stores.guests(&subject.place);
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
+    plan.leave(held);
     let unserved = take_unserved(&mut plan, &subject.view.cluster);
-    plan.actions.retain(|action| !held.contains(&slot_of(action)));
-    let timer = add_certificates(subject, desired, &mut plan);
+    let mut timer = add_certificates(subject, desired, &mut plan);
     count_unchanged(ctx, desired, &plan);
     let began = Instant::now();
     let mut applied = apply::run(ctx, subject, &plan.actions, mind).await;
     if !plan.actions.is_empty() {
         ctx.metrics.took(Step::Apply, began.elapsed());
+        // Our own writes wake nobody, so the renewal of what was issued just now is timed here (L-3).
+        timer = next_renewal(ctx, subject, desired);
     }
     announce::rolls(ctx, subject, &applied.rolls).await;
     if !applied.retry && !applied.incomplete && !plan.prune.is_empty() {
@@ -244,11 +257,6 @@ pub async fn enact(
     let taken = (!guests.is_empty()).then_some(Mind::guests_after());
     applied.refused.extend(unserved);
     Enacted { applied, timer: [timer, refused, taken].into_iter().flatten().min() }
-}
-
-fn slot_of(action: &Action<'_>) -> (Kind, String) {
-    let (Action::Create(object) | Action::Apply { object, .. } | Action::Taken { object, .. }) = action;
-    (object.kind, object.name.clone())
 }
 
 /// A cluster-scoped object of another service is known by its labels only, which are like ours: it is shown to
@@ -290,29 +298,31 @@ fn add_certificates<'a>(
     plan: &mut Plan<'a>,
 ) -> Option<Duration> {
     let now = Timestamp::now();
-    let (due, next) = apply::certificates(subject, desired, now);
+    let (due, next) = tls::due(&subject.live, desired, apply::uid(&subject.service), now);
     for (object, live) in due {
-        let planned = plan.actions.iter().any(|action| match action {
-            Action::Create(o) | Action::Apply { object: o, .. } | Action::Taken { object: o, .. } => {
-                std::ptr::eq(*o, object)
-            }
-        });
-        if !planned {
+        if !is_planned(plan, object) {
             plan.actions.push(Action::Apply { object, turn: live.created_by_post, live });
         }
     }
-    next.and_then(|at| Duration::try_from(at.duration_since(now)).ok())
+    time_to(next, now)
+}
+
+fn next_renewal(ctx: &Context, subject: &Subject, desired: &[Object]) -> Option<Duration> {
+    let (now, live) = (Timestamp::now(), ctx.stores.live(&subject.place));
+    let (_, next) = tls::due(&live, desired, apply::uid(&subject.service), now);
+    time_to(next, now)
+}
+
+fn time_to(at: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    at.and_then(|at| Duration::try_from(at.duration_since(now)).ok())
+}
+
+fn is_planned(plan: &Plan<'_>, object: &Object) -> bool {
+    plan.actions.iter().any(|action| std::ptr::eq(action.object(), object))
 }
 
 fn count_unchanged(ctx: &Context, desired: &[Object], plan: &Plan<'_>) {
-    let changed = |object: &Object| {
-        plan.actions.iter().any(|action| match action {
-            Action::Create(o) | Action::Apply { object: o, .. } | Action::Taken { object: o, .. } => {
-                std::ptr::eq(*o, object)
-            }
-        })
-    };
-    for object in desired.iter().filter(|o| !changed(o)) {
+    for object in desired.iter().filter(|object| !is_planned(plan, object)) {
         ctx.metrics.did(Verb::Unchanged, object.kind, 1);
     }
 }

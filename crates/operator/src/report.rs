@@ -9,7 +9,6 @@ use llmisvc_core::tree;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::announce;
 use crate::context::Context;
 use crate::memo::{Mind, shown};
 use crate::resources;
@@ -144,8 +143,46 @@ fn falses(status: &Value) -> String {
 
 async fn announce(ctx: &Context, place: &Ref, service: &Value, old: &Value, new: &Value) {
     let Some((kind, reason, message)) = event(&place.name, old, new) else { return };
+    tell(ctx, place, service, (kind, reason, &message)).await;
+}
+
+/// Writes an event: type, reason and message. One that cannot be written is no reason to try anything again.
+pub async fn tell(ctx: &Context, place: &Ref, service: &Value, (kind, reason, message): (&str, &str, &str)) {
     tracing::info!(service = shown(place), reason, "{message}");
-    announce::event(ctx, place, service, (kind, reason, &message)).await;
+    let body = event_body(ctx, place, service, (kind, reason, message));
+    let at = Place { served: &resources::EVENT, namespace: &place.namespace, name: "" };
+    if let Err(error) = ctx.wire.post(at, &body).await {
+        tracing::debug!(service = shown(place), error = crate::wire::chain(&error), "event not written");
+    }
+}
+
+fn event_body(
+    ctx: &Context,
+    place: &Ref,
+    service: &Value,
+    (kind, reason, message): (&str, &str, &str),
+) -> Value {
+    let time = now();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": format!("{}.", place.name), "namespace": place.namespace},
+        "involvedObject": {
+            "apiVersion": resources::SERVICE.api_version(),
+            "kind": resources::SERVICE.kind,
+            "namespace": place.namespace,
+            "name": place.name,
+            "uid": tree::text(service, &["metadata", "uid"]),
+            "resourceVersion": tree::text(service, &["metadata", "resourceVersion"]),
+        },
+        "type": kind,
+        "reason": reason,
+        "message": message,
+        "source": {"component": "LLMInferenceServiceController", "host": ctx.options.identity},
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+    })
 }
 
 #[cfg(test)]

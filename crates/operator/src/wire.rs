@@ -165,10 +165,19 @@ impl Wire {
 
     /// Deletes exactly the object with this UID; its own children follow in the background.
     pub async fn delete(&self, place: Place<'_>, uid: &str) -> Result<(), WireError> {
+        self.delete_by(place, uid, "Background").await
+    }
+
+    /// The same, and the object stays until all that depends on it is gone.
+    pub async fn delete_with_dependents(&self, place: Place<'_>, uid: &str) -> Result<(), WireError> {
+        self.delete_by(place, uid, "Foreground").await
+    }
+
+    async fn delete_by(&self, place: Place<'_>, uid: &str, propagation: &str) -> Result<(), WireError> {
         let options = json!({
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
+            "propagationPolicy": propagation,
             "preconditions": {"uid": uid},
         });
         self.send(Method::DELETE, &place.path(), "application/json", &options).await.map(drop)

@@ -1,5 +1,6 @@
 //! What further features add to vLLM's command line.
 
+use super::lora;
 use crate::tree;
 use crate::valid::{PodTemplate, Role};
 
@@ -23,7 +24,7 @@ pub fn features(role: Role, template: &PodTemplate) -> Features {
     Features {
         kv_transfer: (role != Role::Both).then(|| NIXL.to_owned()),
         api_servers: api_servers(template),
-        flags: Vec::new(),
+        flags: lora::flags(template),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{propagation, workload};
 use crate::object::Object;
 use crate::tree;
-use crate::valid::{Group, Position, Role, Spread, ValidService, Workload};
+use crate::valid::{Group, Position, ValidService, Workload};
 
 /// The LeaderWorkerSet of a workload.
 pub fn leader_worker_set(svc: &ValidService, of: &Workload, group: &Group) -> Object {
@@ -28,8 +28,8 @@ fn spec(svc: &ValidService, of: &Workload, group: &Group) -> Value {
     if let Some(leader) = &group.leader {
         *tree::entry(&mut pods, "leaderTemplate") = workload::template(svc, of, leader);
     }
-    if of.role == Role::Prefill && matches!(group.worker.spread, Some(Spread::Data { .. })) {
-        *tree::entry(&mut pods, "subGroupPolicy") = json!({"subGroupSize": group.size});
+    if let Some(size) = group.sub_group {
+        *tree::entry(&mut pods, "subGroupPolicy") = json!({"subGroupSize": size});
     }
     let mut spec = json!({
         "startupPolicy": "LeaderCreated",

@@ -4,6 +4,7 @@ pub mod argv;
 pub mod expansion;
 pub mod features;
 pub mod group;
+pub mod lora;
 pub mod pod;
 pub mod pool;
 pub mod propagation;
@@ -18,6 +19,7 @@ pub mod sidecar;
 pub mod start;
 pub mod storage;
 pub mod tls;
+pub mod tokenizer;
 pub mod workload;
 
 use llmisvc_api::v1alpha2::{API_VERSION, KIND};
@@ -32,7 +34,8 @@ pub fn build(svc: &ValidService) -> Vec<Object> {
     if svc.stopped {
         return Vec::new();
     }
-    let mut objects = vec![tls::secret(svc), service::service(svc)];
+    let mut objects = tls::secrets(svc);
+    objects.push(service::service(svc));
     objects.extend(sidecar::objects(svc));
     objects.push(workload::workload(svc, &svc.decode));
     objects.extend(svc.prefill.iter().map(|prefill| workload::workload(svc, prefill)));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::features::{self, Features};
-use super::{argv, resources, sidecar, storage};
+use super::{argv, lora, resources, sidecar, storage};
 use crate::tree;
 use crate::valid::{PodTemplate, Role, ValidService, Workload};
 use crate::validate::template::{About, compose_flags};
@@ -21,7 +21,7 @@ pub fn pod(svc: &ValidService, workload: &Workload, template: &PodTemplate) -> V
         sidecar::complete(&mut pod, svc);
     }
     complete_main(&mut pod, svc, workload, template);
-    storage::attach(&mut pod, &template.download);
+    storage::attach(&mut pod, &template.weights);
     resources::balance(&mut pod);
     pod
 }
@@ -37,6 +37,8 @@ fn complete_main(pod: &mut Value, svc: &ValidService, workload: &Workload, templ
     let features = features::features(workload.role, template);
     if let Some(flags) = compose_flags(template, &about(svc, workload, &features)) {
         argv::compose(main, &flags, &template.extra_args);
+    } else {
+        lora::add_to_foreign(main, template);
     }
 }
 

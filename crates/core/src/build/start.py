@@ -1,5 +1,5 @@
-# Starts vLLM in a pod of a group. argv: where to put the words of VLLM_ADDITIONAL_ARGS (-1: nowhere), which words are
-# only known here (position=kind, comma separated), and all words of the command. No value passes through a shell.
+# Starts vLLM. argv: where to put the words of VLLM_ADDITIONAL_ARGS (-1: nowhere), which words are only known in the
+# pod (position=kind, comma separated, or none), and all words of the command. No value passes through a shell.
 import os, shlex, socket, sys, time
 
 at, unknown, words = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
@@ -26,7 +26,7 @@ def value(kind, numbers):
     return str(start if kind == 'start' else min(numbers[0], numbers[1] - start))
 
 
-for entry in filter(None, unknown.split(',')):
+for entry in unknown.split(',') if unknown != 'none' else []:
     position, kind = entry.split('=')
     kind, *numbers = kind.split(':')
     words[int(position)] = value(kind, [int(number) for number in numbers])

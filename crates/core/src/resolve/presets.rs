@@ -37,11 +37,11 @@ presets! {
     DecodeWorkerDataParallel = "config-llm-decode-worker-data-parallel" "worker";
     /// Prefill, data parallel over nodes.
     PrefillWorkerDataParallel = "config-llm-prefill-worker-data-parallel" "prefill.worker";
-    /// Pipeline parallel over nodes.
+    /// Pipeline or tensor parallel over nodes.
     WorkerPipelineParallel = "config-llm-worker-pipeline-parallel" "worker";
-    /// Decode, pipeline parallel over nodes.
+    /// Decode, pipeline or tensor parallel over nodes.
     DecodeWorkerPipelineParallel = "config-llm-decode-worker-pipeline-parallel" "worker";
-    /// Prefill, pipeline parallel over nodes.
+    /// Prefill, pipeline or tensor parallel over nodes.
     PrefillWorkerPipelineParallel = "config-llm-prefill-worker-pipeline-parallel" "prefill.worker";
     /// Endpoint picker and pool.
     Scheduler = "config-llm-scheduler" "router.scheduler";
@@ -64,7 +64,17 @@ impl Preset {
     /// Whether this release has the preset. One that it lacks is used where KServe's is installed; without it,
     /// validation says that the feature is not supported.
     pub const fn is_shipped(self) -> bool {
-        matches!(self, Self::Template | Self::Decode | Self::Prefill | Self::Scheduler | Self::Route)
+        !matches!(self, Self::LatencyPredictor | Self::Tracing)
+    }
+
+    /// KServe ships none of these, so one under its plain name was made by a user, and comes before ours.
+    pub const fn is_users_own(self) -> bool {
+        matches!(
+            self,
+            Self::WorkerPipelineParallel
+                | Self::DecodeWorkerPipelineParallel
+                | Self::PrefillWorkerPipelineParallel
+        )
     }
 
     /// The route follows the Gateway API that is installed, so it is never pinned; the peer writes a pin for
@@ -102,15 +112,16 @@ fn decode(spec: &Value) -> Option<Preset> {
     workload(spec, of)
 }
 
-/// One node, or data parallel, or pipeline parallel; data parallel is tested first.
-fn workload(spec: &Value, [single, data, pipeline]: [Preset; 3]) -> Option<Preset> {
+/// One node, or data parallel, or one world of ranks over nodes (pipeline stages, or a tensor that spans nodes); data
+/// parallel is tested first.
+fn workload(spec: &Value, [single, data, world]: [Preset; 3]) -> Option<Preset> {
     let size = |field| tree::get(spec, &["parallelism", field]).and_then(Value::as_i64).unwrap_or(0);
     if !is_set(spec, &["worker"]) {
         Some(single)
     } else if size("data") > 0 || size("dataLocal") > 0 {
         Some(data)
     } else {
-        (size("pipeline") > 0).then_some(pipeline)
+        (size("pipeline") > 0 || size("tensor") > 1).then_some(world)
     }
 }
 
@@ -175,6 +186,16 @@ mod tests {
     #[case::data_parallel(json!({"worker": {}, "parallelism": {"data": 4, "dataLocal": 2}}), &[Preset::WorkerDataParallel])]
     // C-12
     #[case::pipeline(json!({"worker": {}, "parallelism": {"pipeline": 4}}), &[Preset::WorkerPipelineParallel])]
+    #[case::tensor_over_nodes(json!({"worker": {}, "parallelism": {"tensor": 16}}), &[Preset::WorkerPipelineParallel])]
+    #[case::tensor_with_data(json!({"worker": {}, "parallelism": {"tensor": 2, "data": 4, "dataLocal": 2}}), &[Preset::WorkerDataParallel])]
+    #[case::nothing_to_spread(json!({"worker": {}, "parallelism": {"tensor": 1}}), &[])]
+    #[case::groups_of_both_roles(
+        json!({
+            "worker": {}, "parallelism": {"pipeline": 2},
+            "prefill": {"worker": {}, "parallelism": {"data": 4, "dataLocal": 2}},
+        }),
+        &[Preset::PrefillWorkerDataParallel, Preset::DecodeWorkerPipelineParallel]
+    )]
     #[case::plugin(
         json!({"router": {"scheduler": {"config": {"inline": "plugins: [{type: token-producer}, {type: predicted-latency-producer}]"}}}}),
         &[Preset::Scheduler, Preset::Tokenizer, Preset::LatencyPredictor, Preset::Template]

@@ -1,6 +1,6 @@
 //! Holds the desired objects back, as far as a roll of prefill and decode asks for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use llmisvc_kinds::Kind;
 use serde_json::Value;
@@ -9,6 +9,7 @@ use super::filter::{self, Admitted};
 use super::roll::{self, Applied, Both, Picker, State, Step, Wait, Workload};
 use super::{Revision, gate, live_workload, revision_of, templates};
 use crate::facts::{Answer, Key, Ref, Seen};
+use crate::handover::Held;
 use crate::labels::{APPLIED, RESTARTED_AT};
 use crate::object::{Live, Object};
 use crate::plan::{covers, seal};
@@ -23,13 +24,22 @@ pub struct Paced {
     pub objects: Vec<Object>,
     /// Workloads whose roll is not over although their controllers may say so.
     pub pauses: BTreeMap<(Kind, String), Pause>,
+    /// Workloads of any topology, none of which is to be deleted now.
+    pub retired: Vec<(Kind, String)>,
 }
 
 impl Paced {
-    /// Workloads that are not to be touched.
-    pub fn held(&self) -> BTreeSet<(Kind, String)> {
-        let held = self.pauses.iter().filter(|(_, pause)| pause.held);
-        held.map(|(slot, _)| slot.clone()).collect()
+    /// Adds what is not to be touched: held workloads, and those of another topology while the picker turns from
+    /// their pods to the new ones.
+    pub fn hold(&self, held: &mut Held, live: &Live) {
+        for ((kind, name), pause) in self.pauses.iter().filter(|(_, pause)| pause.held) {
+            held.hold(*kind, name, &pause.why);
+        }
+        let wanted =
+            |slot: &(Kind, String)| self.objects.iter().any(|o| o.kind == slot.0 && o.name == slot.1);
+        for slot in self.retired.iter().filter(|slot| live.contains_key(slot) && !wanted(slot)) {
+            held.hold(slot.0, &slot.1, "the endpoint picker still admits its pods");
+        }
     }
 }
 
@@ -102,6 +112,15 @@ impl Pair<'_> {
     fn slot(&self, role: Role) -> (Kind, String) {
         let object = self.desired.of(role);
         (object.kind, object.name.clone())
+    }
+
+    /// The names of workloads in all topologies.
+    fn all(&self) -> Vec<(Kind, String)> {
+        let kinds = [(Kind::Deployment, false), (Kind::LeaderWorkerSet, true)].into_iter();
+        let name = |role, is_group| names::workload(&self.service.name, role, is_group);
+        kinds
+            .flat_map(|(kind, group)| [Role::Prefill, Role::Decode].map(|role| (kind, name(role, group))))
+            .collect()
     }
 
     /// Replicas wanted now: whoever scales has the live count.
@@ -181,7 +200,8 @@ fn applied(
             }
         }
     }
-    Paced { objects, pauses: pauses(pair, picker, state, step) }
+    let retired = if step.wait == Some(Wait::Picker) { pair.all() } else { Vec::new() };
+    Paced { objects, pauses: pauses(pair, picker, state, step), retired }
 }
 
 fn seal_again(object: &mut Object) {
@@ -268,7 +288,11 @@ fn differs_in_restart_only(live: &Value, desired: &Value) -> bool {
 
 fn decode_held(pair: &Pair<'_>, objects: &[Object], why: &str) -> Paced {
     let pause = Pause { held: true, why: why.to_owned() };
-    Paced { objects: objects.to_vec(), pauses: [(pair.slot(Role::Decode), pause)].into() }
+    Paced {
+        objects: objects.to_vec(),
+        pauses: [(pair.slot(Role::Decode), pause)].into(),
+        retired: Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rstest::rstest;
@@ -104,6 +105,14 @@ impl World {
             self.lives(object);
         }
         paced
+    }
+}
+
+impl Paced {
+    /// Objects that are left as they live.
+    fn held(&self) -> BTreeSet<(Kind, String)> {
+        let held = self.pauses.iter().filter(|(_, pause)| pause.held);
+        held.map(|(slot, _)| slot.clone()).collect()
     }
 }
 
@@ -285,4 +294,26 @@ fn a_restart_waits_for_nothing_where_decode_changes_anyway() {
     let mut world = restarted();
     world.objects[0].body["spec"]["template"]["spec"]["containers"][0]["image"] = json!("b");
     assert_eq!(world.pace(), None);
+}
+
+#[test]
+fn a_workload_of_another_topology_goes_only_when_the_picker_has_turned_from_it() {
+    let mut world = World::rolling();
+    let old = (Kind::LeaderWorkerSet, names::decode_group("m"));
+    let mut group = workload(&old.1, "old");
+    group.kind = old.0;
+    world.lives(&group);
+    world.live.remove(&(Kind::Deployment, names::decode("m")));
+    let held = |paced: &Paced| {
+        let mut held = Held::default();
+        paced.hold(&mut held, &world.live);
+        (held.has(old.0, &old.1), held.has(Kind::LeaderWorkerSet, &names::prefill_group("m")))
+    };
+    let starting = world.pace().unwrap();
+    assert_eq!(held(&starting), (false, false), "others decide whether it has to make room");
+    let mut ready = world.pods.clone();
+    ready.extend([pod("prefill", NEW), pod("decode", NEW), pod("decode", NEW)]);
+    let world_of =
+        World { pods: ready, objects: world.objects.clone(), live: world.live.clone(), readable: true };
+    assert_eq!(held(&world_of.pace().unwrap()), (true, false));
 }

@@ -44,6 +44,8 @@ pub(super) fn apply(view: &View<'_>, judgements: &mut Judgements) {
 /// Condition and reason (`reference/router.md §2.4`, `§2.5`).
 fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str) {
     let workload = (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_SINGLE_NODE_WORKLOAD_ERROR);
+    let group = (kind::WORKER_WORKLOAD_READY, reason::RECONCILE_MULTI_NODE_WORKLOAD_ERROR);
+    let prefill_group = (kind::PREFILL_WORKER_WORKLOAD_READY, group.1);
     let scheduler = (kind::SCHEDULER_WORKLOAD_READY, reason::SCHEDULER_RECONCILE_ERROR);
     match refusal.kind {
         Kind::HTTPRoute => (kind::HTTP_ROUTES_READY, reason::HTTP_ROUTE_RECONCILE_ERROR),
@@ -57,8 +59,16 @@ fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str)
         Kind::Deployment if refusal.name == names::prefill(view.name) => {
             (kind::PREFILL_WORKLOAD_READY, workload.1)
         }
+        // The account of a LeaderWorkerSet has its name.
+        _ if refusal.name == names::prefill_group(view.name) => prefill_group,
+        _ if is_group(view, &refusal.name) => group,
         _ => workload,
     }
+}
+
+fn is_group(view: &View<'_>, name: &str) -> bool {
+    let of = [names::decode_group, names::group_sidecar_role, names::group_sidecar_role_binding];
+    of.iter().any(|of| of(view.name) == name)
 }
 
 fn is_scheduler(view: &View<'_>, refusal: &Refusal) -> bool {

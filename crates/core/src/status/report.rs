@@ -64,25 +64,29 @@ fn applied_configs(view: &View<'_>) -> Value {
 }
 
 fn workloads(view: &View<'_>) -> Value {
-    if view.stopped || !view.has(Part::Main) {
+    let first = |of: [Part; 2]| of.into_iter().find(|part| view.has(*part));
+    let Some(main) = first([Part::Main, Part::MainGroup]).filter(|_| !view.stopped) else {
         return Value::Null;
-    }
+    };
     let service = json!({"kind": "Service", "name": names::workload_service(view.name)});
-    let mut workloads = json!({"primary": deployment(view, &names::decode(view.name)), "service": service});
-    if view.has(Part::Prefill) {
-        *tree::entry(&mut workloads, "prefill") = deployment(view, &names::prefill(view.name));
+    let mut workloads = json!({"primary": workload(view, main), "service": service});
+    if let Some(prefill) = first([Part::Prefill, Part::PrefillGroup]) {
+        *tree::entry(&mut workloads, "prefill") = workload(view, prefill);
     }
     if view.has(Part::Scheduler) {
-        *tree::entry(&mut workloads, "scheduler") = deployment(view, &names::scheduler(view.name));
+        *tree::entry(&mut workloads, "scheduler") = workload(view, Part::Scheduler);
     }
     workloads
 }
 
-fn deployment(view: &View<'_>, name: &str) -> Value {
-    let live = view.live(Kind::Deployment, name);
-    let ready =
-        live.and_then(|d| tree::get(d, &["status", "availableReplicas"])?.as_i64()).unwrap_or_default();
-    json!({"apiGroup": "apps", "kind": "Deployment", "name": name, "readyReplicas": ready})
+/// A LeaderWorkerSet counts its groups.
+fn workload(view: &View<'_>, part: Part) -> Value {
+    let (kind, name) = (part.kind(), part.name(view.name));
+    let count = if kind == Kind::Deployment { "availableReplicas" } else { "readyReplicas" };
+    let ready = view.live(kind, &name).and_then(|live| tree::get(live, &["status", count])?.as_i64());
+    let served = kind.served();
+    let ready = ready.unwrap_or_default();
+    json!({"apiGroup": served.group, "kind": served.kind, "name": name, "readyReplicas": ready})
 }
 
 fn addresses(view: &View<'_>, urls: &[Url]) -> Value {

@@ -10,7 +10,7 @@ use crate::facts::{Answer, Key, Ref};
 use crate::names;
 use crate::pass::{Fault, is_stopped};
 use crate::tree;
-use crate::valid::ValidService;
+use crate::valid::{Pods, Role, ValidService, Workload};
 use crate::validate::routing::parent_gateways;
 
 /// A service as the status sees it.
@@ -21,7 +21,7 @@ pub(super) struct View<'a> {
     pub(super) stopped: bool,
     pub(super) fault: Option<&'a Fault>,
     pub(super) valid: Option<&'a ValidService>,
-    /// Deployments that there are, or shall be.
+    /// Deployments and LeaderWorkerSets that there are, or shall be.
     pub(super) parts: Vec<Part>,
     /// Name of the pool, and whether it is ours.
     pub(super) pool: Option<(String, bool)>,
@@ -31,15 +31,53 @@ pub(super) struct View<'a> {
     pub(super) routes: Vec<Route<'a>>,
 }
 
-/// A Deployment of a service.
+/// A Deployment or LeaderWorkerSet of a service.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// Main or decode workload.
     Main,
+    /// The same in groups of pods.
+    MainGroup,
     /// Prefill workload.
     Prefill,
+    /// The same in groups of pods.
+    PrefillGroup,
     /// Endpoint picker.
     Scheduler,
+    /// Tokenizer.
+    Tokenizer,
+}
+
+impl Part {
+    const ALL: [Self; 6] =
+        [Self::Main, Self::MainGroup, Self::Prefill, Self::PrefillGroup, Self::Scheduler, Self::Tokenizer];
+
+    fn of(workload: &Workload) -> Self {
+        match (workload.role, &workload.pods) {
+            (Role::Both | Role::Decode, Pods::Single(_)) => Self::Main,
+            (Role::Both | Role::Decode, Pods::Group(_)) => Self::MainGroup,
+            (Role::Prefill, Pods::Single(_)) => Self::Prefill,
+            (Role::Prefill, Pods::Group(_)) => Self::PrefillGroup,
+        }
+    }
+
+    pub(super) const fn kind(self) -> Kind {
+        match self {
+            Self::MainGroup | Self::PrefillGroup => Kind::LeaderWorkerSet,
+            Self::Main | Self::Prefill | Self::Scheduler | Self::Tokenizer => Kind::Deployment,
+        }
+    }
+
+    pub(super) fn name(self, service: &str) -> String {
+        match self {
+            Self::Main => names::decode(service),
+            Self::MainGroup => names::decode_group(service),
+            Self::Prefill => names::prefill(service),
+            Self::PrefillGroup => names::prefill_group(service),
+            Self::Scheduler => names::scheduler(service),
+            Self::Tokenizer => names::tokenizer(service),
+        }
+    }
 }
 
 /// One route of the service.
@@ -105,9 +143,10 @@ impl<'a> View<'a> {
     fn fill_from_decision(&mut self, service: &'a ValidService) {
         let routing = &service.routing;
         self.valid = Some(service);
-        self.parts.push(Part::Main);
-        self.parts.extend(service.prefill.as_ref().map(|_| Part::Prefill));
+        self.parts.push(Part::of(&service.decode));
+        self.parts.extend(service.prefill.as_ref().map(Part::of));
         self.parts.extend(routing.scheduler.as_ref().map(|_| Part::Scheduler));
+        self.parts.extend(routing.tokenizer.as_ref().map(|_| Part::Tokenizer));
         self.pool = routing.pool(self.name).map(|name| (name, routing.external_pool.is_none()));
         self.picker = routing.picker_service().map(str::to_owned);
         self.gateway_refs.clone_from(&routing.gateway_refs);
@@ -122,13 +161,8 @@ impl<'a> View<'a> {
     /// service itself names.
     fn fill_from_live(&mut self, fault: &'a Fault) {
         self.fault = Some(fault);
-        let names = [
-            (Part::Main, names::decode(self.name)),
-            (Part::Prefill, names::prefill(self.name)),
-            (Part::Scheduler, names::scheduler(self.name)),
-        ];
-        let living = names.into_iter().filter(|(_, name)| self.live(Kind::Deployment, name).is_some());
-        self.parts = living.map(|(part, _)| part).collect();
+        let lives = |part: &Part| self.live(part.kind(), &part.name(self.name)).is_some();
+        self.parts = Part::ALL.into_iter().filter(lives).collect();
         self.fill_pool_from_live();
         if self.live(Kind::HTTPRoute, &names::route(self.name)).is_some() {
             self.routes.push(self.managed_route(None));
@@ -169,7 +203,7 @@ impl<'a> View<'a> {
         Route { at, managed: false, spec: sight.found().and_then(|r| tree::get(r, &["spec"])), sight }
     }
 
-    /// The Deployment is part of the service.
+    /// The Deployment or LeaderWorkerSet is part of the service.
     pub(super) fn has(&self, part: Part) -> bool {
         self.parts.contains(&part)
     }
@@ -177,6 +211,11 @@ impl<'a> View<'a> {
     /// A live child that is not on its way out.
     pub(super) fn live(&self, kind: Kind, name: &str) -> Option<&'a Value> {
         self.input.live.get(&(kind, name.to_owned())).filter(|o| !o.deleting).map(|o| o.body.as_ref())
+    }
+
+    /// A child that is on its way out.
+    pub(super) fn is_going(&self, kind: Kind, name: &str) -> bool {
+        self.input.live.get(&(kind, name.to_owned())).is_some_and(|o| o.deleting)
     }
 
     /// What the cluster says about a key; an open question is asked.

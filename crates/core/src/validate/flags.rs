@@ -5,11 +5,8 @@ use serde_json::Value;
 use super::problem::Problem;
 use super::scope::Scope;
 use crate::build::argv::{self, ExtraArgs, Flags};
-use crate::build::expansion;
+use crate::build::{expansion, start};
 use crate::tree;
-
-/// Asks the start script of other presets to find RoCE adapters (`reference/workloads.md §6.4`).
-const INFER_ROCE: &str = "KSERVE_INFER_ROCE";
 
 /// Reads `VLLM_ADDITIONAL_ARGS` of `main`. Its quoting matters only where it is split here.
 pub fn extra_args(scope: &mut Scope<'_, '_>, main: &Value, composed: bool) -> ExtraArgs {
@@ -37,15 +34,6 @@ pub fn user_words(main: &Value, extra: &ExtraArgs) -> Vec<String> {
     [extra, &argv::words(main, "args")].concat()
 }
 
-/// Variables that the start script of other presets reads, and our command doesn't.
-pub fn check_env(scope: &mut Scope<'_, '_>, main: &Value) {
-    let variable = tree::named(tree::list(main, &["env"]), INFER_ROCE);
-    if variable.is_some_and(|v| tree::text(v, &["value"]) == "true") {
-        let path = scope.main_path(&format!("env[{INFER_ROCE}]"));
-        scope.warn_at(path, &Problem::NoEffect { feature: "finding RoCE adapters" });
-    }
-}
-
 /// Says which generated flags the user's words replace by another value, and which words are quoted as for a shell.
 pub fn check(scope: &mut Scope<'_, '_>, flags: &Flags<'_>, user: &[String]) {
     let path = scope.main_path("args");
@@ -64,9 +52,11 @@ fn replaced(flags: &Flags<'_>, user: &[String]) -> Vec<(String, String)> {
         let name = argv::flag(word)?;
         let given = user.iter().find(|word| argv::flag(word).as_ref() == Some(&name))?;
         let value = argv::value_of(user, &name).unwrap_or_default();
+        let values: Vec<&str> = values.iter().map(|value| start::shown(value)).collect();
         let same = values.join(" ") == value && !given.starts_with("--no-");
         let text = if given.contains('=') { given.clone() } else { format!("{given} {value}") };
-        (!same).then(|| (text.trim_end().to_owned(), group.join(" ")))
+        (!same)
+            .then(|| (text.trim_end().to_owned(), [&[word.as_str()], values.as_slice()].concat().join(" ")))
     });
     pairs.collect()
 }

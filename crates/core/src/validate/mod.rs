@@ -14,13 +14,12 @@ use crate::valid::{Identity, ValidService};
 
 pub(crate) mod accelerator;
 pub mod account;
-pub(crate) mod cache;
-pub(crate) mod credentials;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod flags;
 pub(crate) mod group;
 pub mod identity;
+pub(crate) mod lora;
 pub(crate) mod parallelism;
 pub(crate) mod pod;
 pub(crate) mod problem;
@@ -28,7 +27,6 @@ pub(crate) mod revision;
 pub(crate) mod rollout;
 pub mod routing;
 pub(crate) mod running;
-pub(crate) mod s3;
 pub(crate) mod scope;
 pub mod storage;
 pub mod template;

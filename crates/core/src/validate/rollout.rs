@@ -63,3 +63,7 @@ pub fn is_in_place(deployment: &Value) -> bool {
     let is = |key, count| update.and_then(|u| u.get(key)).is_some_and(|value| *value == count);
     is("maxSurge", 0) && is("maxUnavailable", 1)
 }
+
+#[cfg(test)]
+#[path = "rollout_tests.rs"]
+mod tests;

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::account::Account;
 use super::problem::Problem;
 use super::scope::Scope;
-use super::{accelerator, flags, identity, parallelism, running, storage};
+use super::storage::Target;
+use super::{accelerator, flags, identity, lora, parallelism, running, storage};
 use crate::build::argv::{self, Flags, Spread, Version};
 use crate::build::features::{self, Features};
 use crate::build::sidecar;
@@ -43,13 +44,15 @@ pub fn template(scope: &mut Scope<'_, '_>, draft: Draft, shared: &Shared<'_>) ->
     let world = parallelism::world(shared.sizes, shared.spread, &words);
     let accelerators = accelerator::accelerators(scope, &pod, &world, live);
     let (from, answer) = shared.credentials;
-    let download = storage::download(scope, &pod, (from.name().unwrap_or("default"), answer), live)?;
+    let from = (from.name().unwrap_or("default"), answer);
+    let weights = storage::weights(&mut scope.site(), &pod, Target::SERVER, from, live)?;
     let sidecar = has_sidecar(scope, &pod);
     let (position, spread) = (scope.position, shared.spread);
     let bare = PodTemplate::bare(position, pod);
     let template =
-        PodTemplate { account, composed_for, accelerators, download, extra_args, sidecar, spread, ..bare };
+        PodTemplate { account, composed_for, accelerators, weights, extra_args, sidecar, spread, ..bare };
     check_composed(scope, &template, shared.sizes);
+    lora::check(scope, &template);
     Some(template)
 }
 
@@ -60,7 +63,7 @@ pub fn has_sidecar(scope: &Scope<'_, '_>, pod: &Value) -> bool {
 }
 
 /// The vLLM version, when the command is our preset's. An upstream image says its own version in its tag.
-fn composed_for(scope: &mut Scope<'_, '_>, main: &Value) -> Option<String> {
+pub fn composed_for(scope: &mut Scope<'_, '_>, main: &Value) -> Option<String> {
     let preset = tree::text(scope.spec, &["annotations", labels::VLLM_VERSION]);
     if preset.is_empty() || argv::words(main, "command") != argv::PRESET_COMMAND {
         return None;
@@ -91,7 +94,6 @@ fn check_composed(scope: &mut Scope<'_, '_>, template: &PodTemplate, sizes: &Par
     };
     let main = tree::named(tree::list(&template.pod, &["containers"]), "main");
     if let (Some(flags), Some(main)) = (compose_flags(template, &about), main) {
-        flags::check_env(scope, main);
         flags::check(scope, &flags, &flags::user_words(main, &template.extra_args));
     }
 }

@@ -85,9 +85,6 @@ fn unsupported(scope: &mut Scope<'_, '_>) {
         }
         return;
     }
-    if tree::get(scope.spec, &["model", "confidential", "enabled"]) == Some(&Value::Bool(true)) {
-        scope.error("model.confidential", &Problem::Confidential);
-    }
     if let Some(annotation) = accelerator::managed_dra(scope) {
         let problem = Problem::ManagedDra { annotation: annotation.clone() };
         scope.error_at(format!("metadata.annotations[{annotation}]"), &problem);
@@ -96,9 +93,6 @@ fn unsupported(scope: &mut Scope<'_, '_>) {
         if scope.given(&[path]).is_some() {
             scope.warn(path, &Problem::NoEffect { feature });
         }
-    }
-    if scope.given(&["model", "lora", "adapters"]).is_some() {
-        scope.warn("model.lora.adapters", &Problem::NoEffect { feature: "LoRA" });
     }
 }
 

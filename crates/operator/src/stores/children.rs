@@ -12,6 +12,7 @@ use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
 use serde_json::Value;
 
+use super::groups;
 use super::raw::Raw;
 
 /// A child at rest.
@@ -39,11 +40,15 @@ pub struct Children {
 impl Children {
     /// Takes in what a watch or a write's answer shows; gives the services whose live state changed.
     /// An older revision than the one at hand changes nothing: answers to writes overtake the watch.
-    pub fn put(&mut self, kind: Kind, raw: Raw) -> BTreeSet<Ref> {
+    pub fn put(&mut self, kind: Kind, mut raw: Raw) -> BTreeSet<Ref> {
         let (Some(place), Some(service)) = (raw.place(), service_of(kind, &raw.value)) else {
             tracing::warn!(kind = kind.served().kind, "skipped an object that names no service");
             return BTreeSet::new();
         };
+        if kind == Kind::LeaderWorkerSet {
+            let known = self.body(&service, &(kind, place.name.clone()));
+            groups::note_observed(known.as_ref(), &mut raw.value);
+        }
         self.insert(kind, place, service, child(kind, raw, false))
     }
 
@@ -158,6 +163,10 @@ impl Children {
     /// Where our `Update` entry stands among the managed fields of the revision at hand.
     pub fn post_entry(&self, service: &Ref, slot: &(Kind, String)) -> Option<usize> {
         self.by_service.get(service)?.get(slot)?.post_entry
+    }
+
+    fn body(&self, service: &Ref, slot: &(Kind, String)) -> Option<Value> {
+        serde_json::from_str(&self.by_service.get(service)?.get(slot)?.json).ok()
     }
 
     /// How many children are held.

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 pub mod asked;
 pub mod bag;
 pub mod children;
+pub mod groups;
 pub mod index;
 pub mod pods;
 pub mod raw;

@@ -87,10 +87,12 @@ impl Pods {
 
     /// What a complete list did not show.
     pub fn unlisted(&self, listed: &BTreeSet<Ref>) -> BTreeSet<Ref> {
-        let names = |(namespace, pods): (&Box<str>, &BTreeMap<Box<str>, Held>)| {
-            pods.keys().map(|name| Ref::new(namespace, name)).collect::<Vec<_>>()
-        };
-        self.namespaces.iter().flat_map(names).filter(|place| !listed.contains(place)).collect()
+        let mut gone = BTreeSet::new();
+        for (namespace, pods) in &self.namespaces {
+            let places = pods.keys().map(|name| Ref::new(namespace, name));
+            gone.extend(places.filter(|place| !listed.contains(place)));
+        }
+        gone
     }
 
     /// The pods of a service as they are at this time.

@@ -5,6 +5,7 @@ mod lease;
 mod passes;
 mod presets;
 mod server;
+mod tls;
 mod whole;
 
 pub use server::Server;
