@@ -35,14 +35,16 @@ pub struct LivePair {
 /// Labels the pods of both roles, and has the endpoint picker admit no others where it can.
 pub fn mark(svc: &ValidService, objects: &mut [Object]) {
     let Some(prefill) = &svc.prefill else { return };
-    let slots = [prefill, &svc.decode].map(|workload| workload.name(&svc.id.name));
-    let bodies = slots.each_ref().map(|name| objects.iter().find(|o| o.name == *name).map(|o| &o.body));
+    let names = [prefill, &svc.decode].map(|workload| workload.name(&svc.id.name));
+    // A workload's ServiceAccount has the same name.
+    let is_workload = |o: &Object, name: &String| o.name == *name && templates(&o.body).next().is_some();
+    let bodies = names.each_ref().map(|name| objects.iter().find(|o| is_workload(o, name)).map(|o| &o.body));
     let [Some(prefill), Some(decode)] = bodies else { return };
     let wanted = fingerprint::fingerprint(prefill, decode);
     let same = svc.live_pair.as_ref().filter(|live| live.fingerprint == wanted);
     let revision = same.map_or(Some(wanted), |live| live.revision.clone());
     if let Some(label) = &revision {
-        let workloads = objects.iter_mut().filter(|object| slots.contains(&object.name));
+        let workloads = objects.iter_mut().filter(|object| names.contains(&object.name));
         workloads.for_each(|workload| set_label(&mut workload.body, label));
     }
     let picker = names::scheduler(&svc.id.name);

@@ -334,7 +334,7 @@ fn claim_pod(main: Value) -> Value {
 /// What prefill and decode pods share.
 fn with_revision(labels: &Value) -> Value {
     let mut labels = labels.clone();
-    labels["llmisvc.io/kv-revision"] = json!("f9169ef4c2");
+    labels["llmisvc.io/kv-revision"] = json!("15fffd2d61");
     labels
 }
 

@@ -1,3 +1,4 @@
+use rstest::rstest;
 use serde_json::json;
 
 use super::filter::Admitted;
@@ -17,9 +18,13 @@ fn pair() -> Fixture {
         "pool": {"spec": {"targetPorts": [{"number": 8000}]}},
     });
     let prefill = json!({"annotations": {"llmisvc.io/vllm-version": "0.23.0"}, "template": template()});
-    let spec = with(with(spec(), "/prefill", prefill), "/router", json!({"scheduler": scheduler}));
+    // It brings an account of the same name as the Deployment.
+    let sidecar = json!([{"name": "llm-d-routing-sidecar", "image": "sidecar", "command": ["/app/pd-sidecar"]}]);
+    let spec = with(with(spec(), "/prefill", prefill), "/template/initContainers", sidecar);
+    let spec = with(spec, "/router", json!({"scheduler": scheduler}));
     let mut fixture = fixture(spec);
     fixture.account("llama-epp-sa", json!({}));
+    fixture.account(DECODE, json!({}));
     fixture
 }
 
@@ -56,17 +61,20 @@ fn both_roles_carry_one_label_and_the_scheduler_admits_it() {
     assert_eq!(filter::of(&deployment(&fixture, PICKER)), Admitted::Only(prefill));
 }
 
-#[test]
-fn a_change_of_either_role_is_a_new_revision_of_both() {
+#[rstest]
+#[case("/spec/prefill")]
+#[case("/spec")]
+fn a_change_of_either_role_is_a_new_revision_of_both(#[case] role: &str) {
     let mut fixture = pair();
     let before = revisions(&fixture);
-    fixture.service["spec"]["prefill"]["template"]["containers"][0]["image"] = json!("vllm:2");
+    let main = format!("{role}/template/containers/0");
+    fixture.service.pointer_mut(&main).unwrap()["image"] = json!("vllm:2");
     let [prefill, decode] = revisions(&fixture);
     assert_eq!(prefill, decode);
     assert_ne!(before, [prefill, decode]);
     let before = revisions(&fixture);
-    fixture.service["spec"]["replicas"] = json!(3);
-    fixture.service["spec"]["template"]["containers"][0]["env"] = json!([{"name": "A", "value": "b"}]);
+    fixture.service.pointer_mut(role).unwrap()["replicas"] = json!(3);
+    fixture.service.pointer_mut(&main).unwrap()["env"] = json!([{"name": "A", "value": "b"}]);
     assert_eq!(revisions(&fixture), before);
 }
 
