@@ -23,6 +23,7 @@ pub mod pods;
 pub mod presets;
 pub mod quantity;
 pub mod resolve;
+pub mod revision;
 pub mod rollout;
 pub mod settings;
 pub mod shape;

@@ -14,7 +14,9 @@ use crate::labels::{APPLIED, PART_OF, PART_OF_VALUE};
 use crate::object::{Live, LiveObject, Object};
 use crate::{names, tree};
 
+mod changes;
 mod covers;
+pub use changes::changes;
 pub use covers::covers;
 
 /// One request to send.

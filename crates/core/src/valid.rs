@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::labels::Labels;
 
 pub use crate::build::argv::{ExtraArgs, Spread};
+pub use crate::revision::LivePair;
 pub use crate::validate::account::Account;
 pub use crate::validate::dra::{ClaimTemplate, Claims, Devices};
 pub use crate::validate::kv_cache::{KvCache, Store, Tier};
@@ -47,6 +48,8 @@ pub struct ValidService {
     pub decode: Workload,
     /// Prefill workload.
     pub prefill: Option<Workload>,
+    /// What runs of prefill and decode; none unless both do.
+    pub live_pair: Option<LivePair>,
     /// Scheduler, pool and route.
     pub routing: Routing,
     /// Managed DRA.

@@ -6,12 +6,13 @@ use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use llmisvc_core::facts::Ref;
 use llmisvc_core::object::{Certificate, LiveObject, Object};
-use llmisvc_core::plan::{Action, covers};
+use llmisvc_core::plan::{Action, changes, covers};
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::announce;
 use crate::context::Context;
 use crate::gather::Subject;
 use crate::memo::{Mind, shown};
@@ -53,6 +54,8 @@ pub struct Applied {
     pub retry: bool,
     /// A child is missing or wrong that this pass should have written: nothing may be pruned.
     pub incomplete: bool,
+    /// Workloads whose pods will be replaced, and what has changed about these.
+    pub rolls: Vec<(&'static str, Vec<String>)>,
 }
 
 /// Sends the actions group by group: the CA, what routes and pods refer to, routes last. Within a group they go out
@@ -78,7 +81,7 @@ async fn send_group<'a>(
     group: Vec<&'a Action<'a>>,
     mind: &Mind,
     applied: &mut Applied,
-) -> Vec<(&'a Action<'a>, Result<(), ApplyError>)> {
+) -> Vec<(&'a Action<'a>, Result<Written, ApplyError>)> {
     let now = Instant::now();
     let mut sends = Vec::new();
     for action in group {
@@ -115,11 +118,14 @@ const fn live_version<'a>(action: &Action<'a>) -> &'a str {
     }
 }
 
-async fn write(ctx: &Context, subject: &Subject, action: &Action<'_>) -> Result<(), ApplyError> {
+/// The paths in pod templates that a write has changed.
+type Written = Vec<String>;
+
+async fn write(ctx: &Context, subject: &Subject, action: &Action<'_>) -> Result<Written, ApplyError> {
     let written = match action {
-        Action::Create(object) => create(ctx, subject, object).await,
+        Action::Create(object) => create(ctx, subject, object).await.map(|()| Written::new()),
         Action::Apply { object, turn, live } => change(ctx, subject, object, *turn, live).await,
-        Action::Recreate { object, live } => make_way(ctx, subject, object, live).await,
+        Action::Recreate { object, live } => Err(make_way(ctx, subject, object, live).await),
         Action::Taken { .. } => Err(ApplyError::Taken),
     };
     written.map_err(|error| if action.object().kind == Kind::Secret { discreet(error) } else { error })
@@ -153,7 +159,7 @@ async fn create(ctx: &Context, subject: &Subject, object: &Object) -> Result<(),
     match answer {
         Ok(created) => ctx.stores.put_child(object.kind, created),
         Err(error) if error.code() == Some(409) => {
-            return look_again(ctx, &subject.place, object.kind, place).await;
+            return Err(look_again(ctx, &subject.place, object.kind, place).await);
         }
         Err(error) => return Err(error.into()),
     }
@@ -167,7 +173,7 @@ async fn change(
     object: &Object,
     turn: bool,
     live: &LiveObject,
-) -> Result<(), ApplyError> {
+) -> Result<Written, ApplyError> {
     let served = object.kind.served();
     let place = Place { served: &served, namespace: &subject.place.namespace, name: &object.name };
     let permit = ctx.writes.acquire().await;
@@ -177,7 +183,7 @@ async fn change(
             let filled = filled(ctx, subject, object, certificate, Some(&live)).await?;
             // What made it due is not to be had, or was there already.
             if covers(&live, &filled) {
-                return Ok(());
+                return Ok(Written::new());
             }
             Some(filled)
         }
@@ -188,27 +194,26 @@ async fn change(
     }
     let answer = ctx.wire.apply(place, filled.as_ref().unwrap_or(&object.body)).await;
     drop(permit);
-    match answer {
-        Ok(written) => ctx.stores.refresh_child(object.kind, written),
+    let changed = match answer {
+        Ok(written) => {
+            let changed = changes(&live.body, &written);
+            ctx.stores.refresh_child(object.kind, written);
+            changed
+        }
         Err(error) if error.code() == Some(409) => {
-            return look_again(ctx, &subject.place, object.kind, place).await;
+            return Err(look_again(ctx, &subject.place, object.kind, place).await);
         }
         Err(error) => return Err(error.into()),
-    }
+    };
     ctx.metrics.did(Verb::Applied, object.kind, 1);
-    Ok(())
+    Ok(changed)
 }
 
 /// Deletes what can't become the desired object, with all that depends on it: pods of both would be in each other's
 /// way.
-async fn make_way(
-    ctx: &Context,
-    subject: &Subject,
-    object: &Object,
-    live: &LiveObject,
-) -> Result<(), ApplyError> {
+async fn make_way(ctx: &Context, subject: &Subject, object: &Object, live: &LiveObject) -> ApplyError {
     if live.deleting {
-        return Err(ApplyError::Going);
+        return ApplyError::Going;
     }
     let served = object.kind.served();
     let place = Place { served: &served, namespace: &subject.place.namespace, name: &object.name };
@@ -218,14 +223,14 @@ async fn make_way(
         Err(error) if matches!(error.code(), Some(404 | 409)) => {
             return look_again(ctx, &subject.place, object.kind, place).await;
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return error.into(),
     }
     let message = format!(
         "{} {} is deleted with its pods and created anew: its sub-groups can't be changed",
         served.kind, object.name
     );
     report::tell(ctx, &subject.place, &subject.service, ("Normal", "Recreating", &message)).await;
-    Err(ApplyError::Going)
+    ApplyError::Going
 }
 
 /// Makes the entry that our POST left in the managed fields an `Apply`, so that the apply that follows owns what
@@ -247,7 +252,7 @@ async fn turn_into_apply(
         Ok(turned) => ctx.stores.refresh_child(kind, turned),
         // A failed test is 422: the live object is another one than the watch has shown.
         Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => {
-            return look_again(ctx, &subject.place, kind, place).await;
+            return Err(look_again(ctx, &subject.place, kind, place).await);
         }
         Err(error) => return Err(error.into()),
     }
@@ -278,12 +283,13 @@ async fn filled(
 }
 
 /// Reads what really stands under a name, for the pass that follows at once.
-async fn look_again(ctx: &Context, service: &Ref, kind: Kind, place: Place<'_>) -> Result<(), ApplyError> {
-    match ctx.wire.get(place).await? {
-        Some(object) => ctx.stores.put_guest(kind, service, object),
-        None => ctx.stores.remove_child(kind, &Ref::new(namespace_of(kind, place), place.name), ""),
+async fn look_again(ctx: &Context, service: &Ref, kind: Kind, place: Place<'_>) -> ApplyError {
+    match ctx.wire.get(place).await {
+        Ok(Some(object)) => ctx.stores.put_guest(kind, service, object),
+        Ok(None) => ctx.stores.remove_child(kind, &Ref::new(namespace_of(kind, place), place.name), ""),
+        Err(error) => return error.into(),
     }
-    Err(ApplyError::Moved)
+    ApplyError::Moved
 }
 
 const fn namespace_of(kind: Kind, place: Place<'_>) -> &str {
@@ -294,14 +300,20 @@ fn absorb(
     ctx: &Context,
     subject: &Subject,
     action: &Action<'_>,
-    result: Result<(), ApplyError>,
+    result: Result<Written, ApplyError>,
     mind: &mut Mind,
     applied: &mut Applied,
 ) {
     let object = action.object();
-    let Err(error) = result else {
-        mind.accepted(object);
-        return;
+    let error = match result {
+        Ok(changed) => {
+            mind.accepted(object);
+            if let Some(role) = announce::role_of(object).filter(|_| !changed.is_empty()) {
+                applied.rolls.push((role, changed));
+            }
+            return;
+        }
+        Err(error) => error,
     };
     let kind = object.kind;
     if matches!(error, ApplyError::Going) {

@@ -1,5 +1,6 @@
 //! The operator: watches, gathers, applies, prunes, reports. Everything decided is decided in `llmisvc-core`.
 
+mod announce;
 mod apply;
 mod args;
 mod ca_bundle;

@@ -9,10 +9,12 @@ use llmisvc_core::facts::{Cluster, Key, Ref};
 use llmisvc_core::handover::Held;
 use llmisvc_core::object::{Live, Object};
 use llmisvc_core::plan::{Action, Plan, plan};
+use llmisvc_core::revision::pace::{Paced, pace};
 use llmisvc_kinds::Kind;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::announce;
 use crate::apply::{self, Applied};
 use crate::ca_bundle;
 use crate::context::Context;
@@ -110,15 +112,18 @@ async fn carry_out(
 ) -> Result<Next, WireError> {
     let mut enacted = Enacted::default();
     let copied = ca_bundle::keep(ctx, &subject, &mut considered).await;
+    let paced = pace_roll(ctx, &subject, &mut considered).await;
     // A stopped service loses its children whatever else is wrong with it.
     if let Some(objects) = considered.decision.objects() {
+        let objects = paced.as_ref().map_or(objects, |paced| &paced.objects);
         enacted = match finalize::ensure(ctx, &subject.place, &subject.service, objects).await {
             Ok(finalized) => {
                 if let Some(service) = finalized {
                     subject.service = service;
                     subject.stamp = restamp(ctx, &subject, mind);
                 }
-                enact(ctx, &subject, (objects, considered.decision.held()), mind).await
+                let held = held_back(&considered, paced.as_ref(), &subject);
+                enact(ctx, &subject, (objects, &held), mind).await
             }
             Err(error) => without_finalizer(&subject, &error),
         };
@@ -134,6 +139,26 @@ async fn carry_out(
     ctx.metrics.took(Step::Report, began.elapsed());
     let after = [held, enacted.timer, pods].into_iter().flatten().min();
     Ok(Next::new(if retry { Outcome::Retry } else { Outcome::Settled }, after))
+}
+
+/// What a roll of prefill and decode allows of the decision at this time; what it asks for is answered first.
+async fn pace_roll(ctx: &Arc<Context>, subject: &Subject, considered: &mut Considered) -> Option<Paced> {
+    loop {
+        let objects = considered.decision.objects()?;
+        let paced = pace(objects, &subject.live, &considered.seen, &subject.place);
+        if !gather::answer_open(ctx, &subject.place, considered).await {
+            return paced;
+        }
+    }
+}
+
+/// What a change of topology and what a roll leave as it is for now.
+fn held_back(considered: &Considered, paced: Option<&Paced>, subject: &Subject) -> Held {
+    let mut held = considered.decision.held().cloned().unwrap_or_default();
+    if let Some(paced) = paced {
+        paced.hold(&mut held, &subject.live);
+    }
+    held
 }
 
 /// Nothing is made that would stay behind; the status is written all the same.
@@ -213,17 +238,17 @@ pub struct Enacted {
     pub timer: Option<Duration>,
 }
 
-/// Plan, apply, prune.
+/// Plan, apply, prune. What is held is left as it lives.
 pub async fn enact(
     ctx: &Arc<Context>,
     subject: &Subject,
-    (desired, held): (&[Object], Option<&Held>),
+    (desired, held): (&[Object], &Held),
     mind: &mut Mind,
 ) -> Enacted {
     let guests = ctx.stores.guests(&subject.place);
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
-    held.into_iter().for_each(|held| plan.leave(held));
+    plan.leave(held);
     let unserved = take_unserved(&mut plan, &subject.view.cluster);
     let mut timer = add_certificates(subject, desired, &mut plan);
     count_unchanged(ctx, desired, &plan);
@@ -234,6 +259,7 @@ pub async fn enact(
         // Our own writes wake nobody, so the renewal of what was issued just now is timed here (L-3).
         timer = next_renewal(ctx, subject, desired);
     }
+    announce::rolls(ctx, subject, &applied.rolls).await;
     if !applied.retry && !applied.incomplete && !plan.prune.is_empty() {
         let began = Instant::now();
         applied.retry = !prune::run(ctx, &subject.place, &plan.prune).await;

@@ -331,6 +331,13 @@ fn claim_pod(main: Value) -> Value {
     })
 }
 
+/// What prefill and decode pods share.
+fn with_revision(labels: &Value) -> Value {
+    let mut labels = labels.clone();
+    labels["llmisvc.io/kv-revision"] = json!("15fffd2d61");
+    labels
+}
+
 #[test]
 // W-11
 fn prefill_is_a_deployment_of_its_own_that_serves_both_names() {
@@ -346,7 +353,7 @@ fn prefill_is_a_deployment_of_its_own_that_serves_both_names() {
             "replicas": 2,
             "selector": {"matchLabels": base("llminferenceservice-workload-prefill")},
             "template": {
-                "metadata": {"labels": labels},
+                "metadata": {"labels": with_revision(&labels)},
                 "spec": claim_pod(json!({"args": args, "resources": resources})),
             },
         },
@@ -384,7 +391,7 @@ fn decode_runs_behind_the_sidecar_which_asks_the_pool_we_make() {
         "metadata": metadata("llama-kserve", &labels),
         "spec": {
             "selector": {"matchLabels": base("llminferenceservice-workload")},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
+            "template": {"metadata": {"labels": with_revision(&labels)}, "spec": pod},
         },
     });
     assert_eq!(deployment, expected);

@@ -30,8 +30,8 @@ use llmisvc_api::v1alpha2::{API_VERSION, KIND};
 use serde_json::json;
 
 use crate::object::Object;
-use crate::tree;
 use crate::valid::{Identity, ValidService};
+use crate::{revision, tree};
 
 /// All children in apply order; none when the service is stopped.
 pub fn build(svc: &ValidService) -> Vec<Object> {
@@ -45,6 +45,7 @@ pub fn build(svc: &ValidService) -> Vec<Object> {
     objects.push(workload::workload(svc, &svc.decode));
     objects.extend(svc.prefill.iter().map(|prefill| workload::workload(svc, prefill)));
     objects.extend(routing::objects(svc));
+    revision::mark(svc, &mut objects);
     for object in &mut objects {
         own(&svc.id, object);
     }

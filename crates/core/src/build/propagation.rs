@@ -61,6 +61,8 @@ pub fn annotations(id: &Identity, position: Position) -> Labels {
 /// Annotations of its pods.
 pub fn pod_annotations(id: &Identity, workload: &Workload, position: Position) -> Labels {
     let mut all = annotations(id, position);
+    let restart = id.annotations.get(labels::RESTARTED_AT);
+    all.extend(restart.map(|at| (labels::RESTARTED_AT.to_owned(), at.clone())));
     all.extend(own_annotations(workload));
     all
 }

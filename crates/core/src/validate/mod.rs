@@ -25,6 +25,7 @@ pub(crate) mod lora;
 pub(crate) mod parallelism;
 pub(crate) mod pod;
 pub(crate) mod problem;
+pub(crate) mod revision;
 pub(crate) mod rollout;
 pub mod routing;
 pub(crate) mod running;
@@ -88,6 +89,7 @@ fn assemble(
     let routing = routing::routing(ctx, findings, warnings);
     let (decode, prefill) = workloads?;
     Some(ValidService {
+        live_pair: prefill.as_ref().and_then(|prefill| revision::live_pair(ctx, prefill, &decode)),
         id: ctx.id.clone(),
         stopped: is_stopped(ctx.inputs.service),
         tls: ctx.inputs.settings.tls,

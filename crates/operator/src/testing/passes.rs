@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use llmisvc_api::conditions::reason;
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
+use llmisvc_core::handover::Held;
 use llmisvc_core::labels::{Component, FINALIZER, base};
 use llmisvc_core::object::{Certificate, Object, TlsRequest};
 use llmisvc_core::pass::{Finding, is_stopped};
@@ -128,7 +129,7 @@ fn all() -> Vec<Object> {
 
 pub(super) async fn enacted(ctx: &Arc<Context>, desired: &[Object], mind: &mut Mind) -> Enacted {
     let service = json!({"metadata": {"uid": "owner", "name": "m", "namespace": "ns"}});
-    enact(ctx, &subject(ctx, &service), (desired, None), mind).await
+    enact(ctx, &subject(ctx, &service), (desired, &Held::default()), mind).await
 }
 
 #[tokio::test]

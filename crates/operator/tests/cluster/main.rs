@@ -10,6 +10,7 @@ mod equality;
 mod errors;
 mod lifecycle;
 mod look;
+mod pairs;
 mod rollout_blocked;
 mod rollouts;
 mod status;

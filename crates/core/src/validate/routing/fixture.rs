@@ -156,6 +156,7 @@ impl World {
             adapters: self.adapters.clone(),
             decode: workload(if self.prefill { Role::Decode } else { Role::Both }),
             prefill: self.prefill.then(|| workload(Role::Prefill)),
+            live_pair: None,
             routing,
             claims: Claims::default(),
         }
