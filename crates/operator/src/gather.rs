@@ -48,7 +48,7 @@ pub struct Considered {
 pub async fn consider(ctx: &Arc<Context>, subject: &Subject, mind: &mut Mind) -> Considered {
     let recalled = mind.recall();
     if let Some((premises, asleep)) = recalled {
-        let holds = premises.hold(subject.stamp, &subject.view, roll_call(&subject.live));
+        let holds = premises.hold(subject.stamp, &subject.view, roll_call(&subject.live, &subject.live));
         let seen = if holds { unchanged(ctx, &premises.answers) } else { None };
         if let (Some(seen), Some(decision)) = (seen, asleep.wake()) {
             return Considered::new(decision, seen, premises.answers);

@@ -166,8 +166,8 @@ async fn judge(
 fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Live, mind: &mut Mind) {
     let Considered { decision, answers, .. } = considered;
     ctx.stores.depends_on(&subject.place, &answers.keys().cloned().collect());
-    let premises =
-        Premises { service: subject.stamp, view: subject.view.clone(), answers, live: roll_call(live) };
+    let live = roll_call(live, &subject.live);
+    let premises = Premises { service: subject.stamp, view: subject.view.clone(), answers, live };
     mind.remember(premises, decision);
 }
 
