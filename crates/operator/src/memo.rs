@@ -227,6 +227,8 @@ pub fn shown(service: &Ref) -> tracing::field::DisplayValue<&Ref> {
 
 #[cfg(test)]
 mod tests {
+    use llmisvc_core::object::LiveObject;
+
     use super::*;
 
     #[test]
