@@ -85,8 +85,14 @@ pub mod kind {
         INFERENCE_POOL_READY = "InferencePoolReady";
         /// Endpoint picker.
         SCHEDULER_WORKLOAD_READY = "SchedulerWorkloadReady";
+        /// Tokenizer.
+        TOKENIZER_READY = "TokenizerReady";
+        /// Old objects stay until new ones are ready; never affects `Ready`.
+        HANDING_OVER = "HandingOver";
         /// Warnings: fields that take no effect and the like; never affects `Ready`.
         SPEC_IGNORED = "SpecIgnored";
+        /// A rollout waits for room that nothing will make; there only while it holds, never affects `Ready`.
+        ROLLOUT_BLOCKED = "RolloutBlocked";
     }
 }
 
@@ -105,6 +111,7 @@ pub const ROUTER: &[&str] = &[
     kind::HTTP_ROUTES_READY,
     kind::INFERENCE_POOL_READY,
     kind::SCHEDULER_WORKLOAD_READY,
+    kind::TOKENIZER_READY,
 ];
 
 /// Reasons.
@@ -132,12 +139,18 @@ pub mod reason {
         PROGRESSING = "Progressing";
         /// Rollout stuck.
         PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded";
+        /// Not enough accelerators for a new pod.
+        INSUFFICIENT_ACCELERATORS = "InsufficientAccelerators";
+        /// No node takes a new pod.
+        UNSCHEDULABLE = "Unschedulable";
         /// Endpoint picker objects.
         SCHEDULER_RECONCILE_ERROR = "SchedulerReconcileError";
         /// References to what does not exist.
         REFS_INVALID = "RefsInvalid";
         /// Nothing has looked at it yet.
         PENDING = "Pending";
+        /// Something waits for something else.
+        WAITING = "Waiting";
         /// Fields that take no effect.
         CONFIGURATION_WARNINGS = "ConfigurationWarnings";
         /// A gateway could not be read.

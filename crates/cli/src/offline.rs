@@ -6,6 +6,7 @@ use std::sync::Arc;
 use llmisvc_api::v1alpha2::CONFIG_KIND;
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref, reduce_secret};
 use llmisvc_core::object::{Live, LiveObject};
+use llmisvc_core::pods::{self, Body, Pod};
 use llmisvc_core::settings::Settings;
 use llmisvc_core::{labels, names, tree};
 use llmisvc_kinds::Kind;
@@ -32,8 +33,8 @@ pub struct Facts {
     pub service_accounts: Vec<Value>,
     /// Secrets: `{metadata, type, keys}`, no values.
     pub secrets: Vec<Value>,
-    /// Pods.
-    pub pods: Vec<Value>,
+    /// Pods, as a cluster shows them. One that no node takes counts as blocked.
+    pub pods: Vec<Body>,
     /// Live children.
     pub live: Vec<Value>,
 }
@@ -43,6 +44,7 @@ pub struct Facts {
 pub struct Offline {
     objects: BTreeMap<(String, Ref), Arc<Value>>,
     live: Vec<Value>,
+    pods: Vec<(Ref, Pod)>,
     /// Whether accounts that no file shows are taken to exist.
     trusting: bool,
     /// The cluster as a whole.
@@ -65,7 +67,9 @@ impl Offline {
         let cluster = cluster(&facts);
         let settings = settings(config.or(global(documents, &cluster)), &cluster);
         let system = cluster.system_namespace.clone();
-        let mut offline = Self { objects: BTreeMap::new(), live: facts.live, trusting, cluster, settings };
+        let (live, pods) =
+            (facts.live, facts.pods.into_iter().map(|pod| of_service(pod, namespace)).collect());
+        let mut offline = Self { objects: BTreeMap::new(), live, pods, trusting, cluster, settings };
         for preset in presets {
             offline.add(CONFIG_KIND, &system, preset);
         }
@@ -117,6 +121,7 @@ impl Offline {
             Key::HttpRoute(r) => self.find("HTTPRoute", r),
             Key::InferencePool(r) => self.find("InferencePool", r),
             Key::GatewayService(r) => self.find("Service", r),
+            Key::Pods(service) => self.pods(service),
         }
     }
 
@@ -154,6 +159,12 @@ impl Offline {
         Answer::Found(Arc::new(reduce_secret(&secret)))
     }
 
+    fn pods(&self, service: &Ref) -> Answer {
+        let mine = self.pods.iter().filter(|(owner, _)| owner == service);
+        let pods: Vec<Pod> = mine.map(|(_, pod)| pod.clone()).collect();
+        Answer::Found(Arc::new(pods::answer(&pods)))
+    }
+
     /// Live children of a service, from the facts.
     pub fn live(&self, service: &Value) -> Live {
         let name = tree::text(service, &["metadata", "name"]);
@@ -168,6 +179,13 @@ impl Offline {
         })
         .collect()
     }
+}
+
+/// A reduced pod, and the service that it belongs to.
+fn of_service(pod: Body, namespace: &str) -> (Ref, Pod) {
+    let place = pod.place();
+    let namespace = if place.namespace.is_empty() { namespace } else { &place.namespace };
+    (Ref::new(namespace, pod.service()), pod.reduce())
 }
 
 fn live_object(object: &Value) -> LiveObject {

@@ -7,6 +7,7 @@ use llmisvc_api::v1alpha2::AppliedConfig;
 
 use crate::build::build;
 use crate::facts::Key;
+use crate::handover::{Held, handover};
 use crate::object::Object;
 use crate::pass::{Fault, Finding, Inputs, is_stopped};
 use crate::plan::{Action, plan, seal};
@@ -46,6 +47,8 @@ pub struct Desired {
     pub service: ValidService,
     /// Children, in apply order. Empty when the service is stopped.
     pub objects: Vec<Object>,
+    /// What has to wait for others.
+    pub held: Held,
 }
 
 impl Decision {
@@ -58,9 +61,14 @@ impl Decision {
             Err(_) => None,
         }
     }
+
+    /// What has to wait.
+    pub fn held(&self) -> Option<&Held> {
+        self.outcome.as_ref().ok().map(|desired| &desired.held)
+    }
 }
 
-/// resolve → merge → render → complete → validate → build
+/// resolve → merge → render → complete → validate → build → hand over
 ///
 /// No client, infallible: whatever is wrong is a [`Fault`] with the field it is about.
 pub fn decide(inputs: &Inputs<'_>) -> Step {
@@ -94,7 +102,8 @@ fn steps(inputs: &Inputs<'_>, notes: &mut Notes) -> Result<Desired, Fault> {
     let service = validate(inputs, &complete, &notes.configs, &mut notes.warnings)?;
     let mut objects = build(&service);
     seal(&mut objects);
-    Ok(Desired { service, objects })
+    let held = handover(inputs, &objects);
+    Ok(Desired { service, objects, held })
 }
 
 fn unless_stopped(inputs: &Inputs<'_>, fault: Fault) -> Fault {

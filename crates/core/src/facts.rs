@@ -33,6 +33,9 @@ pub enum Key {
     InferencePool(Ref),
     /// The Service behind a Gateway: labelled `gateway.networking.k8s.io/gateway-name`, else of its name.
     GatewayService(Ref),
+    /// The pods of the service of this name, reduced: answered as by [`crate::pods::answer`], also when there are
+    /// none. Who asks is woken by every change of one of them, so only who needs them asks.
+    Pods(Ref),
 }
 
 /// Namespace and name.
@@ -97,6 +100,7 @@ impl Answer {
 pub struct Seen {
     answers: BTreeMap<Key, Answer>,
     open: RefCell<BTreeSet<Key>>,
+    touched: RefCell<BTreeSet<Key>>,
 }
 
 static ABSENT: Answer = Answer::Absent;
@@ -104,6 +108,9 @@ static ABSENT: Answer = Answer::Absent;
 impl Seen {
     /// The answer to `key`; an open question is remembered and reads as absent for now.
     pub fn get(&self, key: &Key) -> &Answer {
+        if !self.touched.borrow().contains(key) {
+            self.touched.borrow_mut().insert(key.clone());
+        }
         self.answers.get(key).unwrap_or_else(|| {
             self.open.borrow_mut().insert(key.clone());
             &ABSENT
@@ -126,7 +133,13 @@ impl Seen {
         self.open.take()
     }
 
-    /// Every key that was answered: what a service depends on, for the reverse index of the watches.
+    /// Takes the keys that were looked up since the last call: what has been decided since then depends on these
+    /// and on no other.
+    pub fn take_touched(&self) -> BTreeSet<Key> {
+        self.touched.take()
+    }
+
+    /// Every key that was answered.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         self.answers.keys()
     }

@@ -17,6 +17,8 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 pub const ENDPOINT: &str = "kserve.io/component";
 /// `both`, `decode` or `prefill`.
 pub const ROLE: &str = "llm-d.ai/role";
+/// What prefill and decode pods must have in common to hand KV caches over.
+pub const KV_REVISION: &str = "llmisvc.io/kv-revision";
 /// Hash of the desired object as last applied.
 pub const APPLIED: &str = "llmisvc.io/applied";
 /// `true` stops the service.
@@ -45,6 +47,8 @@ pub enum Component {
     PrefillLeader,
     /// Worker of a prefill group, and its LeaderWorkerSet.
     PrefillWorker,
+    /// Tokenizer and its Service.
+    Tokenizer,
     /// HTTPRoute.
     Router,
     /// Endpoint picker, its Service, RBAC, and the pool.
@@ -61,6 +65,7 @@ impl Component {
             Self::Worker => "llminferenceservice-workload-worker",
             Self::PrefillLeader => "llminferenceservice-workload-leader-prefill",
             Self::PrefillWorker => "llminferenceservice-workload-worker-prefill",
+            Self::Tokenizer => "tokenizer",
             Self::Router => "llminferenceservice-router",
             Self::Scheduler => "llminferenceservice-router-scheduler",
         }

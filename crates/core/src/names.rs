@@ -84,6 +84,8 @@ children! {
     scheduler_role = "-epp-role";
     /// RoleBinding of the endpoint picker.
     scheduler_role_binding = "-epp-rb";
+    /// Deployment and Service of the tokenizer.
+    tokenizer = "-tokenizer";
     /// InferencePool.
     inference_pool = "-inference-pool";
     /// HTTPRoute.

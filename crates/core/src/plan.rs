@@ -9,6 +9,7 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::handover::Held;
 use crate::labels::{APPLIED, PART_OF, PART_OF_VALUE};
 use crate::object::{Live, LiveObject, Object};
 use crate::{names, tree};
@@ -48,6 +49,18 @@ pub enum Action<'a> {
     },
 }
 
+impl<'a> Action<'a> {
+    /// The desired object.
+    pub const fn object(&self) -> &'a Object {
+        match self {
+            Self::Create(object)
+            | Self::Apply { object, .. }
+            | Self::Recreate { object, .. }
+            | Self::Taken { object, .. } => object,
+        }
+    }
+}
+
 /// Requests in the order to send them.
 #[derive(Debug, Default, PartialEq)]
 pub struct Plan<'a> {
@@ -55,6 +68,14 @@ pub struct Plan<'a> {
     pub actions: Vec<Action<'a>>,
     /// Children that are ours and no longer wanted. To be deleted only after all actions went through.
     pub prune: Vec<(Kind, String, &'a LiveObject)>,
+}
+
+impl Plan<'_> {
+    /// Takes out what has to wait.
+    pub fn leave(&mut self, held: &Held) {
+        self.actions.retain(|action| !held.has(action.object().kind, &action.object().name));
+        self.prune.retain(|(kind, name, _)| !held.has(*kind, name));
+    }
 }
 
 /// Compares desired with live. `service_uid` decides what is ours; objects without an owner reference

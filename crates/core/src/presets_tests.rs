@@ -8,11 +8,12 @@ use crate::resolve::{Preset, implicit};
 use crate::validate::fixture::{Fixture, fixture};
 
 /// Presets with the hashes of their files.
-const RELEASED: [(&str, &str); 15] = [
+const RELEASED: [(&str, &str); 16] = [
     ("config-llm-template", "bf73538fa2a10412b9e2f6bd951507ecf83ee205047e66146deacab9d35ca8e7"),
     ("config-llm-decode-template", "544c69946edc428fc366998e3c318c8e6776f2823661455cc85ebe5bfe0fc914"),
     ("config-llm-prefill-template", "62bd5c129a12644f5980c6cd638d8b045029c00667a4dbd57948259a66f1065e"),
     ("config-llm-scheduler", "db2b3129a82cdb4e9822cac0d27ff05dcefa1a664d812b4965cdb78882526d2b"),
+    ("config-llm-tokenizer", "1e2212f81e686fe7cfc549a67f93c0ef07e23b372823f62ee3887e9c9b31112a"),
     ("config-llm-router-route", "9ab1ed4581a1ef797a4390fc3a6b6f559852995b55739fcf16ae183fe379c439"),
     ("config-llm-worker-data-parallel", "5d871468078aa41b708d074f97e688214b443c3ebe987af5db460ef8d77a12de"),
     (
@@ -203,6 +204,62 @@ fn the_directories_that_tls_flags_name_are_mounted() {
             .filter(|c| words(c).iter().any(|word| word.contains("/var/run/kserve/tls")));
         let mounted = |c: &&Value| tree::named(tree::list(c, &["volumeMounts"]), "tls-certs").is_some();
         assert!(talk_tls.clone().count() > 0 && talk_tls.clone().all(|c| mounted(&c)));
+    }
+}
+
+/// A service whose scheduler has a tokenizer, from the shipped presets.
+fn tokenized(tls: bool) -> Fixture {
+    let mut spec = rendered("config-llm-template", tls);
+    spec["router"] = rendered("config-llm-scheduler", tls)["router"].take();
+    let tokenizer = rendered("config-llm-tokenizer", tls)["router"]["scheduler"]["tokenizer"].take();
+    spec["router"]["scheduler"]["tokenizer"] = tokenizer;
+    spec["router"]["scheduler"]["config"] = json!({"inline": {"plugins": [{"type": "token-producer"}]}});
+    spec["model"] = json!({"uri": "hf://org/model", "name": "m"});
+    let mut fixture = fixture(spec);
+    fixture.settings.tls = tls;
+    fixture
+}
+
+#[rstest::rstest]
+#[case::plain(false, "http", "--port 8000")]
+#[case::tls(
+    true,
+    "https",
+    "--port 8000 --enable-ssl-refresh --ssl-certfile /var/run/kserve/tls/tls.crt --ssl-keyfile /var/run/kserve/tls/tls.key"
+)]
+fn the_picker_is_told_where_its_tokenizer_is(#[case] tls: bool, #[case] scheme: &str, #[case] flags: &str) {
+    let fixture = tokenized(tls);
+    let picker = fixture.object(Kind::Deployment, "llama-kserve-router-scheduler");
+    let text = picker["spec"]["template"]["spec"]["containers"][0]["args"].to_string();
+    assert!(text.contains(&format!("url: {scheme}://llama-tokenizer.ns.svc.cluster.local:8000")), "{text}");
+    assert!(text.contains("modelName: /mnt/models/base"), "{text}");
+    let tokenizer = fixture.object(Kind::Deployment, "llama-tokenizer");
+    assert_eq!(words(containers(&tokenizer)[1])[4..].join(" "), flags);
+    let service = fixture.object(Kind::Service, "llama-tokenizer");
+    assert_eq!(service["spec"]["selector"], tokenizer["spec"]["selector"]["matchLabels"]);
+}
+
+//
+#[test]
+fn a_tokenizer_downloads_no_weights() {
+    let tokenizer = tokenized(false).object(Kind::Deployment, "llama-tokenizer");
+    let [download, main] = containers(&tokenizer)[..] else { panic!("{tokenizer:#}") };
+    let patterns = tree::named(tree::list(download, &["env"]), "STORAGE_ALLOW_PATTERNS").unwrap();
+    let patterns: Vec<String> = serde_json::from_str(patterns["value"].as_str().unwrap()).unwrap();
+    assert!(patterns.iter().any(|p| p == "tokenizer.json"));
+    assert!(patterns.iter().all(|p| !p.contains("safetensors")), "{patterns:?}");
+    assert_eq!(download["args"], json!(["hf://org/model", "/mnt/models"]));
+    let mount = tree::list(main, &["volumeMounts"]).iter().find(|m| m["mountPath"] == "/mnt/models/base");
+    assert_eq!(mount.unwrap()["name"], "kserve-provision-location");
+}
+
+//
+#[test]
+fn a_tokenizer_runs_in_restricted_namespaces_and_without_a_token() {
+    let tokenizer = tokenized(false).object(Kind::Deployment, "llama-tokenizer");
+    assert_eq!(tokenizer["spec"]["template"]["spec"]["automountServiceAccountToken"], false);
+    for container in containers(&tokenizer) {
+        assert_eq!(container["securityContext"]["runAsNonRoot"], true, "{container:#}");
     }
 }
 

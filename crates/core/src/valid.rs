@@ -7,8 +7,8 @@ use crate::labels::Labels;
 
 pub use crate::build::argv::{ExtraArgs, Spread};
 pub use crate::validate::account::Account;
-pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler};
-pub use crate::validate::storage::Download;
+pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler, Tokenizer};
+pub use crate::validate::storage::Weights;
 
 /// Who the service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,7 +142,7 @@ pub struct PodTemplate {
     /// workload says otherwise.
     pub accelerators: Option<(String, i64)>,
     /// Model mount and download.
-    pub download: Download,
+    pub weights: Weights,
     /// `VLLM_ADDITIONAL_ARGS` of `main`, for composed commands.
     pub extra_args: ExtraArgs,
     /// A routing sidecar stands in front of vLLM.
@@ -160,7 +160,7 @@ impl PodTemplate {
             account: None,
             composed_for: None,
             accelerators: None,
-            download: Download::None,
+            weights: Weights::NONE,
             extra_args: ExtraArgs::Words(Vec::new()),
             sidecar: false,
             spread: None,

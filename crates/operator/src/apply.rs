@@ -60,7 +60,7 @@ pub struct Applied {
 pub async fn run(ctx: &Arc<Context>, subject: &Subject, actions: &[Action<'_>], mind: &mut Mind) -> Applied {
     let mut applied = Applied::default();
     for rank in 0..=2 {
-        let group = actions.iter().filter(|action| rank_of(object(action).kind) == rank);
+        let group = actions.iter().filter(|action| rank_of(action.object().kind) == rank);
         let results = send_group(ctx, subject, group.collect(), mind, &mut applied).await;
         for (action, result) in results {
             absorb(ctx, subject, action, result, mind, &mut applied);
@@ -82,7 +82,7 @@ async fn send_group<'a>(
     let now = Instant::now();
     let mut sends = Vec::new();
     for action in group {
-        if let Some(refusal) = mind.refusal(object(action), live_version(action), now) {
+        if let Some(refusal) = mind.refusal(action.object(), live_version(action), now) {
             applied.refused.push(refusal);
             applied.incomplete = true;
         } else {
@@ -97,15 +97,6 @@ const fn rank_of(kind: Kind) -> u8 {
         Kind::Secret | Kind::ServiceAccount | Kind::Role | Kind::Service | Kind::InferencePool => 0,
         Kind::HTTPRoute => 2,
         _ => 1,
-    }
-}
-
-const fn object<'a>(action: &Action<'a>) -> &'a Object {
-    match action {
-        Action::Create(object)
-        | Action::Apply { object, .. }
-        | Action::Recreate { object, .. }
-        | Action::Taken { object, .. } => object,
     }
 }
 
@@ -125,7 +116,7 @@ async fn write(ctx: &Context, subject: &Subject, action: &Action<'_>) -> Result<
         Action::Recreate { object, live } => make_way(ctx, subject, object, live).await,
         Action::Taken { .. } => Err(ApplyError::Taken),
     };
-    written.map_err(|error| if object(action).kind == Kind::Secret { discreet(error) } else { error })
+    written.map_err(|error| if action.object().kind == Kind::Secret { discreet(error) } else { error })
 }
 
 /// What refuses a Secret, an admission webhook say, may quote the key that it holds.
@@ -290,7 +281,7 @@ fn absorb(
     mind: &mut Mind,
     applied: &mut Applied,
 ) {
-    let object = object(action);
+    let object = action.object();
     let Err(error) = result else {
         mind.accepted(object);
         return;

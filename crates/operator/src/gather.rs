@@ -11,7 +11,7 @@ use llmisvc_core::{Decision, Inputs, Step};
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::memo::{Mind, roll_call};
+use crate::memo::{Mind, Premises};
 use crate::resources;
 use crate::stores::asked::{UNREADABLE, answer_for, wants_watch};
 use crate::stores::bag::{ABSENT, Stamp};
@@ -42,16 +42,18 @@ pub struct Considered {
     pub seen: Seen,
     /// The same by stamp.
     pub answers: BTreeMap<Key, Stamp>,
+    /// Those that the decision followed from.
+    pub decided: BTreeSet<Key>,
 }
 
 /// Decides, or recalls the last decision when everything it followed from is as it was.
 pub async fn consider(ctx: &Arc<Context>, subject: &Subject, mind: &mut Mind) -> Considered {
     let recalled = mind.recall();
     if let Some((premises, asleep)) = recalled {
-        let holds = premises.hold(subject.stamp, &subject.view, roll_call(&subject.live));
+        let holds = premises.hold(subject.stamp, &subject.view, &subject.live);
         let seen = if holds { unchanged(ctx, &premises.answers) } else { None };
         if let (Some(seen), Some(decision)) = (seen, asleep.wake()) {
-            return Considered::new(decision, seen, premises.answers);
+            return Considered::recalled(ctx, decision, seen, premises);
         }
         // What another spec asked for may be of no interest to this one.
         if premises.service == subject.stamp {
@@ -85,6 +87,7 @@ async fn decide(ctx: &Arc<Context>, subject: &Subject, mut keys: BTreeSet<Key>) 
             stamps.insert(key.clone(), stamp);
             seen.insert(key, answer);
         }
+        seen.take_touched();
         match run(ctx, subject, &seen) {
             Step::Need(asked) if asked.is_empty() => {
                 // Nothing to answer and nothing decided would go on for ever; a fault says so instead.
@@ -120,7 +123,27 @@ pub async fn answer_open(ctx: &Arc<Context>, place: &Ref, considered: &mut Consi
 
 impl Considered {
     fn new(decision: Decision, seen: Seen, answers: BTreeMap<Key, Stamp>) -> Self {
-        Self { decision, seen, answers }
+        let decided = seen.take_touched();
+        Self { decision, seen, answers, decided }
+    }
+
+    /// The status gets what it looked at the last time, as it is now; what is not at hand it asks for anew.
+    fn recalled(ctx: &Context, decision: Decision, mut seen: Seen, premises: Premises) -> Self {
+        let mut answers = premises.answers;
+        let decided = answers.keys().cloned().collect();
+        for key in premises.asides {
+            if let Some((answer, stamp)) = at_hand(ctx, &key) {
+                answers.insert(key.clone(), stamp);
+                seen.insert(key, answer);
+            }
+        }
+        Self { decision, seen, answers, decided }
+    }
+
+    /// Forgets the answers that were of no interest this time: the service does not depend on them any more.
+    pub fn forget_unused(&mut self) {
+        let looked_at = self.seen.take_touched();
+        self.answers.retain(|key, _| self.decided.contains(key) || looked_at.contains(key));
     }
 
     /// An answer could not be read: it has to be asked for again.
@@ -141,10 +164,14 @@ fn undecided(seen: Seen, answers: BTreeMap<Key, Stamp>) -> Considered {
     Considered::new(decision, seen, answers)
 }
 
+fn at_hand(ctx: &Context, key: &Key) -> Option<(Answer, Stamp)> {
+    ctx.stores.at_hand(key).or_else(|| ctx.stores.asked.fresh(key))
+}
+
 /// The answer to a key; the dependency is noted first, so that no change in between is missed.
 async fn ask(ctx: &Arc<Context>, service: &Ref, key: &Key) -> (Answer, Stamp) {
     ctx.stores.depends(service, key);
-    if let Some(known) = ctx.stores.at_hand(key).or_else(|| ctx.stores.asked.fresh(key)) {
+    if let Some(known) = at_hand(ctx, key) {
         return known;
     }
     let Some((served, place)) = resources::of_key(key) else { return (Answer::Absent, ABSENT) };

@@ -1,6 +1,6 @@
 //! What is remembered of a service between its passes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use llmisvc_core::Decision;
 use llmisvc_core::decide::Desired;
 use llmisvc_core::facts::{Key, Ref};
 use llmisvc_core::object::{Live, Object, TlsRequest};
+use llmisvc_core::pods::is_rolling;
 use llmisvc_core::valid::Workload;
 use llmisvc_kinds::Kind;
 use serde_json::Value;
@@ -38,13 +39,18 @@ pub struct Premises {
     pub answers: BTreeMap<Key, Stamp>,
     /// Which children live.
     pub live: u64,
+    /// Which of them had pods of an older template.
+    pub rolling: u64,
+    /// What only the status asked for: the decision holds whatever becomes of it.
+    pub asides: BTreeSet<Key>,
 }
 
 impl Premises {
     /// Whether a decision from `self` still holds; answers are compared by the caller, who has them at hand.
-    pub fn hold(&self, service: Stamp, view: &View, live: u64) -> bool {
+    pub fn hold(&self, service: Stamp, view: &View, live: &Live) -> bool {
         self.service == service
-            && self.live == live
+            && self.live == roll_call(live)
+            && self.rolling == rolling(live)
             && Arc::ptr_eq(&self.view.settings, &view.settings)
             && Arc::ptr_eq(&self.view.cluster, &view.cluster)
     }
@@ -56,6 +62,15 @@ pub fn roll_call(live: &Live) -> u64 {
     let mut hasher = DefaultHasher::new();
     for ((kind, name), child) in live {
         (kind, name, &child.uid).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// Kinds and names of the workloads whose rollout is under way: a decision may depend on that.
+pub fn rolling(live: &Live) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (slot, _) in live.iter().filter(|(_, child)| is_rolling(&child.body)) {
+        slot.hash(&mut hasher);
     }
     hasher.finish()
 }

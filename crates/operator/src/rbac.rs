@@ -24,6 +24,7 @@ type Grant = (&'static str, &'static str, &'static [&'static str]);
 const OTHERS: &[Grant] = &[
     ("", "configmaps", READ),
     ("", "events", &["create", "patch"]),
+    ("", "pods", &["list", "watch"]),
     ("apiextensions.k8s.io", "customresourcedefinitions", READ),
     ("authentication.k8s.io", "tokenreviews", &["create"]),
     ("authorization.k8s.io", "subjectaccessreviews", &["create"]),

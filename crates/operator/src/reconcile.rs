@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use llmisvc_core::facts::{Cluster, Ref};
+use llmisvc_core::facts::{Cluster, Key, Ref};
+use llmisvc_core::handover::Held;
 use llmisvc_core::object::{Live, Object};
 use llmisvc_core::plan::{Action, Plan, plan};
 use llmisvc_kinds::Kind;
@@ -16,7 +17,7 @@ use crate::apply::{self, Applied};
 use crate::context::Context;
 use crate::finalize;
 use crate::gather::{self, Considered, Subject};
-use crate::memo::{CEILING, Mind, Premises, backoff, roll_call, shown};
+use crate::memo::{CEILING, Mind, Premises, backoff, roll_call, rolling, shown};
 use crate::metrics::{Outcome, Step, Verb};
 use crate::prune;
 use crate::report;
@@ -108,7 +109,7 @@ async fn carry_out(
                     subject.service = service;
                     subject.stamp = restamp(ctx, &subject, mind);
                 }
-                enact(ctx, &subject, objects, mind).await
+                enact(ctx, &subject, (objects, considered.decision.held()), mind).await
             }
             Err(error) => without_finalizer(&subject, &error),
         };
@@ -116,11 +117,13 @@ async fn carry_out(
     let live = ctx.stores.live(&subject.place);
     let began = Instant::now();
     let status = judge(ctx, &subject, &mut considered, &live, &enacted.applied.refused).await;
+    considered.forget_unused();
     let retry = enacted.applied.retry || considered.unreadable();
+    let pods = pods_change_in(ctx, &considered);
     remember(ctx, &subject, considered, if retry { &subject.live } else { &live }, mind);
     let held = report::run(ctx, &subject.place, &subject.service, &status, mind).await?;
     ctx.metrics.took(Step::Report, began.elapsed());
-    let after = [held, enacted.timer].into_iter().flatten().min();
+    let after = [held, enacted.timer, pods].into_iter().flatten().min();
     Ok(Next::new(if retry { Outcome::Retry } else { Outcome::Settled }, after))
 }
 
@@ -164,11 +167,28 @@ async fn judge(
 
 /// The children that a pass has just written are what it decided, so they do not make it decide anew.
 fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Live, mind: &mut Mind) {
-    let Considered { decision, answers, .. } = considered;
+    let Considered { decision, mut answers, decided, .. } = considered;
     ctx.stores.depends_on(&subject.place, &answers.keys().cloned().collect());
-    let premises =
-        Premises { service: subject.stamp, view: subject.view.clone(), answers, live: roll_call(live) };
+    let asides = answers.keys().filter(|key| !decided.contains(key)).cloned().collect();
+    answers.retain(|key, _| decided.contains(key));
+    let premises = Premises {
+        service: subject.stamp,
+        view: subject.view.clone(),
+        answers,
+        live: roll_call(live),
+        rolling: rolling(&subject.live),
+        asides,
+    };
     mind.remember(premises, decision);
+}
+
+/// When pods that were looked at will have waited long enough to be called blocked.
+fn pods_change_in(ctx: &Context, considered: &Considered) -> Option<Duration> {
+    let asked = considered.answers.keys().filter_map(|key| match key {
+        Key::Pods(service) => ctx.stores.pods_change_in(service),
+        _ => None,
+    });
+    asked.min()
 }
 
 /// What came of the writes, and when to look again whatever happens.
@@ -181,10 +201,16 @@ pub struct Enacted {
 }
 
 /// Plan, apply, prune.
-pub async fn enact(ctx: &Arc<Context>, subject: &Subject, desired: &[Object], mind: &mut Mind) -> Enacted {
+pub async fn enact(
+    ctx: &Arc<Context>,
+    subject: &Subject,
+    (desired, held): (&[Object], Option<&Held>),
+    mind: &mut Mind,
+) -> Enacted {
     let guests = ctx.stores.guests(&subject.place);
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
+    held.into_iter().for_each(|held| plan.leave(held));
     let unserved = take_unserved(&mut plan, &subject.view.cluster);
     let timer = add_certificates(subject, desired, &mut plan);
     count_unchanged(ctx, desired, &plan);
@@ -245,12 +271,7 @@ fn add_certificates<'a>(
     let now = Timestamp::now();
     let (due, next) = apply::certificates(subject, desired, now);
     for (object, live) in due {
-        let planned = plan.actions.iter().any(|action| match action {
-            Action::Create(o)
-            | Action::Apply { object: o, .. }
-            | Action::Recreate { object: o, .. }
-            | Action::Taken { object: o, .. } => std::ptr::eq(*o, object),
-        });
+        let planned = plan.actions.iter().any(|action| std::ptr::eq(action.object(), object));
         if !planned {
             plan.actions.push(Action::Apply { object, turn: live.created_by_post, live });
         }
@@ -259,14 +280,7 @@ fn add_certificates<'a>(
 }
 
 fn count_unchanged(ctx: &Context, desired: &[Object], plan: &Plan<'_>) {
-    let changed = |object: &Object| {
-        plan.actions.iter().any(|action| match action {
-            Action::Create(o)
-            | Action::Apply { object: o, .. }
-            | Action::Recreate { object: o, .. }
-            | Action::Taken { object: o, .. } => std::ptr::eq(*o, object),
-        })
-    };
+    let changed = |object: &Object| plan.actions.iter().any(|action| std::ptr::eq(action.object(), object));
     for object in desired.iter().filter(|o| !changed(o)) {
         ctx.metrics.did(Verb::Unchanged, object.kind, 1);
     }

@@ -35,6 +35,8 @@ pub const GATEWAY: Served = resource(GATEWAY_GROUP, "v1", "Gateway", "gateways",
 pub const HTTP_ROUTE: Served = Kind::HTTPRoute.served();
 /// InferencePool, by name.
 pub const INFERENCE_POOL: Served = Kind::InferencePool.served();
+/// Pod of a service.
+pub const POD: Served = resource("", "v1", "Pod", "pods", true, false);
 /// Lease of the leader.
 pub const LEASE: Served = resource("coordination.k8s.io", "v1", "Lease", "leases", true, false);
 /// Event.
@@ -74,8 +76,8 @@ pub fn crd_name(served: &Served) -> String {
 /// The resource that answers a key, and where.
 pub fn of_key(key: &Key) -> Option<(Served, &Ref)> {
     Some(match key {
-        // Never asked for by name: the store of configs has the answer.
-        Key::ConfigNames(_) => return None,
+        // Never asked for by name: the stores of configs and pods have the answers.
+        Key::ConfigNames(_) | Key::Pods(_) => return None,
         Key::Config(r) => (CONFIG, r),
         Key::ConfigMap(r) => (CONFIG_MAP, r),
         Key::ServiceAccount(r) => (SERVICE_ACCOUNT, r),

@@ -24,12 +24,16 @@ use crate::documents::identity;
 use crate::paths;
 
 /// The kinds that belong to a service, for evidence, trees and comparisons.
-pub const KINDS: [&str; 16] = [
+pub const KINDS: [&str; 20] = [
     "llminferenceservices.serving.kserve.io",
     "llminferenceserviceconfigs.serving.kserve.io",
     "deployments.apps",
     "replicasets.apps",
+    "statefulsets.apps",
     "pods",
+    "persistentvolumeclaims",
+    "resourceclaimtemplates.resource.k8s.io",
+    "resourceclaims.resource.k8s.io",
     "services",
     "configmaps",
     "serviceaccounts",

@@ -98,7 +98,7 @@ pub fn generated(flags: &Flags<'_>) -> Vec<Vec<String>> {
     let mut argv = vec![served_names(flags)];
     // Workers listen on no port.
     argv.extend((!flags.worker).then(|| pair("--port", &flags.port.to_string())));
-    argv.push(access_log(flags.version));
+    argv.extend(access_log(flags.version));
     argv.extend(shutdown(flags));
     argv.extend(flags.kv_transfer.map(|config| pair("--kv-transfer-config", &escape(config))));
     argv.extend(parallelism(&flags.parallelism, flags.spread));
@@ -116,11 +116,12 @@ fn served_names(flags: &Flags<'_>) -> Vec<String> {
     vec!["--served-model-name".to_owned(), escape(flags.model), escape(&qualified)]
 }
 
-fn access_log(version: Version) -> Vec<String> {
+/// Probes and scrapes are not logged, as far as the version can tell them apart; vLLM 0.8 and older can't.
+fn access_log(version: Version) -> Option<Vec<String>> {
     if version >= Version(0, 16) {
-        pair("--disable-access-log-for-endpoints", "/health,/metrics,/ping")
+        Some(pair("--disable-access-log-for-endpoints", "/health,/metrics,/ping"))
     } else {
-        vec!["--disable-uvicorn-access-log".to_owned()]
+        (version >= Version(0, 9)).then(|| vec!["--disable-uvicorn-access-log".to_owned()])
     }
 }
 
@@ -144,7 +145,8 @@ fn parallelism(ranks: &Parallelism, spread: Option<Spread>) -> Vec<Vec<String>> 
     argv
 }
 
-fn tls() -> [Vec<String>; 3] {
+/// The flags by which a server of vLLM serves TLS.
+pub fn tls() -> [Vec<String>; 3] {
     [
         vec!["--enable-ssl-refresh".to_owned()],
         pair("--ssl-certfile", "/var/run/kserve/tls/tls.crt"),

@@ -56,6 +56,8 @@ fn flags_follow_the_vllm_version() {
     assert!(old.ends_with("--port 8000 --disable-uvicorn-access-log"));
     let middle = line(&Flags { version: Version(0, 17), ..flags() });
     assert!(middle.ends_with("--disable-access-log-for-endpoints /health,/metrics,/ping"));
+    let oldest = line(&Flags { version: Version(0, 8), ..flags() });
+    assert!(oldest.ends_with("--port 8000"));
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub mod sidecar;
 pub mod start;
 pub mod storage;
 pub mod tls;
+pub mod tokenizer;
 pub mod workload;
 
 use llmisvc_api::v1alpha2::{API_VERSION, KIND};

@@ -21,7 +21,7 @@ pub fn pod(svc: &ValidService, workload: &Workload, template: &PodTemplate) -> V
         sidecar::complete(&mut pod, svc);
     }
     complete_main(&mut pod, svc, workload, template);
-    storage::attach(&mut pod, &template.download);
+    storage::attach(&mut pod, &template.weights);
     resources::balance(&mut pod);
     pod
 }

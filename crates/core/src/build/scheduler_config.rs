@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::tokenizer;
 use crate::tree;
 use crate::valid::{Scheduler, ValidService};
 
@@ -87,7 +88,8 @@ pub(super) fn add(
         (None, Some(own)) => (own, TEMPLATE.to_owned()),
         (None, None) => kept(scheduler, topology).unwrap_or_else(|| generated(topology)),
     };
-    let completed = if is_flag(&flag, &TEXT_FLAGS) { complete(text.clone(), metrics) } else { text.clone() };
+    let completed =
+        if is_flag(&flag, &TEXT_FLAGS) { complete(svc, text.clone(), metrics) } else { text.clone() };
     if mark == TEMPLATE && completed == text {
         return mark;
     }
@@ -133,17 +135,34 @@ fn without_metrics_source(mut document: Value) -> Value {
     document
 }
 
-/// How metrics are read is part of the configuration (`§10.6`, last row).
-fn complete(text: String, metrics: &Map<String, Value>) -> String {
-    let Some(mut document) = parse(&text).filter(|d| !metrics.is_empty() && d.is_object()) else {
-        return text;
-    };
+/// How metrics are read, and where the tokenizer is, are part of the configuration (`§10.6`, last rows).
+fn complete(svc: &ValidService, text: String, metrics: &Map<String, Value>) -> String {
+    let Some(mut document) = parse(&text).filter(Value::is_object) else { return text };
     let plugins = tree::array(&mut document, "plugins");
-    if plugins.iter().any(|p| tree::text(p, &["type"]) == METRICS_SOURCE) {
-        return text;
+    let mut changed = false;
+    if svc.routing.tokenizer.is_some() {
+        let producers = plugins.iter_mut().filter(|p| tree::text(p, &["type"]) == "token-producer");
+        changed |= producers.fold(false, |changed, producer| changed | complete_producer(svc, producer));
     }
-    plugins.push(json!({"type": METRICS_SOURCE, "parameters": metrics}));
-    serde_yaml_ng::to_string(&document).unwrap_or(text)
+    if !metrics.is_empty() && !plugins.iter().any(|p| tree::text(p, &["type"]) == METRICS_SOURCE) {
+        plugins.push(json!({"type": METRICS_SOURCE, "parameters": metrics}));
+        changed = true;
+    }
+    if changed { serde_yaml_ng::to_string(&document).unwrap_or(text) } else { text }
+}
+
+/// A producer of tokens that does not say where its tokenizer is uses the service's own.
+fn complete_producer(svc: &ValidService, producer: &mut Value) -> bool {
+    let parameters = tree::entry(producer, "parameters");
+    let before = parameters.clone();
+    if tree::text(parameters, &["modelName"]).is_empty() {
+        *tree::entry(parameters, "modelName") = json!("/mnt/models/base");
+    }
+    let vllm = tree::entry(parameters, "vllm");
+    if tree::text(vllm, &["url"]).is_empty() {
+        *tree::entry(vllm, "url") = json!(tokenizer::url(svc));
+    }
+    *parameters != before
 }
 
 fn remove_pair(args: &mut Vec<Value>) {

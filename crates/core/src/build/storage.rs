@@ -4,25 +4,36 @@ use serde_json::{Value, json};
 
 use super::pod::set_env;
 use crate::tree;
-use crate::validate::storage::{CONTAINER, CaBundle, Download, Init};
+use crate::validate::storage::{ALLOW_PATTERNS, CONTAINER, CaBundle, Init, Source, Target, Weights};
 
 /// Where the weights are, in the download container and in `main`.
 const MODEL_PATH: &str = "/mnt/models";
+/// What a tokenizer needs of a model.
+const TOKENIZER_FILES: [&str; 7] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+    "config.json",
+    "generation_config.json",
+];
 const CLAIM_VOLUME: &str = "kserve-pvc-source";
 const DOWNLOAD_VOLUME: &str = "kserve-provision-location";
 const CA_VOLUME: &str = "cabundle-cert";
 
 /// Mounts the claim, or adds the download.
-pub fn attach(pod: &mut Value, download: &Download) {
-    match download {
-        Download::None => {}
-        Download::Pvc { claim, path } => {
+pub fn attach(pod: &mut Value, weights: &Weights) {
+    let target = weights.target;
+    match &weights.source {
+        Source::None => {}
+        Source::Pvc { claim, path } => {
             remove_overlay(pod);
-            attach_claim(pod, claim, path);
+            attach_claim(pod, target, claim, path);
         }
-        Download::Init(init) => {
+        Source::Init(init) => {
             remove_overlay(pod);
-            attach_download(pod, init);
+            attach_download(pod, target, init);
         }
     }
 }
@@ -38,27 +49,28 @@ fn remove_overlay(pod: &mut Value) {
     }
 }
 
-fn attach_claim(pod: &mut Value, claim: &str, path: &str) {
-    let mut mount = json!({"name": CLAIM_VOLUME, "mountPath": MODEL_PATH, "readOnly": true});
+fn attach_claim(pod: &mut Value, target: Target, claim: &str, path: &str) {
+    let mut mount = json!({"name": CLAIM_VOLUME, "mountPath": target.path, "readOnly": true});
     if !path.is_empty() {
         *tree::entry(&mut mount, "subPath") = json!(path);
     }
-    mount_in_main(pod, mount);
+    mount_in(pod, target, mount);
     add_named(pod, "volumes", json!({"name": CLAIM_VOLUME, "persistentVolumeClaim": {"claimName": claim}}));
 }
 
-fn attach_download(pod: &mut Value, init: &Init) {
+fn attach_download(pod: &mut Value, target: Target, init: &Init) {
     let (container, volumes) = container(init);
     tree::array(pod, "initContainers").push(container);
-    mount_in_main(pod, json!({"name": DOWNLOAD_VOLUME, "mountPath": MODEL_PATH, "readOnly": true}));
+    let mount = json!({"name": DOWNLOAD_VOLUME, "mountPath": target.path, "readOnly": true});
+    mount_in(pod, target, mount);
     for volume in volumes {
         add_named(pod, "volumes", volume);
     }
 }
 
-fn mount_in_main(pod: &mut Value, mount: Value) {
-    if let Some(main) = tree::named_mut(tree::array(pod, "containers"), "main") {
-        add_named(main, "volumeMounts", mount);
+fn mount_in(pod: &mut Value, target: Target, mount: Value) {
+    if let Some(container) = tree::named_mut(tree::array(pod, "containers"), target.container) {
+        add_named(container, "volumeMounts", mount);
     }
 }
 
@@ -87,6 +99,9 @@ fn container(init: &Init) -> (Value, Vec<Value>) {
     let mut volumes = vec![json!({"name": DOWNLOAD_VOLUME, "emptyDir": {}})];
     add_credentials(&mut container, init);
     volumes.extend(init.credentials.volumes.clone());
+    if init.tokenizer_files {
+        set_env(&mut container, json!({"name": ALLOW_PATTERNS, "value": json!(TOKENIZER_FILES).to_string()}));
+    }
     if init.hf_defaults {
         add_hf_defaults(&mut container);
     }

@@ -23,7 +23,8 @@ pub fn secret(svc: &ValidService) -> Object {
 fn dns(svc: &ValidService) -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
     let picker = svc.routing.picker_service().map(str::to_owned);
-    let services = [names::workload_service(&svc.id.name)].into_iter().chain(picker);
+    let tokenizer = svc.routing.tokenizer.as_ref().map(|_| names::tokenizer(&svc.id.name));
+    let services = [names::workload_service(&svc.id.name)].into_iter().chain(picker).chain(tokenizer);
     for service in services {
         let short = format!("{service}.{}.svc", svc.id.namespace);
         names.extend([format!("{short}.{}", svc.domain), short]);

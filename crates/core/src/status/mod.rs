@@ -7,6 +7,7 @@ mod path;
 mod pool;
 mod refusal;
 mod report;
+mod rollout;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use self::condition::{Judgement, Judgements, conditions_of, follow, roll_up};
 use self::view::View;
 use crate::decide::Decision;
 use crate::facts::{Cluster, Seen};
+use crate::handover::Held;
 use crate::object::Live;
 use crate::pass::Fault;
 use crate::settings::Settings;
@@ -77,11 +79,14 @@ fn judgements(view: &View<'_>) -> Judgements {
     put(kind::PREFILL_WORKLOAD_READY, workload::prefill(view));
     put(kind::PREFILL_WORKER_WORKLOAD_READY, group::prefill(view));
     put(kind::SCHEDULER_WORKLOAD_READY, workload::scheduler(view));
+    put(kind::TOKENIZER_READY, workload::tokenizer(view));
     put(kind::GATEWAYS_READY, gateways::judge(view));
     put(kind::HTTP_ROUTES_READY, routes::judge(view));
     put(kind::INFERENCE_POOL_READY, pool::judge(view));
     refusal::apply(view, &mut judgements);
     judgements.extend(roll_ups(view, &judgements));
+    judgements.extend(rollout::judge(view, &judgements).map(|j| (kind::ROLLOUT_BLOCKED, j)));
+    judgements.extend(handing_over(view).map(|j| (kind::HANDING_OVER, j)));
     judgements.extend(spec_ignored(view).map(|j| (kind::SPEC_IGNORED, j)));
     judgements
 }
@@ -122,6 +127,14 @@ fn presets_combined(view: &View<'_>) -> Judgement {
         reason::VALIDATION_UNAVAILABLE => Judgement::unknown(fault.reason, message),
         reason => Judgement::no(reason, message),
     }
+}
+
+/// Advisory: what is left as it is for now.
+fn handing_over(view: &View<'_>) -> Option<Judgement> {
+    let held = view.input.decision.held().map(Held::reasons).unwrap_or_default();
+    let message = format!("objects that serve are left as they are: {}", held.join("; "));
+    let judgement = Judgement { reason: reason::WAITING.to_owned(), message, ..Judgement::yes() };
+    (!held.is_empty()).then_some(judgement)
 }
 
 /// Advisory: fields that take no effect, contradictions, and keys of the global ConfigMap that did not parse.

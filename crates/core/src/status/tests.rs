@@ -13,6 +13,7 @@ use crate::validate::routing::fixture::{World, default_gateway, spec};
 
 mod conditions;
 mod groups;
+mod rollout;
 mod urls;
 
 const NOW: &str = "2026-01-02T03:04:05Z";
@@ -33,7 +34,7 @@ fn decided(world: &mut World, merged: &Value) -> Decision {
             "llmisvc-config-llm-template".to_owned(),
         )]),
         warnings: Vec::new(),
-        outcome: Ok(Desired { service, objects: Vec::new() }),
+        outcome: Ok(Desired { service, objects: Vec::new(), held: crate::handover::Held::default() }),
     }
 }
 

@@ -44,10 +44,13 @@ pub(super) enum Part {
     PrefillGroup,
     /// Endpoint picker.
     Scheduler,
+    /// Tokenizer.
+    Tokenizer,
 }
 
 impl Part {
-    const ALL: [Self; 5] = [Self::Main, Self::MainGroup, Self::Prefill, Self::PrefillGroup, Self::Scheduler];
+    const ALL: [Self; 6] =
+        [Self::Main, Self::MainGroup, Self::Prefill, Self::PrefillGroup, Self::Scheduler, Self::Tokenizer];
 
     fn of(workload: &Workload) -> Self {
         match (workload.role, &workload.pods) {
@@ -61,7 +64,7 @@ impl Part {
     pub(super) const fn kind(self) -> Kind {
         match self {
             Self::MainGroup | Self::PrefillGroup => Kind::LeaderWorkerSet,
-            Self::Main | Self::Prefill | Self::Scheduler => Kind::Deployment,
+            Self::Main | Self::Prefill | Self::Scheduler | Self::Tokenizer => Kind::Deployment,
         }
     }
 
@@ -72,6 +75,7 @@ impl Part {
             Self::Prefill => names::prefill(service),
             Self::PrefillGroup => names::prefill_group(service),
             Self::Scheduler => names::scheduler(service),
+            Self::Tokenizer => names::tokenizer(service),
         }
     }
 }
@@ -142,6 +146,7 @@ impl<'a> View<'a> {
         self.parts.push(Part::of(&service.decode));
         self.parts.extend(service.prefill.as_ref().map(Part::of));
         self.parts.extend(routing.scheduler.as_ref().map(|_| Part::Scheduler));
+        self.parts.extend(routing.tokenizer.as_ref().map(|_| Part::Tokenizer));
         self.pool = routing.pool(self.name).map(|name| (name, routing.external_pool.is_none()));
         self.picker = routing.picker_service().map(str::to_owned);
         self.gateway_refs.clone_from(&routing.gateway_refs);

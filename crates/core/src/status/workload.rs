@@ -27,6 +27,12 @@ pub(super) fn scheduler(view: &View<'_>) -> Option<Judgement> {
     view.has(Part::Scheduler).then(|| deployment(view, &name, one_available))
 }
 
+/// Tokenizer.
+pub(super) fn tokenizer(view: &View<'_>) -> Option<Judgement> {
+    let name = names::tokenizer(view.name);
+    view.has(Part::Tokenizer).then(|| deployment(view, &name, one_available))
+}
+
 fn deployment(view: &View<'_>, name: &str, judge: fn(&Counts<'_>) -> Judgement) -> Judgement {
     let path = view.path(name);
     let Some(body) = view.live(Kind::Deployment, name) else {

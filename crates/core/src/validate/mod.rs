@@ -14,8 +14,6 @@ use crate::valid::{Identity, ValidService};
 
 pub(crate) mod accelerator;
 pub mod account;
-pub(crate) mod cache;
-pub(crate) mod credentials;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod flags;
@@ -27,7 +25,6 @@ pub(crate) mod problem;
 pub(crate) mod rollout;
 pub mod routing;
 pub(crate) mod running;
-pub(crate) mod s3;
 pub(crate) mod scope;
 pub mod storage;
 pub mod template;

@@ -24,36 +24,14 @@ pub enum Problem {
     GroupName { name: String },
     #[error("pod has no container \"main\": add one, or a preset that has one")]
     NoMain,
-    #[error("model has no uri: set spec.model.uri, for example hf://org/model")]
-    NoUri,
-    #[error("{uri:?} is no model URI: expected scheme://…, for example hf://org/model")]
-    BadUri { uri: String },
-    #[error("unsupported scheme {scheme:?} in {uri:?}, supported: hf, s3, pvc")]
-    Scheme { scheme: String, uri: String },
-    #[error("{uri:?} names no claim: expected pvc://claim/path")]
-    NoClaim { uri: String },
-    #[error("path {path:?} leaves the claim: remove \"..\"")]
-    ClaimPath { path: String },
     #[error("confidential models are not supported by this version: remove model.confidential")]
     Confidential,
     #[error("ServiceAccount {name:?} not found in namespace {namespace:?}: create it or name another")]
     NoAccount { name: String, namespace: String },
-    #[error(
-        "ServiceAccount {name:?} could not be read ({reason}), and the download may need its credentials"
-    )]
-    AccountUnreadable { name: String, reason: String },
-    #[error(
-        "Secret {name:?} not found in namespace {namespace:?}: create it or remove the annotation {annotation}"
-    )]
-    NoSecret { name: String, namespace: String, annotation: String },
-    #[error("Secret {name:?} could not be read ({reason}), and the download may need it")]
-    SecretUnreadable { name: String, reason: String },
     #[error("bad quoting in {value:?}: close every quote")]
     Quoting { value: String },
     #[error("{got:?} is no vLLM version: expected for example \"0.23.0\"")]
     Version { got: String },
-    #[error("local model cache {cache:?} lacks the annotation {annotation} on the service")]
-    CacheAnnotation { cache: String, annotation: &'static str },
     #[error("managed DRA ({annotation}) is not supported by this version: remove the annotation")]
     ManagedDra { annotation: String },
 
@@ -84,12 +62,6 @@ pub enum Problem {
     FlagReplaced { user: String, generated: String },
     #[error("{word:?} reaches vLLM with its quotes: no shell removes them, so remove them here")]
     QuotedArgument { word: String },
-    #[error("command and args of storage-initializer are the operator's: yours are ignored")]
-    StorageInitializerOverride,
-    #[error("Secret {name:?} of ServiceAccount {account:?} not found: no credentials are taken from it")]
-    AccountSecretMissing { name: String, account: String },
-    #[error("{uri:?} does not begin with the cache's source {source_uri:?}: the cache is not used")]
-    CacheMismatch { uri: String, source_uri: String },
     #[error("prefill pods get no requests without spec.router.scheduler: add it")]
     PrefillWithoutScheduler,
     #[error("{feature} is not supported by this version and has no effect")]

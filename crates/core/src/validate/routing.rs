@@ -11,6 +11,7 @@ mod route;
 mod scheduler;
 #[cfg(test)]
 mod tests;
+mod tokenizer;
 
 use llmisvc_kinds::Kind;
 use serde_json::Value;
@@ -25,6 +26,8 @@ use crate::pass::Finding;
 use crate::tree;
 use crate::validate::Context;
 
+pub use tokenizer::Tokenizer;
+
 /// API group of the pools that we make and route to.
 pub const POOL_GROUP: &str = Kind::InferencePool.served().group;
 /// API group of Gateways and routes.
@@ -37,6 +40,8 @@ pub struct Routing {
     pub router: bool,
     /// Managed endpoint picker and pool.
     pub scheduler: Option<Scheduler>,
+    /// Render server beside it.
+    pub tokenizer: Option<Tokenizer>,
     /// Pool that somebody else keeps, with its picker.
     pub external_pool: Option<ExternalPool>,
     /// Managed route.
@@ -132,6 +137,7 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
         None => scheduler::scheduler(ctx, router, findings, warnings),
     };
     let mut routing = Routing { router: true, scheduler, external_pool, ..Routing::default() };
+    routing.tokenizer = tokenizer::tokenizer(ctx, router, routing.scheduler.as_ref(), findings, warnings);
     routing.gateway_refs = gateways::refs(ctx, router, findings);
     route::routes(ctx, router, &mut routing, findings, warnings);
     gateways::ask(ctx, &routing);
@@ -159,11 +165,10 @@ fn external_pool(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>)
 
 /// Fields that the API has and nothing reads are not ignored silently.
 fn warn_about_unsupported(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>) {
-    let fields: [(&[&str], &str); 4] = [
+    let fields: [(&[&str], &str); 3] = [
         (&["ingress"], "Ingress is not supported; use spec.router.route"),
         (&["route", "group"], "traffic splitting between services is not supported yet"),
         (&["route", "weight"], "traffic splitting between services is not supported yet"),
-        (&["scheduler", "tokenizer"], "a standalone tokenizer is not supported yet"),
     ];
     for (path, why) in fields {
         if tree::get(router, path).is_some_and(|v| !v.is_null()) {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::problem::Problem;
+use super::storage::Site;
 use crate::pass::Finding;
 use crate::tree;
 use crate::valid::{Position, Role};
@@ -22,6 +23,14 @@ pub struct Scope<'a, 'v> {
     pub findings: &'v mut Vec<Finding>,
     /// Things worth knowing.
     pub warnings: &'v mut Vec<Finding>,
+}
+
+impl<'a> Scope<'a, '_> {
+    /// The pod template that is looked at, as one that gets weights.
+    pub fn site(&mut self) -> Site<'a, '_> {
+        let template = self.path(self.template());
+        Site { ctx: self.ctx, template, findings: self.findings, warnings: self.warnings }
+    }
 }
 
 impl Scope<'_, '_> {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::account::Account;
 use super::problem::Problem;
 use super::scope::Scope;
+use super::storage::Target;
 use super::{accelerator, flags, identity, parallelism, running, storage};
 use crate::build::argv::{self, Flags, Spread, Version};
 use crate::build::features::{self, Features};
@@ -43,12 +44,13 @@ pub fn template(scope: &mut Scope<'_, '_>, draft: Draft, shared: &Shared<'_>) ->
     let world = parallelism::world(shared.sizes, shared.spread, &words);
     let accelerators = accelerator::accelerators(scope, &pod, &world, live);
     let (from, answer) = shared.credentials;
-    let download = storage::download(scope, &pod, (from.name().unwrap_or("default"), answer), live)?;
+    let from = (from.name().unwrap_or("default"), answer);
+    let weights = storage::weights(&mut scope.site(), &pod, Target::SERVER, from, live)?;
     let sidecar = has_sidecar(scope, &pod);
     let (position, spread) = (scope.position, shared.spread);
     let bare = PodTemplate::bare(position, pod);
     let template =
-        PodTemplate { account, composed_for, accelerators, download, extra_args, sidecar, spread, ..bare };
+        PodTemplate { account, composed_for, accelerators, weights, extra_args, sidecar, spread, ..bare };
     check_composed(scope, &template, shared.sizes);
     Some(template)
 }

@@ -113,7 +113,8 @@ pub fn answer_for(key: &Key, object: Option<Raw>) -> Answer {
 /// when their service is decided anew; while they are missing, a watch waits for them.
 pub fn wants_watch(key: &Key, answer: &Answer) -> bool {
     match (key, answer) {
-        (_, Answer::Unreadable(_)) | (Key::Config(_) | Key::ConfigNames(_) | Key::Gateway(_), _) => false,
+        (_, Answer::Unreadable(_))
+        | (Key::Config(_) | Key::ConfigNames(_) | Key::Gateway(_) | Key::Pods(_), _) => false,
         (Key::ServiceAccount(_) | Key::Secret(_), answer) => *answer == Answer::Absent,
         (Key::ConfigMap(_) | Key::HttpRoute(_) | Key::InferencePool(_) | Key::GatewayService(_), _) => true,
     }

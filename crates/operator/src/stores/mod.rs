@@ -2,20 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
 use llmisvc_core::object::Live;
+use llmisvc_core::pods::Body;
 use llmisvc_core::settings::Settings;
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
+use serde::Deserialize as _;
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 pub mod asked;
 pub mod bag;
 pub mod children;
 pub mod groups;
-mod index;
+pub mod index;
+pub mod pods;
 pub mod raw;
 pub mod served;
 pub mod services;
@@ -26,6 +31,7 @@ use asked::Asked;
 use bag::{Bag, Stamp};
 use children::Children;
 use index::Index;
+use pods::Pods;
 use raw::Raw;
 use services::Services;
 use watched::{GATEWAY_NAME, Watched};
@@ -51,6 +57,7 @@ pub struct Stores {
     configs: Mutex<Bag>,
     gateways: Mutex<Bag>,
     gateway_services: Mutex<Bag>,
+    pods: Mutex<Pods>,
     index: Mutex<Index>,
     view: Mutex<View>,
     /// Objects asked for by name.
@@ -68,6 +75,7 @@ impl Stores {
             configs: Mutex::new(Bag::without_status()),
             gateways: Mutex::new(Bag::with_status()),
             gateway_services: Mutex::new(Bag::with_status()),
+            pods: Mutex::default(),
             index: Mutex::default(),
             view: Mutex::new(View { settings, cluster: Arc::new(cluster) }),
             asked: Asked::default(),
@@ -91,7 +99,19 @@ impl Stores {
                 changed.map_or_else(BTreeSet::new, |place| self.dependents(&Key::Gateway(place)))
             }
             Watched::GatewayServices => self.put_gateway_service(raw),
+            Watched::Pods => Body::deserialize(&raw.value).map(|pod| self.put_pod(pod)).unwrap_or_default(),
         }
+    }
+
+    /// Takes in a pod; gives the services that look at theirs and have to look again.
+    pub fn put_pod(&self, pod: Body) -> BTreeSet<Ref> {
+        let touched = lock(&self.pods).put(pod, Instant::now());
+        touched.into_iter().flat_map(|service| self.dependents(&Key::Pods(service))).collect()
+    }
+
+    /// How long it is until the answer about a service's pods changes by time alone.
+    pub fn pods_change_in(&self, service: &Ref) -> Option<Duration> {
+        lock(&self.pods).changes_in(service, Instant::now())
     }
 
     /// One that changes hands concerns both Gateways.
@@ -115,7 +135,8 @@ impl Stores {
         self.forget(watched, &place)
     }
 
-    fn forget(&self, watched: Watched, place: &Ref) -> BTreeSet<Ref> {
+    /// Forgets whatever a watch showed at a place.
+    pub fn forget(&self, watched: Watched, place: &Ref) -> BTreeSet<Ref> {
         match watched {
             Watched::Services => {
                 lock(&self.services).remove(place);
@@ -135,6 +156,10 @@ impl Stores {
                 lock(&self.gateway_services).remove(place);
                 self.dependents(&Key::GatewayService(Ref::new(&place.namespace, &gateway)))
             }
+            Watched::Pods => {
+                let service = lock(&self.pods).remove(place);
+                service.map_or_else(BTreeSet::new, |service| self.dependents(&Key::Pods(service)))
+            }
             Watched::Child(kind) => lock(&self.children).remove(kind, place, "").into_iter().collect(),
         }
     }
@@ -149,6 +174,7 @@ impl Stores {
             Watched::Configs => lock(&self.configs).unlisted(shown),
             Watched::Gateways => lock(&self.gateways).unlisted(shown),
             Watched::GatewayServices => lock(&self.gateway_services).unlisted(shown),
+            Watched::Pods => lock(&self.pods).unlisted(shown),
         };
         let touched = gone.iter().flat_map(|place| self.forget(watched, place)).collect();
         self.mark_synced(watched);
@@ -328,6 +354,7 @@ impl Stores {
                     lock(&self.gateway_services).labelled(&place.namespace, GATEWAY_NAME, &place.name);
                 found.0.found().is_some().then_some(found)
             }
+            Key::Pods(service) => Some(lock(&self.pods).answer(service, Instant::now())),
             _ => None,
         }
     }

@@ -13,6 +13,8 @@ pub const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 /// Objects per page of a list: pages are decoded one at a time, so a page bounds the memory that a list takes.
 const PAGE: u32 = 50;
+/// The same for pods, which are large on the wire and small in memory.
+const POD_PAGE: u32 = 20;
 
 /// One watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +29,8 @@ pub enum Watched {
     Gateways,
     /// Services that gateway controllers made.
     GatewayServices,
+    /// Pods of services.
+    Pods,
     /// Children of one kind.
     Child(Kind),
 }
@@ -34,7 +38,14 @@ pub enum Watched {
 impl Watched {
     /// Every watch.
     pub fn all() -> Vec<Self> {
-        let others = [Self::Services, Self::Configs, Self::Settings, Self::Gateways, Self::GatewayServices];
+        let others = [
+            Self::Services,
+            Self::Configs,
+            Self::Settings,
+            Self::Gateways,
+            Self::GatewayServices,
+            Self::Pods,
+        ];
         others.into_iter().chain(Kind::ALL.iter().copied().map(Self::Child)).collect()
     }
 
@@ -46,6 +57,7 @@ impl Watched {
             Self::Settings => resources::CONFIG_MAP,
             Self::Gateways => resources::GATEWAY,
             Self::GatewayServices => resources::GATEWAY_SERVICE,
+            Self::Pods => resources::POD,
             Self::Child(kind) => kind.served(),
         }
     }
@@ -62,11 +74,13 @@ impl Watched {
     /// Which objects of its resource.
     pub fn config(self) -> watcher::Config {
         let config = watcher::Config::default().page_size(PAGE);
+        let of_services = format!("{PART_OF}={PART_OF_VALUE}");
         match self {
             Self::Services | Self::Configs | Self::Gateways => config,
             Self::Settings => config.fields(&format!("metadata.name={GLOBAL_CONFIG}")),
             Self::GatewayServices => config.labels(GATEWAY_NAME),
-            Self::Child(_) => config.labels(&format!("{PART_OF}={PART_OF_VALUE}")),
+            Self::Pods => config.labels(&of_services).page_size(POD_PAGE),
+            Self::Child(_) => config.labels(&of_services),
         }
     }
 }

@@ -1,15 +1,21 @@
 //! Runs the watches.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _};
-use kube::Api;
+use kube::api::ApiResource;
+use kube::core::DynamicResourceScope;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Resource};
 use llmisvc_core::facts::{Key, Ref};
+use serde::de::DeserializeOwned;
 
+use super::Stores;
 use super::asked::{answer_for, wants_watch};
+use super::pods::Shown;
 use super::raw::Raw;
 use super::served::{self, ServedSet};
 use super::watched::Watched;
@@ -32,10 +38,55 @@ pub async fn keep(ctx: Arc<Context>, watched: Watched, mut served: ServedSet) {
     }
 }
 
+/// An object as a watch shows it, on its way into the stores.
+trait Item:
+    Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + 'static
+{
+    fn place(&self) -> Option<Ref>;
+    fn put(self, stores: &Stores, watched: Watched) -> BTreeSet<Ref>;
+    fn remove(&self, stores: &Stores, watched: Watched) -> BTreeSet<Ref>;
+}
+
+impl Item for Raw {
+    fn place(&self) -> Option<Ref> {
+        Self::place(self)
+    }
+    fn put(self, stores: &Stores, watched: Watched) -> BTreeSet<Ref> {
+        stores.put(watched, self)
+    }
+    fn remove(&self, stores: &Stores, watched: Watched) -> BTreeSet<Ref> {
+        stores.remove(watched, self)
+    }
+}
+
+impl Item for Shown {
+    fn place(&self) -> Option<Ref> {
+        Some(self.body.place())
+    }
+    fn put(self, stores: &Stores, _: Watched) -> BTreeSet<Ref> {
+        stores.put_pod(self.body)
+    }
+    fn remove(&self, stores: &Stores, watched: Watched) -> BTreeSet<Ref> {
+        stores.forget(watched, &self.body.place())
+    }
+}
+
 async fn follow(ctx: &Arc<Context>, watched: Watched) {
+    match watched {
+        Watched::Pods => follow_as::<Shown>(ctx, watched).await,
+        _ => follow_as::<Raw>(ctx, watched).await,
+    }
+}
+
+async fn follow_as<K: Item>(ctx: &Arc<Context>, watched: Watched) {
     let resource = resources::api_resource(&watched.served());
     let client = ctx.wire.client();
-    let api: Api<Raw> = match watched {
+    let api: Api<K> = match watched {
         Watched::Settings => Api::namespaced_with(client, &ctx.options.system_namespace, &resource),
         _ => Api::all_with(client, &resource),
     };
@@ -47,9 +98,9 @@ async fn follow(ctx: &Arc<Context>, watched: Watched) {
 }
 
 /// The next event; errors are logged once per streak and counted, and the stream goes on after its backoff.
-async fn next<S>(ctx: &Context, label: &'static str, streak: &mut bool, events: &mut S) -> Option<Event<Raw>>
+async fn next<K, S>(ctx: &Context, label: &'static str, streak: &mut bool, events: &mut S) -> Option<Event<K>>
 where
-    S: Stream<Item = watcher::Result<Event<Raw>>> + Unpin,
+    S: Stream<Item = watcher::Result<Event<K>>> + Unpin,
 {
     loop {
         match events.next().await? {
@@ -72,19 +123,24 @@ where
     }
 }
 
-fn absorb(ctx: &Context, watched: Watched, event: Event<Raw>, shown: &mut BTreeSet<Ref>) -> BTreeSet<Ref> {
+fn absorb<K: Item>(
+    ctx: &Context,
+    watched: Watched,
+    event: Event<K>,
+    shown: &mut BTreeSet<Ref>,
+) -> BTreeSet<Ref> {
     match event {
         Event::Init => {
             shown.clear();
             BTreeSet::new()
         }
-        Event::InitApply(raw) => {
-            shown.extend(raw.place());
-            ctx.stores.put(watched, raw)
+        Event::InitApply(item) => {
+            shown.extend(item.place());
+            item.put(&ctx.stores, watched)
         }
         Event::InitDone => ctx.stores.listed(watched, &std::mem::take(shown)),
-        Event::Apply(raw) => ctx.stores.put(watched, raw),
-        Event::Delete(raw) => ctx.stores.remove(watched, &raw),
+        Event::Apply(item) => item.put(&ctx.stores, watched),
+        Event::Delete(item) => item.remove(&ctx.stores, watched),
     }
 }
 

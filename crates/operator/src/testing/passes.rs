@@ -124,7 +124,7 @@ fn all() -> Vec<Object> {
 
 async fn enacted(ctx: &Arc<Context>, desired: &[Object], mind: &mut Mind) -> Enacted {
     let service = json!({"metadata": {"uid": "owner", "name": "m", "namespace": "ns"}});
-    enact(ctx, &subject(ctx, &service), desired, mind).await
+    enact(ctx, &subject(ctx, &service), (desired, None), mind).await
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! Whole passes over an example, with the real core.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use llmisvc_core::facts::{Answer, Cluster, Ref, Seen};
+use llmisvc_core::facts::{Answer, Cluster, Key, Ref, Seen};
 use llmisvc_core::object::Live;
 use llmisvc_core::settings::Settings;
 use llmisvc_core::{Decision, Inputs, Step};
+use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use super::Server;
@@ -118,4 +121,126 @@ async fn without_its_finalizer_a_service_gets_no_children_but_a_status() {
         writes,
         ["merge llminferenceservices/llama-70b", "patch llminferenceservices/llama-70b/status"]
     );
+}
+
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/demo/deployments/llama-70b-kserve";
+
+/// The watch shows a Deployment with all its new pods, of which as many are not ready as there are old ones.
+fn shows(ctx: &Context, server: &Server, path: &str, old: i64) -> BTreeSet<Ref> {
+    let mut deployment = server.get(path).unwrap();
+    let generation = deployment["metadata"]["generation"].as_i64().unwrap_or(1);
+    deployment["metadata"]["generation"] = json!(generation);
+    let wanted = deployment["spec"]["replicas"].as_i64().unwrap();
+    deployment["status"] = json!({
+        "observedGeneration": generation, "replicas": wanted + old, "updatedReplicas": wanted,
+        "availableReplicas": wanted,
+    });
+    ctx.stores.put(Watched::Child(Kind::Deployment), Raw::new(server.put(path, deployment)))
+}
+
+/// A decode pod of one GPU: placed and ready, or waiting for a node.
+fn pod(name: &str, template: &str, waits: bool) -> Raw {
+    let labels = json!({
+        "app.kubernetes.io/name": "llama-70b",
+        "app.kubernetes.io/component": "llminferenceservice-workload",
+        "pod-template-hash": template,
+    });
+    let why = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.";
+    let unschedulable =
+        json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why});
+    let ready = json!({"type": "Ready", "status": "True"});
+    let gpu = json!({"name": "main", "resources": {"requests": {"nvidia.com/gpu": "1"}}});
+    Raw::new(json!({
+        "metadata": {"name": name, "namespace": "demo", "labels": labels},
+        "spec": {"nodeName": if waits { "" } else { "gpu-1" }, "containers": [gpu]},
+        "status": {"conditions": [if waits { unschedulable } else { ready }]},
+    }))
+}
+
+/// The example, created and rolled out.
+async fn settled(server: &Server, mind: &mut Mind) -> Arc<Context> {
+    let ctx = context(server);
+    ctx.stores.listed(Watched::Settings, &BTreeSet::new());
+    pass(&ctx, &m(), mind).await.unwrap();
+    for path in [DEPLOYMENT, &format!("{DEPLOYMENT}-prefill")] {
+        assert_eq!(shows(&ctx, server, path, 0), [m()].into());
+    }
+    pass(&ctx, &m(), mind).await.unwrap();
+    server.requests();
+    ctx
+}
+
+fn m() -> Ref {
+    Ref::new("demo", "llama-70b")
+}
+
+#[tokio::test]
+async fn pods_of_a_settled_service_wake_nobody() {
+    let server = Server::default();
+    let ctx = settled(&server, &mut Mind::default()).await;
+    let nobody = BTreeSet::new();
+    assert_eq!(ctx.stores.dependents(&Key::Pods(m())), nobody);
+    assert_eq!(ctx.stores.put(Watched::Pods, pod("old", "1", false)), nobody);
+    assert_eq!(ctx.stores.listed(Watched::Pods, &nobody), nobody);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_without_spare_accelerators_goes_on_in_place_and_only_while_it_lasts() {
+    let (server, mut mind) = (Server::default(), Mind::default());
+    let ctx = settled(&server, &mut mind).await;
+    ctx.stores.put(Watched::Pods, pod("old", "1", false));
+    shows(&ctx, &server, DEPLOYMENT, 1);
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    assert_eq!(ctx.stores.put(Watched::Pods, pod("new", "2", true)), [m()].into());
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    assert!(
+        !server.request_set().iter().any(|request| request.starts_with("apply")),
+        "it may yet find a node"
+    );
+
+    let wait = ctx.stores.pods_change_in(&m()).unwrap();
+    assert_eq!(wait, Duration::from_secs(30));
+    tokio::time::advance(wait).await;
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    let rolling = || server.get(DEPLOYMENT).unwrap()["spec"]["strategy"]["rollingUpdate"].take();
+    assert_eq!(rolling(), json!({"maxSurge": 0, "maxUnavailable": 1}));
+
+    ctx.stores.put(Watched::Pods, pod("new", "2", false));
+    shows(&ctx, &server, DEPLOYMENT, 1);
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    assert_eq!(rolling(), json!({"maxSurge": 0, "maxUnavailable": 1}), "as long as it lasts");
+    shows(&ctx, &server, DEPLOYMENT, 0);
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    assert_eq!(rolling(), Value::Null);
+    shows(&ctx, &server, DEPLOYMENT, 0);
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    assert_eq!(ctx.stores.dependents(&Key::Pods(m())), BTreeSet::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_with_a_strategy_of_its_own_is_only_told_to_be_blocked() {
+    let (server, mut mind) = (Server::default(), Mind::default());
+    let mut service = example();
+    service["spec"]["rolloutStrategy"] = json!({"maxSurge": 1, "maxUnavailable": 0});
+    let ctx = settled(&server, &mut mind).await;
+    ctx.stores.put(Watched::Services, Raw::new(server.put(SERVICE, service)));
+    tokio::time::advance(Duration::from_secs(2)).await;
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    for raw in [pod("old", "1", false), pod("new", "2", true)] {
+        ctx.stores.put(Watched::Pods, raw);
+    }
+    shows(&ctx, &server, DEPLOYMENT, 1);
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    tokio::time::advance(ctx.stores.pods_change_in(&m()).unwrap()).await;
+    server.requests();
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    let requests = server.requests();
+    let writes: Vec<&String> = requests.iter().filter(|request| !request.starts_with("get ")).collect();
+    assert_eq!(writes, ["patch llminferenceservices/llama-70b/status"]);
+    let status = server.get(SERVICE).unwrap()["status"].take();
+    let blocked = status["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "RolloutBlocked");
+    let expected = "decode: no node takes pod new: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu; 1 old pod \
+                    holds nvidia.com/gpu; set spec.rolloutStrategy to maxSurge 0 and maxUnavailable 1, free \
+                    nvidia.com/gpu or add nodes";
+    assert_eq!(blocked.unwrap()["message"], expected);
 }

@@ -91,7 +91,7 @@ fn created(world: &World<'_>) -> Result<BTreeMap<String, Value>> {
     Ok(all.into_iter().map(normal).collect())
 }
 
-fn normal(mut object: Value) -> (String, Value) {
+pub fn normal(mut object: Value) -> (String, Value) {
     for pointer in NOT_OURS {
         remove(&mut object, pointer);
     }

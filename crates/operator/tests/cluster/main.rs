@@ -10,5 +10,7 @@ mod equality;
 mod errors;
 mod lifecycle;
 mod look;
+mod rollout_blocked;
 mod rollouts;
 mod status;
+mod topologies;

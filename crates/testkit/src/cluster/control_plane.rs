@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use super::kubectl::capture;
 use super::part::Part;
 use super::tools::Tools;
-use super::{Cluster, Variant, envtest};
+use super::{Cluster, Variant, envtest, lws};
 use crate::{net, paths};
 
 /// KWOK's default Service range is a /24, which is full after 254 Services.
@@ -68,8 +68,8 @@ fn start(tools: &Tools, name: &str, variant: Variant) -> Result<()> {
     command.args(["create", "cluster", "--runtime", "binary", "--wait", "120s", "--disable-qps-limits"]);
     command.args(["--components", variant.components()]);
     command.arg("--kubeconfig").arg(paths::run(name).join("contexts"));
-    let audit = paths::repository().join("tests/localcluster/manifests/audit.yaml");
-    command.arg("--kube-audit-policy").arg(audit);
+    let manifests = paths::repository().join("tests/localcluster/manifests");
+    command.arg("--kube-audit-policy").arg(manifests.join("audit.yaml"));
     for program in ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
         command.arg(format!("--{program}-binary")).arg(tools.program(program));
     }
@@ -77,7 +77,8 @@ fn start(tools: &Tools, name: &str, variant: Variant) -> Result<()> {
     for component in ["kube-apiserver", "kube-controller-manager"] {
         command.args(["--extra-args", &format!("{component}={SERVICES}")]);
     }
-    if variant == Variant::Full {
+    if variant != Variant::Small {
+        command.arg("--kube-scheduler-config").arg(manifests.join("scheduler.yaml"));
         command.args(["--enable-crds", "Stage"]);
     }
     capture(&mut command, None).map(drop)
@@ -120,6 +121,7 @@ fn end(tools: &Tools, name: &str) -> Result<()> {
         return Ok(());
     }
     forget_foreign_processes(&folder)?;
+    lws::end(&folder)?;
     let mut command = kwokctl(tools, name);
     command.args(["delete", "cluster", "--kubeconfig"]).arg(paths::run(name).join("contexts"));
     capture(&mut command, None)?;

@@ -1,9 +1,11 @@
 //! A Kubernetes API server to test against: the local control plane, or the user's own cluster.
 
 mod control_plane;
+mod devices;
 mod envtest;
 mod install;
 mod kubectl;
+mod lws;
 mod nodes;
 mod part;
 mod tools;
@@ -25,8 +27,11 @@ use crate::paths;
 /// Which parts run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
-    /// etcd, kube-apiserver, kube-controller-manager, kube-scheduler and KWOK with nodes.
+    /// etcd, kube-apiserver, kube-controller-manager, kube-scheduler, KWOK with nodes and the LeaderWorkerSet
+    /// controller.
     Full,
+    /// As [`Self::Full`], but LeaderWorkerSets are unknown until [`Cluster::add_leader_worker_sets`].
+    WithoutLeaderWorkerSets,
     /// etcd, kube-apiserver and kube-controller-manager: no pod ever runs.
     Small,
 }
@@ -34,7 +39,9 @@ pub enum Variant {
 impl Variant {
     fn components(self) -> &'static str {
         match self {
-            Self::Full => "etcd,kube-apiserver,kube-controller-manager,kube-scheduler,kwok-controller",
+            Self::Full | Self::WithoutLeaderWorkerSets => {
+                "etcd,kube-apiserver,kube-controller-manager,kube-scheduler,kwok-controller"
+            }
             Self::Small => "etcd,kube-apiserver,kube-controller-manager",
         }
     }
@@ -55,7 +62,7 @@ pub struct Own {
 }
 
 impl Own {
-    /// The part of this control plane of that name, such as `kube-apiserver`.
+    /// The part of this control plane of that name, such as `kube-apiserver` or `lws-controller-manager`.
     pub fn part(&self, program: &str) -> Result<Part> {
         control_plane::part(&self.name, program)
     }
@@ -96,8 +103,19 @@ impl Cluster {
             Some(theirs) => theirs,
             None => control_plane::ensure(name, variant)?,
         };
-        install::all(&cluster, variant).context("installing CRDs, nodes and gateway")?;
+        cluster.equip(variant)?;
         Ok(cluster)
+    }
+
+    fn equip(&self, variant: Variant) -> Result<()> {
+        install::all(self, variant).context("installing CRDs, nodes and gateway")?;
+        if variant == Variant::Full { self.add_leader_worker_sets() } else { Ok(()) }
+    }
+
+    /// On a local control plane, the CRD and the controller of LeaderWorkerSets, as an administrator brings them
+    /// who installs them later; nothing where the controller runs. A user's cluster stays as it is.
+    pub fn add_leader_worker_sets(&self) -> Result<()> {
+        lws::ensure(self)
     }
 
     /// A local control plane that is this test's alone, whatever `KUBECONFIG` says; it ends with the value.
@@ -108,8 +126,9 @@ impl Cluster {
         let name = paths::cluster_name(name);
         control_plane::down(&name)?;
         let cluster = control_plane::ensure(&name, variant)?;
-        install::all(&cluster, variant).context("installing CRDs, nodes and gateway")?;
-        Ok(Own { cluster, name })
+        let own = Own { cluster, name };
+        own.equip(variant)?;
+        Ok(own)
     }
 
     fn of_the_user() -> Option<Self> {

@@ -1,16 +1,19 @@
-//! The nodes that KWOK plays: sixteen with NVIDIA GPUs, one with AMD GPUs, one without.
+//! The nodes that KWOK plays: forty with NVIDIA GPUs, one with AMD GPUs, one without.
 
 use serde_json::{Map, Value, json};
 
-const NVIDIA_NODES: usize = 16;
+/// Room for two groups of four whole nodes, and for several such services at once.
+const NVIDIA_NODES: usize = 40;
 
-/// All nodes, as one list that kubectl applies.
-pub fn all() -> Value {
-    let mut items: Vec<Value> = (0..NVIDIA_NODES).map(nvidia).collect();
-    items.extend([amd(), cpu()]);
-    let items: Vec<Value> =
-        items.into_iter().enumerate().map(|(index, node)| addressed(node, index)).collect();
-    json!({"apiVersion": "v1", "kind": "List", "items": items})
+/// How many of them come before the others: a node's address and podCIDR follow from its place in the list and
+/// cannot change on a running control plane.
+const FIRST: usize = 16;
+
+/// All nodes.
+pub fn all() -> Vec<Value> {
+    let first = (0..FIRST).map(nvidia).chain([amd(), cpu()]);
+    let items = first.chain((FIRST..NVIDIA_NODES).map(nvidia));
+    items.enumerate().map(|(index, node)| addressed(node, index)).collect()
 }
 
 fn nvidia(index: usize) -> Value {
@@ -31,7 +34,7 @@ fn amd() -> Value {
         "amd.com/gpu.vram": "192G",
         "node.kubernetes.io/instance-type": "mi300x.8",
     });
-    node("gpu-mi300x-0", labels, json!({"amd.com/gpu": "8"}))
+    node("gpu-mi300x-0", labels, json!({"amd.com/gpu": "8", "rdma/ib": "8"}))
 }
 
 fn cpu() -> Value {

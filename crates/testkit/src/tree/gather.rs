@@ -40,7 +40,8 @@ fn headline(service: &Value, paint: Paint) -> String {
         .to_owned()
 }
 
-/// What an object owns, through ReplicaSets, which are left out.
+/// What an object owns, through ReplicaSets and StatefulSets, which are left out. So the workers of a group hang below
+/// its leader.
 fn owned(owner: &Value, objects: &[Value], paint: Paint) -> Vec<Tree> {
     let uid = text(owner, "/metadata/uid");
     let is_owner = |it: &Value| text(it, "/uid") == uid;
@@ -50,7 +51,7 @@ fn owned(owner: &Value, objects: &[Value], paint: Paint) -> Vec<Tree> {
     let mut trees = Vec::new();
     for object in mine {
         let below = owned(object, objects, paint);
-        if text(object, "/kind") == "ReplicaSet" {
+        if matches!(text(object, "/kind"), "ReplicaSet" | "StatefulSet") {
             trees.extend(below);
         } else {
             trees.push(Tree { line: line(object, paint), below });
@@ -162,6 +163,23 @@ mod tests {
         ];
         let expected = "demo/m  Ready  http://203.0.113.1/demo/m\n├─ Deployment d  1/1 ready\n│  └─ Pod pod  Ready on gpu-0\n\
                         ├─ Service svc  :8000\n├─ HTTPRoute r  no parent yet\n└─ conditions\n   └─ Ready=True\n";
+        assert_eq!(service_tree(&service, &all, Paint::plain()).to_string(), expected);
+    }
+
+    #[test]
+    fn the_workers_of_a_group_hang_below_their_leader() {
+        let service = object("LLMInferenceService", "m", "", json!({}));
+        let on = |node: &str| json!({"spec": {"nodeName": node}, "status": {"phase": "Running"}});
+        let sets = json!({"spec": {"replicas": 1}, "status": {"readyReplicas": 0}});
+        let all = [
+            object("LeaderWorkerSet", "lws", "m", sets),
+            object("StatefulSet", "leaders", "lws", json!({})),
+            object("Pod", "lws-0", "leaders", on("gpu-0")),
+            object("StatefulSet", "workers", "lws-0", json!({})),
+            object("Pod", "lws-0-1", "workers", on("gpu-1")),
+        ];
+        let expected = "demo/m  Ready=Unknown\n├─ LeaderWorkerSet lws  0/1 ready\n│  └─ Pod lws-0  Running on gpu-0\n\
+                        │     └─ Pod lws-0-1  Running on gpu-1\n└─ conditions\n";
         assert_eq!(service_tree(&service, &all, Paint::plain()).to_string(), expected);
     }
 

@@ -539,6 +539,23 @@ fn warnings_are_advisory() {
 }
 
 #[test]
+fn what_waits_is_said_and_does_not_count() {
+    let mut world = World::new();
+    world.live(Kind::Deployment, "llama-kserve", deployment(2));
+    let mut decision = decided(&mut world, &json!({}));
+    let Ok(desired) = &mut decision.outcome else { panic!("decided") };
+    for name in ["llama-kserve", "llama-kserve-rb"] {
+        desired.held.hold(Kind::Deployment, name, "LeaderWorkerSet llama-kserve-mn is not ready yet");
+    }
+    let status = report(&world, &decision, &[]);
+    assert_eq!(
+        line(&status, "HandingOver"),
+        "HandingOver=True Waiting: objects that serve are left as they are: LeaderWorkerSet llama-kserve-mn is not ready yet"
+    );
+    assert_eq!(line(&status, "Ready"), "Ready=True");
+}
+
+#[test]
 fn times_move_only_with_the_status() {
     let mut world = World::new();
     let old = |kind: &str, status: &str| json!({"type": kind, "status": status, "reason": "Old", "lastTransitionTime": EARLIER});

@@ -193,3 +193,39 @@ fn without_the_crd_the_condition_names_it() {
     of(Kind::Role, "llama-kserve-mn-role", "WorkerWorkloadReady");
     of(Kind::RoleBinding, "llama-kserve-mn-rb", "WorkerWorkloadReady");
 }
+
+#[test]
+fn a_group_that_no_node_takes_is_told() {
+    use crate::labels::Component;
+    use crate::pods::{Pod, answer};
+    let mut world = World::new();
+    let mut body = set();
+    body["status"]["readyReplicas"] = json!(1);
+    world.live(Kind::LeaderWorkerSet, LWS, body);
+    let pod = Pod {
+        name: "llama-kserve-mn-1-2".to_owned(),
+        component: Component::Worker.as_str().to_owned(),
+        worker_index: Some(2),
+        requests: [("nvidia.com/gpu".to_owned(), 8000)].into(),
+        blocked: Some("0/3 nodes are available: 3 Insufficient nvidia.com/gpu.".to_owned()),
+        ..Pod::default()
+    };
+    world.see(Key::Pods(Ref::new("ml", "llama")), answer(&[pod]));
+    let decision = groups(&mut world);
+    assert_eq!(
+        line(&report(&world, &decision, &[]), "RolloutBlocked"),
+        "RolloutBlocked=True InsufficientAccelerators: main workload: no node takes pod llama-kserve-mn-1-2: 0/3 nodes \
+         are available: 3 Insufficient nvidia.com/gpu; 0 old pods hold nvidia.com/gpu; free nvidia.com/gpu or add nodes"
+    );
+}
+
+#[test]
+// W-8
+fn a_handover_waits_for_a_set_whose_status_is_of_an_older_generation() {
+    let desired = crate::object::Object::new(Kind::LeaderWorkerSet, "ml", LWS, BTreeMap::new(), json!({}));
+    assert!(crate::rollout::is_complete(&desired, &set()));
+    let mut stale = set();
+    stale["metadata"]["generation"] = json!(2);
+    stale["status"]["observedGeneration"] = json!(1);
+    assert!(!crate::rollout::is_complete(&desired, &stale));
+}

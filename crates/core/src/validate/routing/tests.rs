@@ -204,6 +204,10 @@ fn every_finding_names_its_field() {
             "spec.router.gateway.refs[0].name: is empty; name a Gateway",
         ),
         (
+            spec(json!({"scheduler": {"tokenizer": {"template": {"containers": []}}}})),
+            "spec.router.scheduler.tokenizer.template.containers: has no container \"main\"; the preset config-llm-tokenizer brings one",
+        ),
+        (
             json!({"router": {"route": {}}}),
             "spec.router.route.http: has neither a spec nor refs; the preset config-llm-router-route brings a spec",
         ),
@@ -221,7 +225,7 @@ fn what_takes_no_effect_is_said() {
         "ingress": {"refs": []},
         "gateway": {"refs": [{"name": "a"}]},
         "route": {"group": "g", "weight": 3, "http": {"spec": {"parentRefs": [{"name": "other"}]}}},
-        "scheduler": {"tokenizer": {"template": {}}, "labels": {"app.kubernetes.io/name": "x", "team": "y"}},
+        "scheduler": {"labels": {"app.kubernetes.io/name": "x", "team": "y"}},
     });
     let (routing, findings, warnings) = World::new().validate(&spec(router));
     assert_eq!(findings, []);
@@ -232,7 +236,6 @@ fn what_takes_no_effect_is_said() {
         "spec.router.ingress",
         "spec.router.route.group",
         "spec.router.route.weight",
-        "spec.router.scheduler.tokenizer",
     ];
     assert_eq!(paths, expected);
     assert_eq!(routing.scheduler.unwrap().labels, crate::labels::labels([("team", "y")]));

@@ -2,19 +2,62 @@
 
 use serde_json::{Value, json};
 
-use super::problem::Problem;
-use super::scope::Scope;
-use super::{cache, credentials};
+pub(crate) mod cache;
+pub(crate) mod credentials;
+mod problem;
+pub(crate) mod s3;
+mod site;
+
+pub use self::problem::Problem;
+pub use self::site::Site;
 use crate::facts::Answer;
 use crate::tree;
-use crate::valid::Role;
 
 /// Name of the download container.
 pub const CONTAINER: &str = "storage-initializer";
 
-/// How the weights get into a pod.
+/// Restricts a download to some of a model's files.
+pub const ALLOW_PATTERNS: &str = "STORAGE_ALLOW_PATTERNS";
+
+/// Which container gets the weights, and how many of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Name of the container.
+    pub container: &'static str,
+    /// Where it finds them.
+    pub path: &'static str,
+    /// Only the tokenizer's files are downloaded, not the weights.
+    pub allow_patterns: bool,
+    /// LoRA adapters come along.
+    pub lora: bool,
+}
+
+impl Target {
+    /// A model server.
+    pub const SERVER: Self =
+        Self { container: "main", path: "/mnt/models", allow_patterns: false, lora: true };
+    /// The tokenizer of the scheduler.
+    pub const TOKENIZER: Self =
+        Self { container: "main", path: "/mnt/models/base", allow_patterns: true, lora: false };
+}
+
+/// The weights of a pod.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Download {
+pub struct Weights {
+    /// Who gets them.
+    pub target: Target,
+    /// How the model itself gets there.
+    pub source: Source,
+}
+
+impl Weights {
+    /// Nothing is attached.
+    pub const NONE: Self = Self { target: Target::SERVER, source: Source::None };
+}
+
+/// How the model gets into a pod.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
     /// Nothing is attached (`storageInitializer.enabled: false`).
     None,
     /// A claim is mounted, read-only.
@@ -41,6 +84,8 @@ pub struct Init {
     pub overlay: Value,
     /// Credentials.
     pub credentials: Credentials,
+    /// Only the tokenizer's files.
+    pub tokenizer_files: bool,
     /// Defaults that make Hugging Face downloads fast.
     pub hf_defaults: bool,
     /// Security context for restricted namespaces.
@@ -69,85 +114,86 @@ pub struct CaBundle {
     pub mount_path: Option<String>,
 }
 
-/// Reads `model.uri`. `account` is where credentials come from, `live` the pod spec that runs now.
-pub fn download(
-    scope: &mut Scope<'_, '_>,
+/// Reads `model.uri` for a pod. `account` is where credentials come from, with its name, `live` the pod spec that
+/// runs now. None when something blocks, which is then in the site's findings.
+pub fn weights(
+    site: &mut Site<'_, '_>,
     pod: &Value,
+    target: Target,
     account: (&str, &Answer),
     live: Option<&Value>,
-) -> Option<Download> {
-    let given = tree::text(scope.ctx.spec, &["model", "uri"]);
+) -> Option<Weights> {
+    let given = tree::text(site.ctx.spec, &["model", "uri"]);
     if given.is_empty() {
-        return model_error(scope, &Problem::NoUri);
+        return model_error(site, &Problem::NoUri);
     }
-    let Some((_, _)) = given.split_once("://") else {
-        return model_error(scope, &Problem::BadUri { uri: given.to_owned() });
-    };
-    if tree::get(scope.ctx.spec, &["storageInitializer", "enabled"]) == Some(&json!(false)) {
-        return Some(Download::None);
+    if !given.contains("://") {
+        return model_error(site, &Problem::BadUri { uri: given.to_owned() });
     }
-    let uri = cache::uri(scope, given)?;
-    match uri.split_once("://").unwrap_or_default() {
-        ("pvc", rest) => claim(scope, &uri, rest),
-        ("hf" | "s3", _) => Some(Download::Init(Box::new(init(scope, &uri, pod, account, live)))),
+    if tree::get(site.ctx.spec, &["storageInitializer", "enabled"]) == Some(&json!(false)) {
+        return Some(Weights { target, source: Source::None });
+    }
+    let uri = cache::uri(site, given)?;
+    let source = match uri.split_once("://").unwrap_or_default() {
+        ("pvc", rest) => claim(site, &uri, rest)?,
+        ("hf" | "s3", _) => Source::Init(Box::new(init(site, &uri, pod, target, account, live))),
         (scheme, _) => {
             let problem = Problem::Scheme { scheme: scheme.to_owned(), uri: uri.clone() };
-            model_error(scope, &problem)
+            return model_error(site, &problem);
         }
-    }
+    };
+    Some(Weights { target, source })
 }
 
-/// The model is the service's, so only the main workload reports what is wrong with it.
-fn model_error(scope: &mut Scope<'_, '_>, problem: &Problem) -> Option<Download> {
-    if scope.role != Role::Prefill {
-        scope.error_at("spec.model.uri".to_owned(), problem);
-    }
+fn model_error<T>(site: &mut Site<'_, '_>, problem: &Problem) -> Option<T> {
+    site.error_at("spec.model.uri".to_owned(), problem);
     None
 }
 
-fn claim(scope: &mut Scope<'_, '_>, uri: &str, rest: &str) -> Option<Download> {
+fn claim(site: &mut Site<'_, '_>, uri: &str, rest: &str) -> Option<Source> {
     let (claim, path) = rest.split_once('/').unwrap_or((rest, ""));
     if claim.is_empty() {
-        return model_error(scope, &Problem::NoClaim { uri: uri.to_owned() });
+        return model_error(site, &Problem::NoClaim { uri: uri.to_owned() });
     }
     if path.starts_with('/') || path.split('/').any(|part| part == "..") {
-        return model_error(scope, &Problem::ClaimPath { path: path.to_owned() });
+        return model_error(site, &Problem::ClaimPath { path: path.to_owned() });
     }
-    Some(Download::Pvc { claim: claim.to_owned(), path: path.to_owned() })
+    Some(Source::Pvc { claim: claim.to_owned(), path: path.to_owned() })
 }
 
 fn init(
-    scope: &mut Scope<'_, '_>,
+    site: &mut Site<'_, '_>,
     uri: &str,
     pod: &Value,
+    target: Target,
     account: (&str, &Answer),
     live: Option<&Value>,
 ) -> Init {
-    let settings = &scope.ctx.inputs.settings.storage;
+    let settings = &site.ctx.inputs.settings.storage;
     let resources = json!({
         "requests": {"cpu": settings.cpu_request, "memory": settings.memory_request},
         "limits": {"cpu": settings.cpu_limit, "memory": settings.memory_limit},
     });
     let overlay = tree::named(tree::list(pod, &["initContainers"]), CONTAINER).cloned().unwrap_or_default();
-    warn_override(scope, &overlay);
+    warn_override(site, &overlay);
     let live = live_container(live);
     Init {
         uri: uri.to_owned(),
         image: image(&settings.image, uri, live),
         resources,
         overlay,
-        credentials: credentials::credentials(scope, account.0, account.1),
+        credentials: credentials::credentials(site, account.0, account.1),
+        tokenizer_files: target.allow_patterns && live.is_none_or(|c| has_env(c, ALLOW_PATTERNS)),
         hf_defaults: uri.starts_with("hf://") && live.is_none_or(|c| has_env(c, "HF_")),
         restricted: live.is_none_or(|c| tree::get(c, &["securityContext"]).is_some()),
-        ca_bundle: ca_bundle(scope, uri, live),
+        ca_bundle: ca_bundle(site, uri, live),
     }
 }
 
-fn warn_override(scope: &mut Scope<'_, '_>, overlay: &Value) {
+fn warn_override(site: &mut Site<'_, '_>, overlay: &Value) {
     let given = |key| !tree::list(overlay, &[key]).is_empty();
     if given("command") || given("args") {
-        let field = scope.in_template("initContainers[storage-initializer]");
-        scope.warn(&field, &Problem::StorageInitializerOverride);
+        site.warn("initContainers[storage-initializer]", &Problem::StorageInitializerOverride);
     }
 }
 
@@ -172,10 +218,10 @@ fn has_env(container: &Value, prefix: &str) -> bool {
 }
 
 /// New `hf://` downloads get the bundle too; one that runs without it keeps running (S-2).
-fn ca_bundle(scope: &Scope<'_, '_>, uri: &str, live: Option<&Value>) -> CaBundle {
-    let settings = &scope.ctx.inputs.settings.storage;
+fn ca_bundle(site: &Site<'_, '_>, uri: &str, live: Option<&Value>) -> CaBundle {
+    let settings = &site.ctx.inputs.settings.storage;
     let wanted = uri.starts_with("s3://") || live.is_none_or(|c| has_env(c, "CA_BUNDLE_CONFIGMAP_NAME"));
-    let is_system = scope.ctx.id.namespace == scope.ctx.inputs.cluster.system_namespace;
+    let is_system = site.ctx.id.namespace == site.ctx.inputs.cluster.system_namespace;
     let name = |name: &String| if is_system { name.clone() } else { "global-ca-bundle".to_owned() };
     CaBundle {
         config_map: settings.ca_bundle_config_map.as_ref().filter(|n| wanted && !n.is_empty()).map(name),

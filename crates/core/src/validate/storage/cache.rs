@@ -2,30 +2,29 @@
 
 use sha2::{Digest, Sha256};
 
-use super::problem::Problem;
-use super::scope::Scope;
+use super::{Problem, Site};
 
 const LABEL: &str = "internal.serving.kserve.io/localmodel";
 const SOURCE_URI: &str = "internal.serving.kserve.io/localmodel-sourceuri";
 const CLAIM: &str = "internal.serving.kserve.io/localmodel-pvc-name";
 
 /// The URI to use: the cache's claim where the service is cached, else the given one.
-pub fn uri(scope: &mut Scope<'_, '_>, given: &str) -> Option<String> {
-    let id = scope.ctx.id;
+pub fn uri(site: &mut Site<'_, '_>, given: &str) -> Option<String> {
+    let id = site.ctx.id;
     let Some(cache) = id.labels.get(LABEL) else { return Some(given.to_owned()) };
-    let annotation = |scope: &mut Scope<'_, '_>, annotation: &'static str| {
+    let annotation = |site: &mut Site<'_, '_>, annotation: &'static str| {
         let value = id.annotations.get(annotation);
         if value.is_none() {
             let problem = Problem::CacheAnnotation { cache: cache.clone(), annotation };
-            scope.error_at("metadata.annotations".to_owned(), &problem);
+            site.error_at("metadata.annotations".to_owned(), &problem);
         }
         value
     };
-    let (source, claim) = (annotation(scope, SOURCE_URI), annotation(scope, CLAIM));
+    let (source, claim) = (annotation(site, SOURCE_URI), annotation(site, CLAIM));
     let (source, claim) = (source?, claim?);
     let Some(rest) = given.strip_prefix(source.as_str()) else {
         let problem = Problem::CacheMismatch { uri: given.to_owned(), source_uri: source.clone() };
-        scope.warn_at("spec.model.uri".to_owned(), &problem);
+        site.warn_at("spec.model.uri".to_owned(), &problem);
         return Some(given.to_owned());
     };
     let key = Sha256::digest(source).iter().take(8).fold(0_u64, |key, byte| key << 8 | u64::from(*byte));

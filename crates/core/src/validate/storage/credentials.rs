@@ -3,9 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::problem::Problem;
-use super::scope::Scope;
-use super::storage::Credentials;
+use super::{Credentials, Problem, Site};
 use crate::facts::{Answer, Key, Ref};
 use crate::labels::Labels;
 use crate::settings::CredentialSettings;
@@ -14,65 +12,64 @@ use crate::tree;
 const ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
 
 /// From the account's IRSA annotation, then from the Secret that the service names, else from the account's.
-pub fn credentials(scope: &mut Scope<'_, '_>, name: &str, account: &Answer) -> Credentials {
+pub fn credentials(site: &mut Site<'_, '_>, name: &str, account: &Answer) -> Credentials {
     let mut all = Credentials::default();
     let account = match account {
         Answer::Found(account) => account.as_ref(),
         Answer::Absent => &Value::Null,
         Answer::Unreadable(reason) => {
             let problem = Problem::AccountUnreadable { name: name.to_owned(), reason: reason.clone() };
-            let field = scope.in_template("serviceAccountName");
-            scope.error(&field, &problem);
+            site.error("serviceAccountName", &problem);
             return all;
         }
     };
-    let settings = scope.ctx.inputs.settings;
+    let settings = site.ctx.inputs.settings;
     let annotations = tree::strings(account, &["metadata", "annotations"]);
     if annotations.contains_key(ROLE_ARN) {
         all.env.extend(super::s3::env(&settings.credentials, &annotations, None));
     }
     let key = settings.credentials.secret_annotation.as_str();
-    match scope.ctx.id.annotations.get(key).filter(|_| !key.is_empty()) {
-        Some(secret) => named_secret(scope, key, secret, &mut all),
-        None => account_secrets(scope, name, account, &mut all),
+    match site.ctx.id.annotations.get(key).filter(|_| !key.is_empty()) {
+        Some(secret) => named_secret(site, key, secret, &mut all),
+        None => account_secrets(site, name, account, &mut all),
     }
     all
 }
 
-fn named_secret(scope: &mut Scope<'_, '_>, annotation: &str, name: &str, all: &mut Credentials) {
-    let namespace = scope.ctx.id.namespace.clone();
+fn named_secret(site: &mut Site<'_, '_>, annotation: &str, name: &str, all: &mut Credentials) {
+    let namespace = site.ctx.id.namespace.clone();
     let path = format!("metadata.annotations[{annotation}]");
-    if !add(scope, &path, name, all) {
+    if !add(site, &path, name, all) {
         let (name, annotation) = (name.to_owned(), annotation.to_owned());
-        scope.error_at(path, &Problem::NoSecret { name, namespace, annotation });
+        site.error_at(path, &Problem::NoSecret { name, namespace, annotation });
     }
 }
 
 /// A Secret that is gone from an account blocks nobody: most accounts list ones that have nothing to do with models.
-fn account_secrets(scope: &mut Scope<'_, '_>, account: &str, object: &Value, all: &mut Credentials) {
-    let path = scope.path(&scope.in_template("serviceAccountName"));
+fn account_secrets(site: &mut Site<'_, '_>, account: &str, object: &Value, all: &mut Credentials) {
+    let path = site.path("serviceAccountName");
     for secret in tree::list(object, &["secrets"]) {
         let name = tree::text(secret, &["name"]);
-        if !add(scope, &path, name, all) {
+        if !add(site, &path, name, all) {
             let (name, account) = (name.to_owned(), account.to_owned());
-            scope.warn_at(path.clone(), &Problem::AccountSecretMissing { name, account });
+            site.warn_at(path.clone(), &Problem::AccountSecretMissing { name, account });
         }
     }
 }
 
 /// Adds what a Secret holds, which `path` names; false when there is no such Secret.
-fn add(scope: &mut Scope<'_, '_>, path: &str, name: &str, all: &mut Credentials) -> bool {
-    let secret = Key::Secret(Ref::new(&scope.ctx.id.namespace, name));
-    match scope.ctx.inputs.seen.get(&secret) {
+fn add(site: &mut Site<'_, '_>, path: &str, name: &str, all: &mut Credentials) -> bool {
+    let secret = Key::Secret(Ref::new(&site.ctx.id.namespace, name));
+    match site.ctx.inputs.seen.get(&secret) {
         Answer::Found(secret) => {
-            let data = Data { name, secret, settings: &scope.ctx.inputs.settings.credentials };
+            let data = Data { name, secret, settings: &site.ctx.inputs.settings.credentials };
             merge(all, data.credentials());
             true
         }
         Answer::Absent => false,
         Answer::Unreadable(reason) => {
             let problem = Problem::SecretUnreadable { name: name.to_owned(), reason: reason.clone() };
-            scope.error_at(path.to_owned(), &problem);
+            site.error_at(path.to_owned(), &problem);
             true
         }
     }
