@@ -69,7 +69,7 @@ fn a_service_of_groups_is_ready_by_its_leader_worker_set() {
 fn groups_are_ready_only_when_those_of_the_new_generation_are() {
     let not = |why: &str| format!("WorkerWorkloadReady=False Progressing: {why}");
     let available = |s: &mut Value, status: &str| s["status"]["conditions"][0]["status"] = json!(status);
-    let cases: [(&str, fn(&mut Value)); 5] = [
+    let cases: [(&str, fn(&mut Value)); 6] = [
         ("LeaderWorkerSet ml/llama-kserve-mn: generation 2 has not been observed yet", |s| {
             s["metadata"]["generation"] = json!(2);
             s["status"]["observedGeneration"] = json!(1);
@@ -77,6 +77,10 @@ fn groups_are_ready_only_when_those_of_the_new_generation_are() {
         ("2 of 3 groups are ready", |s| s["spec"]["replicas"] = json!(3)),
         ("2 of 2 groups are ready, 1 of an older generation still there", |s| {
             s["status"]["updatedReplicas"] = json!(1);
+            s["status"]["conditions"] = json!([{"type": "UpdateInProgress", "status": "True"}]);
+        }),
+        ("0 of 2 groups are ready", |s| {
+            s["status"] = json!({"replicas": 2, "conditions": [{"type": "Progressing", "status": "True"}]});
         }),
         (
             "LeaderWorkerSet ml/llama-kserve-mn has no status yet: does the LeaderWorkerSet controller run?",
