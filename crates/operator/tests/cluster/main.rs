@@ -8,6 +8,7 @@ mod alone;
 mod drift;
 mod equality;
 mod errors;
+mod groups;
 mod lifecycle;
 mod look;
 mod pairs;
