@@ -82,6 +82,8 @@ pub struct ExternalPool {
 /// Managed endpoint picker and pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scheduler {
+    /// It runs with the servers' key pair.
+    pub shares_pair: bool,
     /// Pods wanted; none leaves the live count.
     pub replicas: Option<i64>,
     /// Pod labels of the user, without those that would change the selector.
