@@ -6,6 +6,7 @@ use llmisvc_api::conditions::reason;
 use llmisvc_api::v1alpha2::AppliedConfig;
 
 use crate::build::build;
+use crate::ca_bundle;
 use crate::facts::Key;
 use crate::handover::{Held, handover};
 use crate::object::Object;
@@ -102,6 +103,9 @@ fn steps(inputs: &Inputs<'_>, notes: &mut Notes) -> Result<Desired, Fault> {
     let service = validate(inputs, &complete, &notes.configs, &mut notes.warnings)?;
     let mut objects = build(&service);
     seal(&mut objects);
+    let namespace = &service.id.namespace;
+    let copied = ca_bundle::copy(inputs.seen, inputs.settings, inputs.cluster, namespace, &objects);
+    notes.warnings.extend(copied.err());
     let held = handover(inputs, &objects);
     Ok(Desired { service, objects, held })
 }

@@ -20,6 +20,8 @@ pub enum Key {
     ConfigNames(String),
     /// ConfigMap with a scheduler configuration.
     ConfigMap(Ref),
+    /// ConfigMap with a CA bundle: answered with a hash of it, see [`crate::ca_bundle::reduce`].
+    CaBundle(Ref),
     /// ServiceAccount named by a pod template, or `default`.
     ServiceAccount(Ref),
     /// Storage credentials: answered with name, type, annotations and the *names* of the data keys, as

@@ -19,6 +19,8 @@ pub const ENDPOINT: &str = "kserve.io/component";
 pub const ROLE: &str = "llm-d.ai/role";
 /// What prefill and decode pods must have in common to hand KV caches over.
 pub const KV_REVISION: &str = "llmisvc.io/kv-revision";
+/// Anything new here on a service restarts its model servers; on a pod it says which restart it comes from.
+pub const RESTARTED_AT: &str = "llmisvc.io/restarted-at";
 /// Hash of the desired object as last applied.
 pub const APPLIED: &str = "llmisvc.io/applied";
 /// `true` stops the service.

@@ -8,6 +8,7 @@
 //! [`facts::Key`]s, so that the operator answers from its watches and the CLI from files.
 
 pub mod build;
+pub mod ca_bundle;
 pub mod decide;
 pub mod facts;
 pub mod handover;
@@ -22,6 +23,7 @@ pub mod pods;
 pub mod presets;
 pub mod quantity;
 pub mod resolve;
+pub mod revision;
 pub mod rollout;
 pub mod settings;
 pub mod shape;

@@ -66,6 +66,8 @@ children! {
     workload_service = "-kserve-workload-svc";
     /// TLS Secret of the service.
     tls_secret = "-kserve-self-signed-certs";
+    /// Secret with the service's CA, where TLS is on; never mounted.
+    tls_authority = "-kserve-ca";
     /// Role of the routing sidecar.
     sidecar_role = "-kserve-role";
     /// RoleBinding of the routing sidecar.
@@ -90,12 +92,32 @@ children! {
     inference_pool = "-inference-pool";
     /// HTTPRoute.
     route = "-kserve-route";
+    /// ResourceClaimTemplate as the peer names it; its spec can't be changed.
+    claim_template = "-managed-dra";
+}
+
+/// ResourceClaimTemplate whose spec has this hash.
+pub fn claim_template_of(service: &str, digest: &str) -> String {
+    child(service, &format!("-managed-dra-{digest}"))
 }
 
 /// ClusterRoleBinding of the endpoint picker. `a-b/c` and `a/b-c` share this name (`reference/router.md §20`,
 /// edge 9); [`scheduler_cluster_role_binding_of`] tells them apart where another service holds it.
 pub fn scheduler_cluster_role_binding(namespace: &str, service: &str) -> String {
     child(namespace, &format!("-{service}-epp-auth-rb"))
+}
+
+/// Volume of an adapter's claim. Names that are no DNS label are made one, with a hash to tell them apart.
+pub fn adapter_volume(adapter: &str) -> String {
+    let keep = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let lower = adapter.to_ascii_lowercase();
+    let label: String = lower.chars().map(|c| if keep(c) { c } else { '-' }).collect();
+    if label == adapter && !label.ends_with('-') {
+        return child("lora-pvc-", adapter);
+    }
+    let short: String = hash(adapter).chars().take(8).collect();
+    let room = LIMIT - "lora-pvc--".len() - short.len();
+    format!("lora-pvc-{}-{short}", cut(&label, room))
 }
 
 /// The name used when another owner holds [`scheduler_cluster_role_binding`]: a hash of the UID is appended.

@@ -19,11 +19,54 @@ pub struct Object {
     pub name: String,
     /// The whole object as YAML would have it, without `status`.
     pub body: Value,
-    /// For the TLS Secret: what the shell has to put into `data`.
-    pub tls: Option<TlsRequest>,
+    /// For a TLS Secret: what the shell has to put into `data`.
+    pub tls: Option<Certificate>,
 }
 
-/// Names that a service's certificate must carry (`reference/workloads.md §8.7`). The core never sees keys.
+/// What the shell puts into the data of a TLS Secret. The core never sees keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// A key pair whose certificate is its own CA.
+    SelfSigned(TlsRequest),
+    /// The key pair of the service's CA.
+    Authority,
+    /// A key pair whose certificate the service's CA has signed.
+    Leaf {
+        /// What it must carry.
+        request: TlsRequest,
+        /// Name of the Secret with the CA, in the same namespace.
+        authority: String,
+    },
+}
+
+impl Certificate {
+    /// The names it must carry; a CA carries none.
+    pub const fn request(&self) -> Option<&TlsRequest> {
+        match self {
+            Self::SelfSigned(request) | Self::Leaf { request, .. } => Some(request),
+            Self::Authority => None,
+        }
+    }
+
+    /// Name of the Secret with the CA that signs it.
+    pub fn authority(&self) -> Option<&str> {
+        match self {
+            Self::Leaf { authority, .. } => Some(authority),
+            Self::SelfSigned(_) | Self::Authority => None,
+        }
+    }
+
+    /// Its part of the hash of the desired object. A self-signed one is known by its names alone, as it was
+    /// before there were others: another text would rewrite the Secret of every service.
+    pub(crate) fn fingerprint(&self) -> String {
+        match self {
+            Self::SelfSigned(request) => format!("{request:?}"),
+            Self::Authority | Self::Leaf { .. } => format!("{self:?}"),
+        }
+    }
+}
+
+/// Names that a service's certificate must carry (`reference/workloads.md §8.7`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsRequest {
     /// DNS names, sorted.

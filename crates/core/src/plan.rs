@@ -14,7 +14,9 @@ use crate::labels::{APPLIED, PART_OF, PART_OF_VALUE};
 use crate::object::{Live, LiveObject, Object};
 use crate::{names, tree};
 
+mod changes;
 mod covers;
+pub use changes::changes;
 pub use covers::covers;
 
 /// One request to send.
@@ -50,7 +52,7 @@ pub enum Action<'a> {
 }
 
 impl<'a> Action<'a> {
-    /// The desired object.
+    /// The desired object that it is about.
     pub const fn object(&self) -> &'a Object {
         match self {
             Self::Create(object)
@@ -143,8 +145,8 @@ pub fn seal(objects: &mut [Object]) {
 fn fingerprint(object: &Object) -> String {
     let mut hasher = Sha256::new();
     hasher.update(object.body.to_string());
-    if let Some(request) = &object.tls {
-        hasher.update(format!("{request:?}"));
+    if let Some(certificate) = &object.tls {
+        hasher.update(certificate.fingerprint());
     }
     let mut digits = names::hex(&hasher.finalize());
     digits.truncate(16);

@@ -33,6 +33,9 @@ pub struct Pod {
     /// Label [`crate::labels::KV_REVISION`]; may be empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub revision: String,
+    /// Annotation [`crate::labels::RESTARTED_AT`]; may be empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub restarted: String,
     /// Hash of the pod template that it was made from: pods of one workload that differ in it are of different
     /// generations.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use crate::tree;
 
 /// File contents. A released preset never changes, as services pin it by name; a new release ships new names.
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     include_str!("../../../config/presets/config-llm-template.yaml"),
     include_str!("../../../config/presets/config-llm-decode-template.yaml"),
     include_str!("../../../config/presets/config-llm-prefill-template.yaml"),
     include_str!("../../../config/presets/config-llm-scheduler.yaml"),
     include_str!("../../../config/presets/config-llm-tokenizer.yaml"),
     include_str!("../../../config/presets/config-llm-router-route.yaml"),
+    include_str!("../../../config/presets/config-llm-tracing.yaml"),
     include_str!("../../../config/presets/config-llm-worker-data-parallel.yaml"),
     include_str!("../../../config/presets/config-llm-decode-worker-data-parallel.yaml"),
     include_str!("../../../config/presets/config-llm-prefill-worker-data-parallel.yaml"),

@@ -8,13 +8,14 @@ use crate::resolve::{Preset, implicit};
 use crate::validate::fixture::{Fixture, fixture};
 
 /// Presets with the hashes of their files.
-const RELEASED: [(&str, &str); 16] = [
+const RELEASED: [(&str, &str); 17] = [
     ("config-llm-template", "bf73538fa2a10412b9e2f6bd951507ecf83ee205047e66146deacab9d35ca8e7"),
     ("config-llm-decode-template", "544c69946edc428fc366998e3c318c8e6776f2823661455cc85ebe5bfe0fc914"),
     ("config-llm-prefill-template", "62bd5c129a12644f5980c6cd638d8b045029c00667a4dbd57948259a66f1065e"),
     ("config-llm-scheduler", "db2b3129a82cdb4e9822cac0d27ff05dcefa1a664d812b4965cdb78882526d2b"),
     ("config-llm-tokenizer", "1e2212f81e686fe7cfc549a67f93c0ef07e23b372823f62ee3887e9c9b31112a"),
     ("config-llm-router-route", "9ab1ed4581a1ef797a4390fc3a6b6f559852995b55739fcf16ae183fe379c439"),
+    ("config-llm-tracing", "93122e7f49575718f07fa11bfaed0ca92089c239acee9c835b058008f1db741d"),
     ("config-llm-worker-data-parallel", "5d871468078aa41b708d074f97e688214b443c3ebe987af5db460ef8d77a12de"),
     (
         "config-llm-decode-worker-data-parallel",

@@ -11,6 +11,16 @@ pub fn nanos(text: &str) -> Option<i128> {
     digits.checked_mul(times)?.checked_mul(1_000_000_000).map(|n| n / divisor)
 }
 
+/// The sum of two quantities, in the largest unit of 1024 that holds it exactly.
+pub fn sum(a: &str, b: &str) -> Option<String> {
+    let nanos = nanos(a)?.checked_add(nanos(b)?)?;
+    let bytes = nanos.checked_add(999_999_999)? / 1_000_000_000;
+    let units = ["Pi", "Ti", "Gi", "Mi", "Ki"].into_iter().zip([50, 40, 30, 20, 10]);
+    let fits = |shift: u32| bytes != 0 && bytes % (1 << shift) == 0;
+    let unit = units.into_iter().find(|(_, shift)| fits(*shift));
+    Some(unit.map_or_else(|| bytes.to_string(), |(unit, shift)| format!("{}{unit}", bytes >> shift)))
+}
+
 /// Multiplier and divisor of a quantity's suffix.
 fn scale(suffix: &str) -> Option<(i128, i128)> {
     const DECIMAL: &str = "kMGTPE";
@@ -52,6 +62,10 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(nanos(text), Some(expected), "{text}");
         }
+        assert_eq!(sum("10Gi", "100Gi").as_deref(), Some("110Gi"));
+        assert_eq!(sum("0.5Gi", "1Gi").as_deref(), Some("1536Mi"));
+        assert_eq!(sum("1G", "1").as_deref(), Some("1000000001"));
+        assert_eq!(sum("1Gi", "much"), None);
         assert_eq!(nanos("1X"), None);
         assert_eq!(nanos("G"), None);
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use crate::facts::Ref;
 
 mod parse;
+mod storage;
 pub use parse::SettingsError;
+pub use storage::{OciMode, PEER_SIZES, Sizes, StorageSettings};
 
 /// Effective settings: shipped defaults under whatever the ConfigMap says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,25 +58,6 @@ pub enum ModelRouting {
     Disabled,
 }
 
-/// Key `storageInitializer`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorageSettings {
-    /// Image of the download container.
-    pub image: String,
-    /// CPU request.
-    pub cpu_request: String,
-    /// CPU limit.
-    pub cpu_limit: String,
-    /// Memory request.
-    pub memory_request: String,
-    /// Memory limit.
-    pub memory_limit: String,
-    /// ConfigMap with a CA bundle, if any.
-    pub ca_bundle_config_map: Option<String>,
-    /// Where the bundle is mounted.
-    pub ca_bundle_mount_path: Option<String>,
-}
-
 /// Key `credentials` (`reference/workloads.md §9.9`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialSettings {
@@ -99,15 +82,7 @@ impl Default for Settings {
             model_header: "X-Gateway-Model-Name".to_owned(),
             model_routing: ModelRouting::Enabled,
             wildcard_hostname: "inference".to_owned(),
-            storage: StorageSettings {
-                image: "kserve/storage-initializer:latest".to_owned(),
-                cpu_request: "100m".to_owned(),
-                cpu_limit: "1".to_owned(),
-                memory_request: "100Mi".to_owned(),
-                memory_limit: "1Gi".to_owned(),
-                ca_bundle_config_map: None,
-                ca_bundle_mount_path: None,
-            },
+            storage: StorageSettings::default(),
             credentials: CredentialSettings {
                 secret_annotation: "serving.kserve.io/storageSecretName".to_owned(),
                 s3_key_id: "AWS_ACCESS_KEY_ID".to_owned(),

@@ -66,3 +66,15 @@ pub fn named<'a>(list: &'a [Value], name: &str) -> Option<&'a Value> {
 pub fn named_mut<'a>(list: &'a mut [Value], name: &str) -> Option<&'a mut Value> {
     list.iter_mut().find(|e| text(e, &["name"]) == name)
 }
+
+/// Lays one tree over another: objects member by member, everything else replaces.
+pub fn overlay(into: &mut Value, from: &Value) {
+    match from {
+        Value::Object(from) if into.is_object() => {
+            for (key, value) in from {
+                overlay(entry(into, key), value);
+            }
+        }
+        from => *into = from.clone(),
+    }
+}

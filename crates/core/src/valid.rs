@@ -6,9 +6,13 @@ use serde_json::Value;
 use crate::labels::Labels;
 
 pub use crate::build::argv::{ExtraArgs, Spread};
+pub use crate::revision::LivePair;
 pub use crate::validate::account::Account;
+pub use crate::validate::dra::{ClaimTemplate, Claims, Devices};
+pub use crate::validate::kv_cache::{KvCache, Store, Tier};
 pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler, Tokenizer};
 pub use crate::validate::storage::Weights;
+pub use crate::validate::tracing::Tracing;
 
 /// Who the service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +48,12 @@ pub struct ValidService {
     pub decode: Workload,
     /// Prefill workload.
     pub prefill: Option<Workload>,
+    /// What runs of prefill and decode; none unless both do.
+    pub live_pair: Option<LivePair>,
     /// Scheduler, pool and route.
     pub routing: Routing,
+    /// Managed DRA.
+    pub claims: Claims,
 }
 
 /// What a workload's pods do.
@@ -149,6 +157,10 @@ pub struct PodTemplate {
     pub sidecar: bool,
     /// How its ranks reach the other pods of the group; none for a single pod.
     pub spread: Option<Spread>,
+    /// Tiers below the KV cache in accelerator memory.
+    pub kv_cache: Option<KvCache>,
+    /// Where its traces go.
+    pub tracing: Option<Tracing>,
 }
 
 impl PodTemplate {
@@ -164,6 +176,8 @@ impl PodTemplate {
             extra_args: ExtraArgs::Words(Vec::new()),
             sidecar: false,
             spread: None,
+            kv_cache: None,
+            tracing: None,
         }
     }
 }

@@ -76,6 +76,8 @@ kinds! {
     Service = "" / "v1" "services" namespaced required;
     /// Pool of model servers.
     InferencePool = "inference.networking.k8s.io" / "v1" "inferencepools" namespaced optional;
+    /// Devices that pods claim by managed DRA.
+    ResourceClaimTemplate = "resource.k8s.io" / "v1" "resourceclaimtemplates" namespaced optional;
     /// Decode, prefill and scheduler.
     Deployment = "apps" / "v1" "deployments" namespaced required;
     /// Decode and prefill on several nodes.
@@ -117,6 +119,7 @@ mod tests {
                 "rbac.authorization.k8s.io/v1 ClusterRoleBinding clusterrolebindings",
                 "v1 Service services",
                 "inference.networking.k8s.io/v1 InferencePool inferencepools",
+                "resource.k8s.io/v1 ResourceClaimTemplate resourceclaimtemplates",
                 "apps/v1 Deployment deployments",
                 "leaderworkerset.x-k8s.io/v1 LeaderWorkerSet leaderworkersets",
                 "gateway.networking.k8s.io/v1 HTTPRoute httproutes",

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use llmisvc_core::facts::Ref;
-use llmisvc_core::object::{LiveObject, Object};
-use llmisvc_core::plan::Action;
+use llmisvc_core::object::{Certificate, LiveObject, Object};
+use llmisvc_core::plan::{Action, changes, covers};
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::announce;
 use crate::context::Context;
 use crate::gather::Subject;
 use crate::memo::{Mind, shown};
 use crate::metrics::Verb;
 use crate::report;
-use crate::tls::{self, TlsError, Verdict};
+use crate::tls::{Authority, Job, TlsError};
 use crate::wire::{Place, WireError};
 use llmisvc_core::status::{Refusal, RefusalReason};
 
@@ -53,14 +54,16 @@ pub struct Applied {
     pub retry: bool,
     /// A child is missing or wrong that this pass should have written: nothing may be pruned.
     pub incomplete: bool,
+    /// Workloads whose pods will be replaced, and what has changed about these.
+    pub rolls: Vec<(&'static str, Vec<String>)>,
 }
 
-/// Sends the actions group by group: what routes and pods refer to first, routes last. Within a group they go out
+/// Sends the actions group by group: the CA, what routes and pods refer to, routes last. Within a group they go out
 /// together. A refusal stops nothing; an API server that cannot be reached stops the groups that follow.
 pub async fn run(ctx: &Arc<Context>, subject: &Subject, actions: &[Action<'_>], mind: &mut Mind) -> Applied {
     let mut applied = Applied::default();
-    for rank in 0..=2 {
-        let group = actions.iter().filter(|action| rank_of(action.object().kind) == rank);
+    for rank in 0..=3 {
+        let group = actions.iter().filter(|action| rank_of(action.object()) == rank);
         let results = send_group(ctx, subject, group.collect(), mind, &mut applied).await;
         for (action, result) in results {
             absorb(ctx, subject, action, result, mind, &mut applied);
@@ -78,7 +81,7 @@ async fn send_group<'a>(
     group: Vec<&'a Action<'a>>,
     mind: &Mind,
     applied: &mut Applied,
-) -> Vec<(&'a Action<'a>, Result<(), ApplyError>)> {
+) -> Vec<(&'a Action<'a>, Result<Written, ApplyError>)> {
     let now = Instant::now();
     let mut sends = Vec::new();
     for action in group {
@@ -92,11 +95,17 @@ async fn send_group<'a>(
     stream::iter(sends).buffered(AT_ONCE).collect().await
 }
 
-const fn rank_of(kind: Kind) -> u8 {
-    match kind {
-        Kind::Secret | Kind::ServiceAccount | Kind::Role | Kind::Service | Kind::InferencePool => 0,
-        Kind::HTTPRoute => 2,
-        _ => 1,
+const fn rank_of(object: &Object) -> u8 {
+    match object.kind {
+        Kind::Secret if matches!(object.tls, Some(Certificate::Authority)) => 0,
+        Kind::Secret
+        | Kind::ServiceAccount
+        | Kind::Role
+        | Kind::Service
+        | Kind::InferencePool
+        | Kind::ResourceClaimTemplate => 1,
+        Kind::HTTPRoute => 3,
+        _ => 2,
     }
 }
 
@@ -109,11 +118,14 @@ const fn live_version<'a>(action: &Action<'a>) -> &'a str {
     }
 }
 
-async fn write(ctx: &Context, subject: &Subject, action: &Action<'_>) -> Result<(), ApplyError> {
+/// The paths in pod templates that a write has changed.
+type Written = Vec<String>;
+
+async fn write(ctx: &Context, subject: &Subject, action: &Action<'_>) -> Result<Written, ApplyError> {
     let written = match action {
-        Action::Create(object) => create(ctx, subject, object).await,
+        Action::Create(object) => create(ctx, subject, object).await.map(|()| Written::new()),
         Action::Apply { object, turn, live } => change(ctx, subject, object, *turn, live).await,
-        Action::Recreate { object, live } => make_way(ctx, subject, object, live).await,
+        Action::Recreate { object, live } => Err(make_way(ctx, subject, object, live).await),
         Action::Taken { .. } => Err(ApplyError::Taken),
     };
     written.map_err(|error| if action.object().kind == Kind::Secret { discreet(error) } else { error })
@@ -137,9 +149,8 @@ async fn create(ctx: &Context, subject: &Subject, object: &Object) -> Result<(),
     if ctx.stores.guests(&subject.place).contains(&(object.kind, object.name.clone())) {
         return Err(ApplyError::Taken);
     }
-    let expirations = &subject.view.settings.expiration_annotations;
     let filled = match &object.tls {
-        Some(request) => Some(tls::issued(&object.body, request, expirations, Timestamp::now())?),
+        Some(certificate) => Some(filled(ctx, subject, object, certificate, None).await?),
         None => None,
     };
     let permit = ctx.writes.acquire().await;
@@ -148,7 +159,7 @@ async fn create(ctx: &Context, subject: &Subject, object: &Object) -> Result<(),
     match answer {
         Ok(created) => ctx.stores.put_child(object.kind, created),
         Err(error) if error.code() == Some(409) => {
-            return look_again(ctx, &subject.place, object.kind, place).await;
+            return Err(look_again(ctx, &subject.place, object.kind, place).await);
         }
         Err(error) => return Err(error.into()),
     }
@@ -162,39 +173,47 @@ async fn change(
     object: &Object,
     turn: bool,
     live: &LiveObject,
-) -> Result<(), ApplyError> {
+) -> Result<Written, ApplyError> {
     let served = object.kind.served();
     let place = Place { served: &served, namespace: &subject.place.namespace, name: &object.name };
     let permit = ctx.writes.acquire().await;
+    let filled = match &object.tls {
+        Some(certificate) => {
+            let live = ctx.wire.get(place).await?.ok_or(ApplyError::Moved)?;
+            let filled = filled(ctx, subject, object, certificate, Some(&live)).await?;
+            // What made it due is not to be had, or was there already.
+            if covers(&live, &filled) {
+                return Ok(Written::new());
+            }
+            Some(filled)
+        }
+        None => None,
+    };
     if turn {
         turn_into_apply(ctx, subject, object.kind, place, live).await?;
     }
-    let answer = match &object.tls {
-        None => ctx.wire.apply(place, &object.body).await,
-        Some(_) => ctx.wire.apply(place, &with_key_pair(ctx, subject, object, place).await?).await,
-    };
+    let answer = ctx.wire.apply(place, filled.as_ref().unwrap_or(&object.body)).await;
     drop(permit);
-    match answer {
-        Ok(written) => ctx.stores.refresh_child(object.kind, written),
+    let changed = match answer {
+        Ok(written) => {
+            let changed = changes(&live.body, &written);
+            ctx.stores.refresh_child(object.kind, written);
+            changed
+        }
         Err(error) if error.code() == Some(409) => {
-            return look_again(ctx, &subject.place, object.kind, place).await;
+            return Err(look_again(ctx, &subject.place, object.kind, place).await);
         }
         Err(error) => return Err(error.into()),
-    }
+    };
     ctx.metrics.did(Verb::Applied, object.kind, 1);
-    Ok(())
+    Ok(changed)
 }
 
 /// Deletes what can't become the desired object, with all that depends on it: pods of both would be in each other's
 /// way.
-async fn make_way(
-    ctx: &Context,
-    subject: &Subject,
-    object: &Object,
-    live: &LiveObject,
-) -> Result<(), ApplyError> {
+async fn make_way(ctx: &Context, subject: &Subject, object: &Object, live: &LiveObject) -> ApplyError {
     if live.deleting {
-        return Err(ApplyError::Going);
+        return ApplyError::Going;
     }
     let served = object.kind.served();
     let place = Place { served: &served, namespace: &subject.place.namespace, name: &object.name };
@@ -204,14 +223,14 @@ async fn make_way(
         Err(error) if matches!(error.code(), Some(404 | 409)) => {
             return look_again(ctx, &subject.place, object.kind, place).await;
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return error.into(),
     }
     let message = format!(
         "{} {} is deleted with its pods and created anew: its sub-groups can't be changed",
         served.kind, object.name
     );
     report::tell(ctx, &subject.place, &subject.service, ("Normal", "Recreating", &message)).await;
-    Err(ApplyError::Going)
+    ApplyError::Going
 }
 
 /// Makes the entry that our POST left in the managed fields an `Apply`, so that the apply that follows owns what
@@ -233,40 +252,44 @@ async fn turn_into_apply(
         Ok(turned) => ctx.stores.refresh_child(kind, turned),
         // A failed test is 422: the live object is another one than the watch has shown.
         Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => {
-            return look_again(ctx, &subject.place, kind, place).await;
+            return Err(look_again(ctx, &subject.place, kind, place).await);
         }
         Err(error) => return Err(error.into()),
     }
     Ok(())
 }
 
-/// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys,
-/// so the live one is read.
-async fn with_key_pair(
+/// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys, so
+/// `live` and the CA are as the API server has them; where it cannot be asked, nothing is issued (L-7).
+async fn filled(
     ctx: &Context,
     subject: &Subject,
     object: &Object,
-    place: Place<'_>,
+    certificate: &Certificate,
+    live: Option<&Value>,
 ) -> Result<Value, ApplyError> {
-    let Some(request) = &object.tls else { return Ok(object.body.clone()) };
-    let expirations = &subject.view.settings.expiration_annotations;
-    let live = ctx.wire.get(place).await?.ok_or(ApplyError::Moved)?;
-    match tls::judge(&live, request, expirations, Timestamp::now()) {
-        Verdict::Keep(_) => Ok(tls::kept(&object.body, &live, expirations)),
-        Verdict::Reissue(why) => {
-            tracing::info!(service = shown(&subject.place), why, "new certificate");
-            Ok(tls::issued(&object.body, request, expirations, Timestamp::now())?)
+    let now = Timestamp::now();
+    let authority = match certificate.authority() {
+        Some(name) => {
+            let served = Kind::Secret.served();
+            let place = Place { served: &served, namespace: &subject.place.namespace, name };
+            let secret = ctx.wire.get(place).await?;
+            Authority::read(secret.as_ref(), name, uid(&subject.service), now).map(Some)
         }
-    }
+        None => Ok(None),
+    };
+    let expirations = &subject.view.settings.expiration_annotations;
+    Ok(Job { object, certificate, authority, expirations, now }.filled(live)?)
 }
 
 /// Reads what really stands under a name, for the pass that follows at once.
-async fn look_again(ctx: &Context, service: &Ref, kind: Kind, place: Place<'_>) -> Result<(), ApplyError> {
-    match ctx.wire.get(place).await? {
-        Some(object) => ctx.stores.put_guest(kind, service, object),
-        None => ctx.stores.remove_child(kind, &Ref::new(namespace_of(kind, place), place.name), ""),
+async fn look_again(ctx: &Context, service: &Ref, kind: Kind, place: Place<'_>) -> ApplyError {
+    match ctx.wire.get(place).await {
+        Ok(Some(object)) => ctx.stores.put_guest(kind, service, object),
+        Ok(None) => ctx.stores.remove_child(kind, &Ref::new(namespace_of(kind, place), place.name), ""),
+        Err(error) => return error.into(),
     }
-    Err(ApplyError::Moved)
+    ApplyError::Moved
 }
 
 const fn namespace_of(kind: Kind, place: Place<'_>) -> &str {
@@ -277,14 +300,20 @@ fn absorb(
     ctx: &Context,
     subject: &Subject,
     action: &Action<'_>,
-    result: Result<(), ApplyError>,
+    result: Result<Written, ApplyError>,
     mind: &mut Mind,
     applied: &mut Applied,
 ) {
     let object = action.object();
-    let Err(error) = result else {
-        mind.accepted(object);
-        return;
+    let error = match result {
+        Ok(changed) => {
+            mind.accepted(object);
+            if let Some(role) = announce::role_of(object).filter(|_| !changed.is_empty()) {
+                applied.rolls.push((role, changed));
+            }
+            return;
+        }
+        Err(error) => error,
     };
     let kind = object.kind;
     if matches!(error, ApplyError::Going) {
@@ -344,36 +373,17 @@ fn next_of(kind: Kind, error: &ApplyError, failures: u32) -> NextStep {
             Some(403 | 404) => NextStep { retry: true, remember: false, ..stays(RefusalReason::Other) },
             _ => later(failures),
         },
-        ApplyError::Tls(_) => later(failures),
+        // Nothing that another try would change; the CA's own write tells when there is one.
+        ApplyError::Tls(TlsError::Issue(_)) => later(failures),
+        ApplyError::Tls(_) => {
+            NextStep { reason: Some(RefusalReason::Other), retry: false, remember: false, incomplete: false }
+        }
     }
 }
 
 fn later(failures: u32) -> NextStep {
     let reason = (failures >= PATIENCE).then_some(RefusalReason::Other);
     NextStep { reason, retry: true, remember: false, incomplete: true }
-}
-
-/// Certificates among the desired objects that have to be issued anew although nothing else about their Secret
-/// changed, and when the next one will.
-pub fn certificates<'a>(
-    subject: &'a Subject,
-    desired: &'a [Object],
-    now: Timestamp,
-) -> (Vec<(&'a Object, &'a LiveObject)>, Option<Timestamp>) {
-    let expirations = &subject.view.settings.expiration_annotations;
-    let (mut due, mut next) = (Vec::new(), None);
-    for object in desired {
-        let (Some(request), Some(live)) =
-            (&object.tls, subject.live.get(&(object.kind, object.name.clone())))
-        else {
-            continue;
-        };
-        match tls::judge(&live.body, request, expirations, now) {
-            Verdict::Reissue(_) => due.push((object, live)),
-            Verdict::Keep(until) => next = Some(next.map_or(until, |n: Timestamp| n.min(until))),
-        }
-    }
-    (due, next)
 }
 
 /// The service's UID.

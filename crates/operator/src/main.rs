@@ -1,7 +1,9 @@
 //! The operator: watches, gathers, applies, prunes, reports. Everything decided is decided in `llmisvc-core`.
 
+mod announce;
 mod apply;
 mod args;
+mod ca_bundle;
 mod context;
 mod finalize;
 mod gather;

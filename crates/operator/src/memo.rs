@@ -8,7 +8,7 @@ use std::time::Duration;
 use llmisvc_core::Decision;
 use llmisvc_core::decide::Desired;
 use llmisvc_core::facts::{Key, Ref};
-use llmisvc_core::object::{Live, Object, TlsRequest};
+use llmisvc_core::object::{Certificate, Live, Object};
 use llmisvc_core::pods::is_rolling;
 use llmisvc_core::valid::Workload;
 use llmisvc_kinds::Kind;
@@ -79,7 +79,7 @@ pub fn rolling(live: &Live) -> u64 {
 #[derive(Debug)]
 pub struct Asleep {
     decision: Decision,
-    objects: Vec<(Kind, String, Option<TlsRequest>, Box<str>)>,
+    objects: Vec<(Kind, String, Option<Certificate>, Box<str>)>,
     trees: Vec<Box<str>>,
 }
 

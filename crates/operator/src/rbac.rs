@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use llmisvc_api::v1alpha2::GROUP;
 use llmisvc_core::validate::routing::{GATEWAY_GROUP, POOL_GROUP};
+use llmisvc_core::validate::storage::GLOBAL_CA_BUNDLE;
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
@@ -69,7 +70,17 @@ fn rules() -> Vec<Value> {
     }
     let rule =
         |((group, verbs), resources)| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
-    rules.into_iter().map(rule).collect()
+    rules.into_iter().map(rule).chain([ca_bundle()]).collect()
+}
+
+/// Apply of the copies of the CA bundle, and of no other ConfigMap: the name is known to apply, which creates, too.
+fn ca_bundle() -> Value {
+    json!({
+        "apiGroups": [""],
+        "resources": ["configmaps"],
+        "resourceNames": [GLOBAL_CA_BUNDLE],
+        "verbs": ["create", "patch"],
+    })
 }
 
 fn binding(kind: &str, name: &str, namespace: Option<&str>, role: (&str, &str), system: &str) -> Value {

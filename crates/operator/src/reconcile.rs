@@ -9,11 +9,14 @@ use llmisvc_core::facts::{Cluster, Key, Ref};
 use llmisvc_core::handover::Held;
 use llmisvc_core::object::{Live, Object};
 use llmisvc_core::plan::{Action, Plan, plan};
+use llmisvc_core::revision::pace::{Paced, pace};
 use llmisvc_kinds::Kind;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::announce;
 use crate::apply::{self, Applied};
+use crate::ca_bundle;
 use crate::context::Context;
 use crate::finalize;
 use crate::gather::{self, Considered, Subject};
@@ -22,6 +25,7 @@ use crate::metrics::{Outcome, Step, Verb};
 use crate::prune;
 use crate::report;
 use crate::stores::bag::Stamp;
+use crate::tls;
 use crate::wire::{Place, WireError, chain};
 use llmisvc_core::status::{Refusal, RefusalReason, StatusInput};
 
@@ -35,6 +39,12 @@ pub struct Next {
 impl Next {
     const fn new(outcome: Outcome, after: Option<Duration>) -> Self {
         Self { outcome, after }
+    }
+
+    /// How the pass ended.
+    #[cfg(test)]
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
     }
 }
 
@@ -101,15 +111,19 @@ async fn carry_out(
     mind: &mut Mind,
 ) -> Result<Next, WireError> {
     let mut enacted = Enacted::default();
+    let copied = ca_bundle::keep(ctx, &subject, &mut considered).await;
+    let paced = pace_roll(ctx, &subject, &mut considered).await;
     // A stopped service loses its children whatever else is wrong with it.
     if let Some(objects) = considered.decision.objects() {
+        let objects = paced.as_ref().map_or(objects, |paced| &paced.objects);
         enacted = match finalize::ensure(ctx, &subject.place, &subject.service, objects).await {
             Ok(finalized) => {
                 if let Some(service) = finalized {
                     subject.service = service;
                     subject.stamp = restamp(ctx, &subject, mind);
                 }
-                enact(ctx, &subject, (objects, considered.decision.held()), mind).await
+                let held = held_back(&considered, paced.as_ref(), &subject);
+                enact(ctx, &subject, (objects, &held), mind).await
             }
             Err(error) => without_finalizer(&subject, &error),
         };
@@ -118,7 +132,7 @@ async fn carry_out(
     let began = Instant::now();
     let status = judge(ctx, &subject, &mut considered, &live, &enacted.applied.refused).await;
     considered.forget_unused();
-    let retry = enacted.applied.retry || considered.unreadable();
+    let retry = enacted.applied.retry || considered.unreadable() || !copied;
     let pods = pods_change_in(ctx, &considered);
     remember(ctx, &subject, considered, if retry { &subject.live } else { &live }, mind);
     let unfinished = enacted.applied.retry && mind.failures < apply::PATIENCE;
@@ -129,6 +143,26 @@ async fn carry_out(
     ctx.metrics.took(Step::Report, began.elapsed());
     let after = [held, enacted.timer, pods].into_iter().flatten().min();
     Ok(Next::new(if retry { Outcome::Retry } else { Outcome::Settled }, after))
+}
+
+/// What a roll of prefill and decode allows of the decision at this time; what it asks for is answered first.
+async fn pace_roll(ctx: &Arc<Context>, subject: &Subject, considered: &mut Considered) -> Option<Paced> {
+    loop {
+        let objects = considered.decision.objects()?;
+        let paced = pace(objects, &subject.live, &considered.seen, &subject.place);
+        if !gather::answer_open(ctx, &subject.place, considered).await {
+            return paced;
+        }
+    }
+}
+
+/// What a change of topology and what a roll leave as it is for now.
+fn held_back(considered: &Considered, paced: Option<&Paced>, subject: &Subject) -> Held {
+    let mut held = considered.decision.held().cloned().unwrap_or_default();
+    if let Some(paced) = paced {
+        paced.hold(&mut held, &subject.live);
+    }
+    held
 }
 
 /// Nothing is made that would stay behind; the status is written all the same.
@@ -169,10 +203,14 @@ async fn judge(
     }
 }
 
-/// The children that a pass has just written are what it decided, so they do not make it decide anew.
+/// The children that a pass has just written are what it decided, so they do not make it decide anew. What has to
+/// wait does so until a live object says something else, which no premise tells: it is decided anew.
 fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Live, mind: &mut Mind) {
     let Considered { decision, mut answers, decided, .. } = considered;
     ctx.stores.depends_on(&subject.place, &answers.keys().cloned().collect());
+    if decision.held().is_some_and(|held| !held.reasons().is_empty()) {
+        return;
+    }
     let asides = answers.keys().filter(|key| !decided.contains(key)).cloned().collect();
     answers.retain(|key, _| decided.contains(key));
     let premises = Premises {
@@ -204,25 +242,28 @@ pub struct Enacted {
     pub timer: Option<Duration>,
 }
 
-/// Plan, apply, prune.
+/// Plan, apply, prune. What is held is left as it lives.
 pub async fn enact(
     ctx: &Arc<Context>,
     subject: &Subject,
-    (desired, held): (&[Object], Option<&Held>),
+    (desired, held): (&[Object], &Held),
     mind: &mut Mind,
 ) -> Enacted {
     let guests = ctx.stores.guests(&subject.place);
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
-    held.into_iter().for_each(|held| plan.leave(held));
+    plan.leave(held);
     let unserved = take_unserved(&mut plan, &subject.view.cluster);
-    let timer = add_certificates(subject, desired, &mut plan);
+    let mut timer = add_certificates(subject, desired, &mut plan);
     count_unchanged(ctx, desired, &plan);
     let began = Instant::now();
     let mut applied = apply::run(ctx, subject, &plan.actions, mind).await;
     if !plan.actions.is_empty() {
         ctx.metrics.took(Step::Apply, began.elapsed());
+        // Our own writes wake nobody, so the renewal of what was issued just now is timed here (L-3).
+        timer = next_renewal(ctx, subject, desired);
     }
+    announce::rolls(ctx, subject, &applied.rolls).await;
     if !applied.retry && !applied.incomplete && !plan.prune.is_empty() {
         let began = Instant::now();
         applied.retry = !prune::run(ctx, &subject.place, &plan.prune).await;
@@ -273,19 +314,31 @@ fn add_certificates<'a>(
     plan: &mut Plan<'a>,
 ) -> Option<Duration> {
     let now = Timestamp::now();
-    let (due, next) = apply::certificates(subject, desired, now);
+    let (due, next) = tls::due(&subject.live, desired, apply::uid(&subject.service), now);
     for (object, live) in due {
-        let planned = plan.actions.iter().any(|action| std::ptr::eq(action.object(), object));
-        if !planned {
+        if !is_planned(plan, object) {
             plan.actions.push(Action::Apply { object, turn: live.created_by_post, live });
         }
     }
-    next.and_then(|at| Duration::try_from(at.duration_since(now)).ok())
+    time_to(next, now)
+}
+
+fn next_renewal(ctx: &Context, subject: &Subject, desired: &[Object]) -> Option<Duration> {
+    let (now, live) = (Timestamp::now(), ctx.stores.live(&subject.place));
+    let (_, next) = tls::due(&live, desired, apply::uid(&subject.service), now);
+    time_to(next, now)
+}
+
+fn time_to(at: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    at.and_then(|at| Duration::try_from(at.duration_since(now)).ok())
+}
+
+fn is_planned(plan: &Plan<'_>, object: &Object) -> bool {
+    plan.actions.iter().any(|action| std::ptr::eq(action.object(), object))
 }
 
 fn count_unchanged(ctx: &Context, desired: &[Object], plan: &Plan<'_>) {
-    let changed = |object: &Object| plan.actions.iter().any(|action| std::ptr::eq(action.object(), object));
-    for object in desired.iter().filter(|o| !changed(o)) {
+    for object in desired.iter().filter(|object| !is_planned(plan, object)) {
         ctx.metrics.did(Verb::Unchanged, object.kind, 1);
     }
 }

@@ -79,7 +79,7 @@ pub fn of_key(key: &Key) -> Option<(Served, &Ref)> {
         // Never asked for by name: the stores of configs and pods have the answers.
         Key::ConfigNames(_) | Key::Pods(_) => return None,
         Key::Config(r) => (CONFIG, r),
-        Key::ConfigMap(r) => (CONFIG_MAP, r),
+        Key::ConfigMap(r) | Key::CaBundle(r) => (CONFIG_MAP, r),
         Key::ServiceAccount(r) => (SERVICE_ACCOUNT, r),
         Key::Secret(r) => (SECRET, r),
         Key::Gateway(r) => (GATEWAY, r),

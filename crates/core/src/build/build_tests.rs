@@ -1,6 +1,7 @@
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
+use crate::object::Certificate;
 use crate::tree;
 use crate::validate::fixture::{Fixture, fixture, spec, template, with};
 
@@ -124,7 +125,7 @@ fn the_tls_secret_is_a_request_without_pod_addresses() {
         "type": "kubernetes.io/tls",
     });
     assert_eq!(secret.body, expected);
-    let request = secret.tls.as_ref().unwrap();
+    let Some(Certificate::SelfSigned(request)) = &secret.tls else { panic!("{:?}", secret.tls) };
     assert_eq!(
         request.dns,
         ["llama-kserve-workload-svc.ns.svc", "llama-kserve-workload-svc.ns.svc.cluster.local", "localhost"]
@@ -135,7 +136,8 @@ fn the_tls_secret_is_a_request_without_pod_addresses() {
 #[test]
 fn with_a_scheduler_its_service_is_on_the_certificate() {
     let objects = disaggregated().objects();
-    let dns = objects.iter().find_map(|o| o.tls.as_ref()).unwrap().dns.clone();
+    let request = objects.iter().find_map(|o| o.tls.as_ref()?.request());
+    let dns = request.unwrap().dns.clone();
     assert!(dns.contains(&"llama-epp-service.ns.svc.cluster.local".to_owned()), "{dns:?}");
     assert!(dns.contains(&"llama-epp-service.ns.svc".to_owned()));
 }
@@ -329,6 +331,13 @@ fn claim_pod(main: Value) -> Value {
     })
 }
 
+/// What prefill and decode pods share.
+fn with_revision(labels: &Value) -> Value {
+    let mut labels = labels.clone();
+    labels["llmisvc.io/kv-revision"] = json!("15fffd2d61");
+    labels
+}
+
 #[test]
 // W-11
 fn prefill_is_a_deployment_of_its_own_that_serves_both_names() {
@@ -344,7 +353,7 @@ fn prefill_is_a_deployment_of_its_own_that_serves_both_names() {
             "replicas": 2,
             "selector": {"matchLabels": base("llminferenceservice-workload-prefill")},
             "template": {
-                "metadata": {"labels": labels},
+                "metadata": {"labels": with_revision(&labels)},
                 "spec": claim_pod(json!({"args": args, "resources": resources})),
             },
         },
@@ -382,7 +391,7 @@ fn decode_runs_behind_the_sidecar_which_asks_the_pool_we_make() {
         "metadata": metadata("llama-kserve", &labels),
         "spec": {
             "selector": {"matchLabels": base("llminferenceservice-workload")},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
+            "template": {"metadata": {"labels": with_revision(&labels)}, "spec": pod},
         },
     });
     assert_eq!(deployment, expected);
@@ -539,6 +548,6 @@ fn a_name_of_63_characters_works_through_every_reference() {
     assert!(exists(Kind::ServiceAccount, account) && exists(Kind::Role, &binding.body["roleRef"]["name"]));
     let service =
         objects.iter().find(|o| o.kind == Kind::Service && o.name.ends_with("-workload-svc")).unwrap();
-    let dns = &of(Kind::Secret).tls.as_ref().unwrap().dns;
+    let dns = &of(Kind::Secret).tls.as_ref().unwrap().request().unwrap().dns;
     assert!(dns.contains(&format!("{}.ns.svc", service.name)));
 }

@@ -1,5 +1,8 @@
 //! What further features add to vLLM's command line.
 
+use serde_json::{Value, json};
+
+use super::{lora, tracing};
 use crate::tree;
 use crate::valid::{PodTemplate, Role};
 
@@ -20,11 +23,30 @@ pub struct Features {
 
 /// The features of a template.
 pub fn features(role: Role, template: &PodTemplate) -> Features {
+    let traces = template.tracing.as_ref().map(tracing::flags).unwrap_or_default();
     Features {
-        kv_transfer: (role != Role::Both).then(|| NIXL.to_owned()),
+        kv_transfer: kv_transfer(role, template),
         api_servers: api_servers(template),
-        flags: Vec::new(),
+        flags: [lora::flags(template), traces].concat(),
     }
+}
+
+/// One process takes one configuration: where KV caches both move and are offloaded it holds the two connectors.
+fn kv_transfer(role: Role, template: &PodTemplate) -> Option<String> {
+    let offloading = template.kv_cache.as_ref().and_then(|kv| kv.connector.as_ref());
+    match (role, offloading) {
+        (Role::Both, None) => None,
+        (Role::Both, Some(offloading)) => Some(offloading.to_string()),
+        (_, None) => Some(NIXL.to_owned()),
+        (_, Some(offloading)) => Some(both(offloading).to_string()),
+    }
+}
+
+/// NIXL comes first: a prompt that was prefilled elsewhere is fetched before a tier is searched.
+fn both(offloading: &Value) -> Value {
+    let nixl = json!({"kv_connector": "NixlConnector", "kv_role": "kv_both"});
+    let connectors = json!({"connectors": [nixl, offloading]});
+    json!({"kv_connector": "MultiConnector", "kv_connector_extra_config": connectors, "kv_role": "kv_both"})
 }
 
 /// As the user's variable says, which Kubernetes puts in; the default is the peer's.

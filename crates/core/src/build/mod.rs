@@ -1,9 +1,13 @@
 //! From a validated service to its children. Total: what could go wrong was said by `validate`.
 
 pub mod argv;
+pub mod dra;
+pub mod entrypoint;
 pub mod expansion;
 pub mod features;
 pub mod group;
+pub mod kv_cache;
+pub mod lora;
 pub mod pod;
 pub mod pool;
 pub mod propagation;
@@ -19,25 +23,29 @@ pub mod start;
 pub mod storage;
 pub mod tls;
 pub mod tokenizer;
+pub mod tracing;
 pub mod workload;
 
 use llmisvc_api::v1alpha2::{API_VERSION, KIND};
 use serde_json::json;
 
 use crate::object::Object;
-use crate::tree;
 use crate::valid::{Identity, ValidService};
+use crate::{revision, tree};
 
 /// All children in apply order; none when the service is stopped.
 pub fn build(svc: &ValidService) -> Vec<Object> {
     if svc.stopped {
         return Vec::new();
     }
-    let mut objects = vec![tls::secret(svc), service::service(svc)];
+    let mut objects = tls::secrets(svc);
+    objects.push(service::service(svc));
     objects.extend(sidecar::objects(svc));
+    objects.extend(dra::objects(svc));
     objects.push(workload::workload(svc, &svc.decode));
     objects.extend(svc.prefill.iter().map(|prefill| workload::workload(svc, prefill)));
     objects.extend(routing::objects(svc));
+    revision::mark(svc, &mut objects);
     for object in &mut objects {
         own(&svc.id, object);
     }

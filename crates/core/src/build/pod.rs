@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::features::{self, Features};
-use super::{argv, resources, sidecar, storage};
+use super::{argv, dra, kv_cache, lora, resources, sidecar, storage, tracing};
 use crate::tree;
 use crate::valid::{PodTemplate, Role, ValidService, Workload};
 use crate::validate::template::{About, compose_flags};
@@ -22,6 +22,11 @@ pub fn pod(svc: &ValidService, workload: &Workload, template: &PodTemplate) -> V
     }
     complete_main(&mut pod, svc, workload, template);
     storage::attach(&mut pod, &template.weights);
+    if let Some(kv) = &template.kv_cache {
+        kv_cache::attach(&mut pod, kv);
+    }
+    add_tracing(&mut pod, svc, template);
+    dra::attach(&mut pod, &svc.claims);
     resources::balance(&mut pod);
     pod
 }
@@ -37,7 +42,19 @@ fn complete_main(pod: &mut Value, svc: &ValidService, workload: &Workload, templ
     let features = features::features(workload.role, template);
     if let Some(flags) = compose_flags(template, &about(svc, workload, &features)) {
         argv::compose(main, &flags, &template.extra_args);
+    } else {
+        lora::add_to_foreign(main, template);
     }
+}
+
+/// A composed command line has the flags already.
+fn add_tracing(pod: &mut Value, svc: &ValidService, template: &PodTemplate) {
+    let Some(tracing) = &template.tracing else { return };
+    let Some(main) = tree::named_mut(tree::array(pod, "containers"), "main") else { return };
+    if template.composed_for.is_none() {
+        tracing::add_flags(main, tracing);
+    }
+    tracing::add_variables(main, &svc.id, tracing);
 }
 
 fn about<'a>(svc: &'a ValidService, workload: &'a Workload, features: &'a Features) -> About<'a> {

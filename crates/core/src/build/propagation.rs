@@ -28,16 +28,18 @@ pub fn component(role: Role, position: Position) -> Component {
     }
 }
 
-/// Labels of a Deployment, or of a LeaderWorkerSet, which are those of its workers.
+/// Labels of a Deployment, or of a LeaderWorkerSet, which are those of its workers. Ours win: Services, pools and the
+/// watch select by them.
 pub fn labels(id: &Identity, workload: &Workload, position: Position) -> Labels {
-    let mut all = labels::base(&id.name, component(workload.role, position));
+    let mut all = with_prefix(&id.labels, &LABELS);
+    all.extend(workload.labels.clone());
+    all.retain(|key, _| key != labels::ENDPOINT && key != labels::ROLE);
+    all.extend(labels::base(&id.name, component(workload.role, position)));
     if workload.serving().position == position {
         // A worker beside a leader answers no requests, so it must never be an endpoint (W-12).
         all.insert(labels::ENDPOINT.to_owned(), "workload".to_owned());
         all.insert(labels::ROLE.to_owned(), workload.role.as_str().to_owned());
     }
-    all.extend(with_prefix(&id.labels, &LABELS));
-    all.extend(workload.labels.clone());
     all
 }
 
@@ -59,6 +61,8 @@ pub fn annotations(id: &Identity, position: Position) -> Labels {
 /// Annotations of its pods.
 pub fn pod_annotations(id: &Identity, workload: &Workload, position: Position) -> Labels {
     let mut all = annotations(id, position);
+    let restart = id.annotations.get(labels::RESTARTED_AT);
+    all.extend(restart.map(|at| (labels::RESTARTED_AT.to_owned(), at.clone())));
     all.extend(own_annotations(workload));
     all
 }
@@ -68,3 +72,7 @@ pub fn own_annotations(workload: &Workload) -> Labels {
     let kept = |key: &str| key != MODEL_BASED_ROUTING && !key.starts_with(OWN);
     workload.annotations.iter().filter(|(k, _)| kept(k)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
+
+#[cfg(test)]
+#[path = "propagation_tests.rs"]
+mod tests;

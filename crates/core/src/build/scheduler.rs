@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use llmisvc_kinds::Kind;
 use serde_json::{Map, Value, json};
 
-use crate::build::scheduler_config;
+use crate::build::{scheduler_config, tracing};
 use crate::labels::{self, Component, Labels};
 use crate::names;
 use crate::object::Object;
@@ -102,6 +102,12 @@ fn pod(svc: &ValidService, scheduler: &Scheduler) -> (Value, String) {
         add_flags(&mut args, &["--ha-enable-leader-election"]);
     }
     let mark = scheduler_config::add(svc, scheduler, &metrics, &mut args);
+    if let Some(tracing) = &scheduler.tracing {
+        if !is_given(&command, "--tracing") && !is_given(&args, "--tracing") {
+            args.push(json!("--tracing=true"));
+        }
+        tracing::add_variables(main, &svc.id, tracing);
+    }
     *tree::entry(main, "args") = Value::Array(args);
     (pod, mark)
 }

@@ -8,6 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use super::tokenizer;
+use crate::revision::filter;
 use crate::tree;
 use crate::valid::{Scheduler, ValidService};
 
@@ -122,7 +123,7 @@ fn kept(scheduler: &Scheduler, topology: Topology) -> Option<((String, String), 
 
 /// Prefill and LoRA of the default that `text` is; the peer's defaults say the same as ours.
 fn default_of(text: &str) -> Option<(bool, bool)> {
-    let document = without_metrics_source(parse(text)?);
+    let document = without_metrics_source(parse(&filter::without(text))?);
     let all = [(false, false), (false, true), (true, false), (true, true)];
     all.into_iter().find(|(prefill, lora)| {
         parse(&default_text(Topology { prefill: *prefill, lora: *lora, tls: false })).as_ref()

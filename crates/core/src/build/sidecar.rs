@@ -3,6 +3,7 @@
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
+use super::workload::annotate;
 use super::{argv, pod};
 use crate::labels::{self, Component, Labels};
 use crate::object::Object;
@@ -76,14 +77,18 @@ fn is_group(svc: &ValidService) -> bool {
 }
 
 fn managed_account(svc: &ValidService, workload: &Workload) -> Option<Object> {
-    let Account::Managed { name, secrets, image_pull_secrets } = &workload.account else { return None };
+    let Account::Managed { name, annotations, secrets, image_pull_secrets } = &workload.account else {
+        return None;
+    };
     let mut rest = json!({});
     for (key, list) in [("secrets", secrets), ("imagePullSecrets", image_pull_secrets)] {
         if !list.is_empty() {
             *tree::entry(&mut rest, key) = json!(list);
         }
     }
-    Some(child(svc, Kind::ServiceAccount, name, rest))
+    let mut account = child(svc, Kind::ServiceAccount, name, rest);
+    annotate(&mut account.body, annotations);
+    Some(account)
 }
 
 fn role(svc: &ValidService) -> Object {

@@ -49,7 +49,7 @@ fn list(name: &str, live: &[Value], desired: &[Value]) -> bool {
     }
 }
 
-fn key_of(name: &str) -> Option<&'static str> {
+pub(super) fn key_of(name: &str) -> Option<&'static str> {
     KEYED.iter().find(|(list, _)| *list == name).map(|(_, key)| *key)
 }
 

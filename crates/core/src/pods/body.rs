@@ -27,6 +27,14 @@ struct Metadata {
     resource_version: String,
     deletion_timestamp: Option<IgnoredAny>,
     labels: Labels,
+    annotations: Annotations,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Annotations {
+    #[serde(rename = "llmisvc.io/restarted-at")]
+    restarted: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -123,6 +131,7 @@ impl Body {
             component: self.metadata.labels.component,
             role: self.metadata.labels.role,
             revision: self.metadata.labels.revision,
+            restarted: self.metadata.annotations.restarted,
             template,
             worker_index: self.metadata.labels.worker_index.parse().ok(),
             placed: !self.spec.node_name.is_empty() && !over,

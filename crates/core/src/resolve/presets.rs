@@ -64,7 +64,7 @@ impl Preset {
     /// Whether this release has the preset. One that it lacks is used where KServe's is installed; without it,
     /// validation says that the feature is not supported.
     pub const fn is_shipped(self) -> bool {
-        !matches!(self, Self::LatencyPredictor | Self::Tracing)
+        !matches!(self, Self::LatencyPredictor)
     }
 
     /// KServe ships none of these, so one under its plain name was made by a user, and comes before ours.

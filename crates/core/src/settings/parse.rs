@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CredentialSettings, ModelRouting, Settings, StorageSettings};
+use super::storage::storage;
+use super::{CredentialSettings, ModelRouting, Settings};
 use crate::facts::Ref;
-use crate::quantity::nanos;
 use crate::tree;
 
 /// Why a key of the ConfigMap is not used.
@@ -131,28 +131,6 @@ fn gateway_ref(text: &str, system_namespace: &str) -> Ref {
     }
 }
 
-fn storage(to: &mut Settings, doc: &Value, _: &str) -> Result<(), SettingsError> {
-    only_texts("storageInitializer", doc, &["image", "caBundleConfigMapName", "caBundleVolumeMountPath"])?;
-    only_texts("storageInitializer", doc, &["cpuRequest", "cpuLimit", "memoryRequest", "memoryLimit"])?;
-    let defaults = StorageSettings { ..to.storage.clone() };
-    let quantity = |field: &'static str, default: &str| match some_text(doc, field) {
-        Some(value) if nanos(value).is_none() => {
-            Err(bad("storageInitializer", field, value, "a quantity such as 100m or 1Gi"))
-        }
-        value => Ok(value.unwrap_or(default).to_owned()),
-    };
-    to.storage = StorageSettings {
-        image: some_text(doc, "image").unwrap_or(&defaults.image).to_owned(),
-        cpu_request: quantity("cpuRequest", &defaults.cpu_request)?,
-        cpu_limit: quantity("cpuLimit", &defaults.cpu_limit)?,
-        memory_request: quantity("memoryRequest", &defaults.memory_request)?,
-        memory_limit: quantity("memoryLimit", &defaults.memory_limit)?,
-        ca_bundle_config_map: some_text(doc, "caBundleConfigMapName").map(str::to_owned),
-        ca_bundle_mount_path: some_text(doc, "caBundleVolumeMountPath").map(str::to_owned),
-    };
-    Ok(())
-}
-
 /// Fields of `credentials.s3` by the environment variable they feed, in the order of emission
 /// (`reference/workloads.md §9.9`).
 const S3_ENV: &[(&str, &str)] = &[
@@ -206,7 +184,11 @@ fn scheduler(to: &mut Settings, doc: &Value, _: &str) -> Result<(), SettingsErro
 }
 
 /// A wrong type is no absent value.
-fn only_texts(key: &'static str, doc: &Value, fields: &[&'static str]) -> Result<(), SettingsError> {
+pub(super) fn only_texts(
+    key: &'static str,
+    doc: &Value,
+    fields: &[&'static str],
+) -> Result<(), SettingsError> {
     let given = fields.iter().filter_map(|field| Some((*field, doc.get(*field)?)));
     let mut wrong = given.filter(|(_, value)| !value.is_string() && !value.is_null());
     match wrong.next() {
@@ -215,11 +197,15 @@ fn only_texts(key: &'static str, doc: &Value, fields: &[&'static str]) -> Result
     }
 }
 
-fn some_text<'a>(doc: &'a Value, field: &str) -> Option<&'a str> {
+pub(super) fn some_text<'a>(doc: &'a Value, field: &str) -> Option<&'a str> {
     doc.get(field).and_then(Value::as_str).filter(|t| !t.is_empty())
 }
 
-fn flag(doc: &Value, key: &'static str, field: &'static str) -> Result<Option<bool>, SettingsError> {
+pub(super) fn flag(
+    doc: &Value,
+    key: &'static str,
+    field: &'static str,
+) -> Result<Option<bool>, SettingsError> {
     match doc.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Bool(on)) => Ok(Some(*on)),
@@ -227,7 +213,12 @@ fn flag(doc: &Value, key: &'static str, field: &'static str) -> Result<Option<bo
     }
 }
 
-fn bad(key: &'static str, field: &'static str, value: &str, wanted: &'static str) -> SettingsError {
+pub(super) fn bad(
+    key: &'static str,
+    field: &'static str,
+    value: &str,
+    wanted: &'static str,
+) -> SettingsError {
     SettingsError::Field { key, field, value: value.to_owned(), wanted }
 }
 
@@ -260,10 +251,10 @@ mod tests {
         assert_eq!(settings.gateway, Ref::new("infra", "gw"));
         assert_eq!((settings.url_scheme.as_str(), settings.model_routing), ("https", ModelRouting::Forced));
         assert_eq!(
-            (settings.storage.image.as_str(), settings.storage.cpu_limit.as_str()),
+            (settings.storage.image.as_str(), settings.storage.sizes.cpu_limit.as_str()),
             ("registry/init:1", "2")
         );
-        assert_eq!(settings.storage.cpu_request, "100m");
+        assert_eq!(settings.storage.sizes.cpu_request, "100m");
         assert_eq!(settings.credentials.s3_env, [("AWS_DEFAULT_REGION".to_owned(), "eu-1".to_owned())]);
         assert_eq!(settings.credentials.secret_annotation, "");
         assert_eq!(settings.expiration_annotations, ["a", "b"]);

@@ -4,6 +4,7 @@ pub mod condition;
 mod gateways;
 mod group;
 mod path;
+mod pause;
 mod pool;
 mod refusal;
 mod report;
@@ -83,6 +84,7 @@ fn judgements(view: &View<'_>) -> Judgements {
     put(kind::GATEWAYS_READY, gateways::judge(view));
     put(kind::HTTP_ROUTES_READY, routes::judge(view));
     put(kind::INFERENCE_POOL_READY, pool::judge(view));
+    pause::apply(view, &mut judgements);
     refusal::apply(view, &mut judgements);
     judgements.extend(roll_ups(view, &judgements));
     judgements.extend(rollout::judge(view, &judgements).map(|j| (kind::ROLLOUT_BLOCKED, j)));

@@ -84,6 +84,19 @@ fn is_scheduler(view: &View<'_>, refusal: &Refusal) -> bool {
         || (refusal.kind == Kind::Service && view.picker.as_deref() == Some(name))
 }
 
+/// What brings a kind.
+fn remedy(kind: Kind) -> String {
+    let served = kind.served();
+    match kind {
+        Kind::ResourceClaimTemplate => {
+            "managed DRA needs Kubernetes 1.34 or newer: upgrade, or remove the annotation \
+             serving.kserve.io/exp-dra-device-class"
+                .to_owned()
+        }
+        _ => format!("install the CustomResourceDefinition {}.{}", served.plural, served.group),
+    }
+}
+
 fn message(view: &View<'_>, refusal: &Refusal) -> String {
     let served = refusal.kind.served();
     let path = if served.namespaced { view.path(&refusal.name) } else { refusal.name.clone() };
@@ -97,10 +110,7 @@ fn message(view: &View<'_>, refusal: &Refusal) -> String {
         }
         RefusalReason::NotServed => {
             let version = served.api_version();
-            let crd = format!("{}.{}", served.plural, served.group);
-            format!(
-                "the cluster does not serve {kind} ({version}); install the CustomResourceDefinition {crd}"
-            )
+            format!("the cluster does not serve {kind} ({version}); {}", remedy(*kind))
         }
         RefusalReason::Other => format!("{kind} {path} could not be written: {message}"),
     }

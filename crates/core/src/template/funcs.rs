@@ -142,7 +142,7 @@ fn kv_transfer_config(args: &[Value]) -> Result<Value> {
     Ok(Value::String(format!("--kv-transfer-config '{text}'").into()))
 }
 
-fn kv_document(spec: &Json) -> Result<Json> {
+pub(super) fn kv_document(spec: &Json) -> Result<Json> {
     let cpu = spec.get("cpu").map(super::scalar::string).unwrap_or_default();
     let bytes = quantity::value(&cpu).and_then(|b| i64::try_from(b).ok());
     let bytes = bytes.ok_or_else(|| fail(format!("kvTransferConfig: cpu {cpu:?} is not a quantity")))?;

@@ -20,6 +20,11 @@ use serde_json::{Value, json};
 
 pub use error::{Place, TemplateError};
 
+/// The connector that a `kvCacheOffloading` stands for; none when its `cpu` is no quantity.
+pub fn offloading_connector(offloading: &Value) -> Option<Value> {
+    funcs::kv_document(offloading).ok()
+}
+
 use crate::node::{LayerId, Node};
 use crate::pass::Finding;
 use crate::shape::{self, Kind, Shape};

@@ -89,12 +89,7 @@ fn count(quantity: &Value) -> Option<i64> {
 fn has_claims(scope: &Scope<'_, '_>, pod: &Value, main: &Value) -> bool {
     !tree::list(pod, &["resourceClaims"]).is_empty()
         || !tree::list(main, &["resources", "claims"]).is_empty()
-        || managed_dra(scope).is_some()
-}
-
-/// The annotation that asks for managed DRA, if there is one.
-pub fn managed_dra(scope: &Scope<'_, '_>) -> Option<String> {
-    scope.ctx.id.annotations.keys().find(|key| key.starts_with(MANAGED_DRA)).cloned()
+        || scope.ctx.id.annotations.keys().any(|key| key.starts_with(MANAGED_DRA))
 }
 
 fn annotation(scope: &Scope<'_, '_>) -> Option<String> {

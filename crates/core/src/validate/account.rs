@@ -7,8 +7,12 @@ use serde_json::Value;
 use super::problem::Problem;
 use super::scope::Scope;
 use crate::facts::{Answer, Key, Ref};
+use crate::labels::Labels;
 use crate::pass::is_stopped;
 use crate::tree;
+
+/// Annotations by which clouds give the pods of an account an identity.
+const IDENTITIES: [&str; 3] = ["eks.amazonaws.com/", "iam.gke.io/", "azure.workload.identity/"];
 
 /// Identity of a workload's pods.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +25,8 @@ pub enum Account {
     Managed {
         /// Its name.
         name: String,
+        /// Annotations of the default account that give its pods an identity in a cloud (S-8).
+        annotations: Labels,
         /// `secrets`, as in the default account.
         secrets: Vec<Value>,
         /// `imagePullSecrets`, as in the default account.
@@ -59,7 +65,8 @@ pub fn account<'a>(scope: &mut Scope<'a, '_>, named: &str, managed: Option<Strin
         };
         let of = |key| from.map(|a| tree::list(a, &[key]).to_vec()).unwrap_or_default();
         let (secrets, image_pull_secrets) = (of("secrets"), of("imagePullSecrets"));
-        return (Account::Managed { name: managed, secrets, image_pull_secrets }, default);
+        let annotations = from.map(|account| identities(account)).unwrap_or_default();
+        return (Account::Managed { name: managed, annotations, secrets, image_pull_secrets }, default);
     }
     // A managed name that belongs to somebody else is used, not taken over (W-5).
     let named = if named.is_empty() { managed.unwrap_or_default() } else { named };
@@ -75,6 +82,12 @@ pub fn account<'a>(scope: &mut Scope<'a, '_>, named: &str, managed: Option<Strin
         scope.error(&field, &problem);
     }
     (Account::Named(named), answer)
+}
+
+fn identities(account: &Value) -> Labels {
+    let mut annotations = tree::strings(account, &["metadata", "annotations"]);
+    annotations.retain(|key, _| IDENTITIES.iter().any(|prefix| key.starts_with(prefix)));
+    annotations
 }
 
 fn read<'a>(scope: &Scope<'a, '_>, name: &str) -> &'a Answer {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::identity::{identity, model_name};
+use super::revision::live_pair;
 use super::routing::routing;
 use super::workload::workloads;
 use crate::facts::{Answer, Cluster, Key, Ref, Seen};
@@ -134,9 +135,13 @@ impl Fixture {
             domain: "cluster.local".to_owned(),
             model: model_name(&id, &self.service["spec"]),
             adapters: Vec::new(),
+            live_pair: prefill
+                .as_ref()
+                .and_then(|prefill| self.in_context(|ctx| live_pair(ctx, prefill, &decode))),
             decode,
             prefill,
             routing: self.in_context(|ctx| routing(ctx, &mut Vec::new(), &mut Vec::new())),
+            claims: self.in_context(super::dra::claims),
             id,
         }
     }

@@ -14,20 +14,25 @@ use crate::valid::{Identity, ValidService};
 
 pub(crate) mod accelerator;
 pub mod account;
+pub mod dra;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod flags;
 pub(crate) mod group;
 pub mod identity;
+pub mod kv_cache;
+pub(crate) mod lora;
 pub(crate) mod parallelism;
 pub(crate) mod pod;
 pub(crate) mod problem;
+pub(crate) mod revision;
 pub(crate) mod rollout;
 pub mod routing;
 pub(crate) mod running;
 pub(crate) mod scope;
 pub mod storage;
 pub mod template;
+pub mod tracing;
 pub mod workload;
 
 /// What the validating functions share.
@@ -84,6 +89,7 @@ fn assemble(
     let routing = routing::routing(ctx, findings, warnings);
     let (decode, prefill) = workloads?;
     Some(ValidService {
+        live_pair: prefill.as_ref().and_then(|prefill| revision::live_pair(ctx, prefill, &decode)),
         id: ctx.id.clone(),
         stopped: is_stopped(ctx.inputs.service),
         tls: ctx.inputs.settings.tls,
@@ -93,6 +99,7 @@ fn assemble(
         decode,
         prefill,
         routing,
+        claims: dra::claims(ctx),
     })
 }
 

@@ -24,16 +24,12 @@ pub enum Problem {
     GroupName { name: String },
     #[error("pod has no container \"main\": add one, or a preset that has one")]
     NoMain,
-    #[error("confidential models are not supported by this version: remove model.confidential")]
-    Confidential,
     #[error("ServiceAccount {name:?} not found in namespace {namespace:?}: create it or name another")]
     NoAccount { name: String, namespace: String },
     #[error("bad quoting in {value:?}: close every quote")]
     Quoting { value: String },
     #[error("{got:?} is no vLLM version: expected for example \"0.23.0\"")]
     Version { got: String },
-    #[error("managed DRA ({annotation}) is not supported by this version: remove the annotation")]
-    ManagedDra { annotation: String },
 
     #[error(
         "{name:?} is {over} too long for a LeaderWorkerSet: its pods carry the name in a label, which leaves room for \
@@ -64,6 +60,35 @@ pub enum Problem {
     QuotedArgument { word: String },
     #[error("prefill pods get no requests without spec.router.scheduler: add it")]
     PrefillWithoutScheduler,
+    #[error(
+        "{flag:?} is used in place of the generated --kv-transfer-config: of the tiers only those are mounted whose \
+         directory it names"
+    )]
+    TiersReplaced { flag: String },
+    #[error("vLLM {version} has no KV cache tiers, they came with 0.22: nothing is added to its pods")]
+    TiersTooNew { version: String },
+    #[error("cpu is no size above zero, so nothing is offloaded: set it, for example cpu: 10Gi")]
+    TiersWithoutSize,
+    #[error(
+        "the command is not one of our presets' and passes no --kv-transfer-config, so vLLM doesn't use the tiers: \
+         add the flag, with the directories /mnt/kv-cache-0 and so on"
+    )]
+    TiersUnsaid,
+    #[error(
+        "the CPU tier of {tier} lies in the container's memory, of which it may use {limit}: raise the limit, or \
+         lower kvCacheOffloading.cpu"
+    )]
+    TierOverMemory { limit: String, tier: String },
+    #[error(
+        "model servers send no traces without an endpoint: set it, for example http://otel-collector:4317"
+    )]
+    NoEndpoint,
+    #[error(
+        "the command is a script that takes no arguments: add {flag} to it, or end vLLM's line in \"$@\""
+    )]
+    ClosedScript { flag: String },
+    #[error("{field} has no {name:?}: its pods get the claim {claim:?}, and no container uses it")]
+    NoClaimingContainer { name: String, field: String, claim: &'static str },
     #[error("{feature} is not supported by this version and has no effect")]
     NoEffect { feature: &'static str },
     #[error(
@@ -73,4 +98,11 @@ pub enum Problem {
     Indivisible { ranks: i64, per_pod: i64, size: i64 },
     #[error("{ranks} ranks over {size} pods of {per_pod} are {each} in each: the rest is not used")]
     Unused { ranks: i64, per_pod: i64, size: i64, each: i64 },
+    #[error("main gives --lora-modules itself: no flags are added for the adapters of spec.model.lora")]
+    AdaptersGiven,
+    #[error(
+        "its shell takes no arguments, so vLLM does not get the adapters of spec.model.lora: end the script with \
+         \"$@\", or add {flags}"
+    )]
+    AdaptersUnheard { flags: String },
 }

@@ -57,11 +57,15 @@ fn gives_way(scope: &Scope<'_, '_>) -> bool {
     stuck.map_or_else(|| is_in_place(live), |stuck| stuck.makes_room())
 }
 
-/// A Deployment's strategy is to end an old pod before there is a new one.
-pub fn is_in_place(deployment: &Value) -> bool {
-    let update = tree::get(deployment, &["spec", "strategy", "rollingUpdate"]);
+/// The strategy of a Deployment or LeaderWorkerSet is to end an old pod or group before there is a new one: that
+/// is what a LeaderWorkerSet does unless it is told otherwise.
+pub fn is_in_place(workload: &Value) -> bool {
+    let pods = tree::get(workload, &["spec", "strategy", "rollingUpdate"]);
+    let groups = tree::get(workload, &["spec", "rolloutStrategy"]);
+    let update = pods.or_else(|| groups?.get("rollingUpdateConfiguration"));
     let is = |key, count| update.and_then(|u| u.get(key)).is_some_and(|value| *value == count);
-    is("maxSurge", 0) && is("maxUnavailable", 1)
+    let unless_told = groups.is_some() && update.is_none();
+    unless_told || (is("maxSurge", 0) && is("maxUnavailable", 1))
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use crate::names;
 use crate::pass::Finding;
 use crate::tree;
 use crate::validate::Context;
+use crate::validate::tracing::Tracing;
 
 pub use tokenizer::Tokenizer;
 
@@ -91,6 +92,8 @@ pub struct Scheduler {
     pub pod: Value,
     /// The command is exactly our preset's, so that the core may add flags.
     pub composed: bool,
+    /// Where its traces go.
+    pub tracing: Option<Tracing>,
     /// Spec of the pool, complete.
     pub pool: Value,
     /// Name of the picker's Service.

@@ -18,14 +18,19 @@ pub fn object<'a>(scope: &Scope<'a, '_>, is_group: bool) -> Option<&'a Value> {
     scope.ctx.inputs.live.get(&(kind, name)).map(|live| live.body.as_ref())
 }
 
-/// The pod spec of the template that is looked at.
-pub fn pod<'a>(scope: &Scope<'a, '_>) -> Option<&'a Value> {
+/// The pod template that is looked at.
+pub fn template<'a>(scope: &Scope<'a, '_>) -> Option<&'a Value> {
     let [spec, template] = GROUP;
     match scope.position {
-        Position::Single => tree::get(object(scope, false)?, &["spec", "template", "spec"]),
-        Position::Leader => tree::get(object(scope, true)?, &[spec, template, "leaderTemplate", "spec"]),
-        Position::Worker => tree::get(object(scope, true)?, &[spec, template, "workerTemplate", "spec"]),
+        Position::Single => tree::get(object(scope, false)?, &["spec", "template"]),
+        Position::Leader => tree::get(object(scope, true)?, &[spec, template, "leaderTemplate"]),
+        Position::Worker => tree::get(object(scope, true)?, &[spec, template, "workerTemplate"]),
     }
+}
+
+/// Its pod spec.
+pub fn pod<'a>(scope: &Scope<'a, '_>) -> Option<&'a Value> {
+    tree::get(template(scope)?, &["spec"])
 }
 
 /// The selector of the live Deployment, which can't be changed.

@@ -84,6 +84,14 @@ impl Scope<'_, '_> {
         self.warnings.push(finding);
     }
 
+    /// Records a warning with any path, unless another template or workload has brought it already.
+    pub fn warn_once(&mut self, path: &str, problem: &Problem) {
+        let finding = self.finding(path.to_owned(), problem);
+        if !self.warnings.contains(&finding) {
+            self.warnings.push(finding);
+        }
+    }
+
     fn finding(&self, path: String, problem: &Problem) -> Finding {
         let origin = (self.ctx.origin)(&path);
         Finding { path, message: problem.to_string(), origin }

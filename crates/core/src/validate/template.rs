@@ -7,7 +7,7 @@ use super::account::Account;
 use super::problem::Problem;
 use super::scope::Scope;
 use super::storage::Target;
-use super::{accelerator, flags, identity, parallelism, running, storage};
+use super::{accelerator, dra, flags, identity, kv_cache, lora, parallelism, running, storage, tracing};
 use crate::build::argv::{self, Flags, Spread, Version};
 use crate::build::features::{self, Features};
 use crate::build::sidecar;
@@ -47,11 +47,15 @@ pub fn template(scope: &mut Scope<'_, '_>, draft: Draft, shared: &Shared<'_>) ->
     let from = (from.name().unwrap_or("default"), answer);
     let weights = storage::weights(&mut scope.site(), &pod, Target::SERVER, from, live)?;
     let sidecar = has_sidecar(scope, &pod);
+    let kv_cache = kv_cache::kv_cache(scope, main, composed_for.as_deref(), &words);
+    let tracing = tracing::tracing(scope, main, composed_for.is_some());
+    dra::check(scope, &pod);
     let (position, spread) = (scope.position, shared.spread);
-    let bare = PodTemplate::bare(position, pod);
+    let bare = PodTemplate { kv_cache, tracing, ..PodTemplate::bare(position, pod) };
     let template =
         PodTemplate { account, composed_for, accelerators, weights, extra_args, sidecar, spread, ..bare };
     check_composed(scope, &template, shared.sizes);
+    lora::check(scope, &template);
     Some(template)
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::problem::Problem;
 use super::scope::Scope;
 use super::template::{self, Draft, Shared};
-use super::{Context, accelerator, account, group, parallelism, pod, rollout, running};
+use super::{Context, account, group, parallelism, pod, rollout, running};
 use crate::labels::{self, Component, Labels};
 use crate::pass::Finding;
 use crate::valid::{Pods, Position, Role, Workload};
@@ -76,29 +76,14 @@ fn single(scope: &mut Scope<'_, '_>, plain: Workload) -> Option<Workload> {
 
 /// What later versions do, and what must not be ignored in silence.
 fn unsupported(scope: &mut Scope<'_, '_>) {
-    if scope.given(&["kvCacheOffloading"]).is_some() {
-        scope.warn("kvCacheOffloading", &Problem::NoEffect { feature: "KV cache offloading" });
-    }
     if scope.role == Role::Prefill {
         if tree::get(scope.ctx.spec, &["router", "scheduler"]).is_none_or(Value::is_null) {
             scope.warn("template", &Problem::PrefillWithoutScheduler);
         }
         return;
     }
-    if tree::get(scope.spec, &["model", "confidential", "enabled"]) == Some(&Value::Bool(true)) {
-        scope.error("model.confidential", &Problem::Confidential);
-    }
-    if let Some(annotation) = accelerator::managed_dra(scope) {
-        let problem = Problem::ManagedDra { annotation: annotation.clone() };
-        scope.error_at(format!("metadata.annotations[{annotation}]"), &problem);
-    }
-    for (path, feature) in [("tracing", "tracing"), ("scaling", "autoscaling")] {
-        if scope.given(&[path]).is_some() {
-            scope.warn(path, &Problem::NoEffect { feature });
-        }
-    }
-    if scope.given(&["model", "lora", "adapters"]).is_some() {
-        scope.warn("model.lora.adapters", &Problem::NoEffect { feature: "LoRA" });
+    if scope.given(&["scaling"]).is_some() {
+        scope.warn("scaling", &Problem::NoEffect { feature: "autoscaling" });
     }
 }
 
@@ -106,6 +91,8 @@ fn unsupported(scope: &mut Scope<'_, '_>) {
 fn labels(scope: &mut Scope<'_, '_>, live: Option<&Labels>) -> Labels {
     let component = if scope.role == Role::Prefill { Component::Prefill } else { Component::Workload };
     let mut kept = labels::base(&scope.ctx.id.name, component);
+    kept.insert(labels::ENDPOINT.to_owned(), "workload".to_owned());
+    kept.insert(labels::ROLE.to_owned(), scope.role.as_str().to_owned());
     kept.extend(live.cloned().unwrap_or_default());
     let given = tree::strings(scope.spec, &["labels"]);
     let (fine, ignored): (Labels, Labels) =

@@ -6,6 +6,7 @@ use super::super::account;
 use super::super::fixture::{Fixture, Outcome, fixture, spec, template, with};
 use super::super::scope::Scope;
 use crate::facts::{Answer, Key, Ref};
+use crate::labels::Labels;
 use crate::valid::{Account, Role};
 
 const NONE: [&str; 0] = [];
@@ -92,31 +93,6 @@ fn a_plain_workload_has_neither_findings_nor_warnings() {
     main("args", json!("--port 8000")),
     "spec.template.containers[main].args: expected a list, got \"--port 8000\" (from config kserve/base)"
 )]
-#[case::no_uri(
-    with(spec(), "/model", json!({})),
-    "spec.model.uri: model has no uri: set spec.model.uri, for example hf://org/model"
-)]
-#[case::bad_uri(
-    with(spec(), "/model/uri", json!("llama")),
-    "spec.model.uri: \"llama\" is no model URI: expected scheme://…, for example hf://org/model"
-)]
-#[case::scheme(
-    with(spec(), "/model/uri", json!("gs://bucket/m")),
-    "spec.model.uri: unsupported scheme \"gs\" in \"gs://bucket/m\", supported: hf, s3, pvc"
-)]
-#[case::no_claim(
-    with(spec(), "/model/uri", json!("pvc:///m")),
-    "spec.model.uri: \"pvc:///m\" names no claim: expected pvc://claim/path"
-)]
-// S-11
-#[case::claim_path(
-    with(spec(), "/model/uri", json!("pvc://c/a/../../b")),
-    "spec.model.uri: path \"a/../../b\" leaves the claim: remove \"..\""
-)]
-#[case::confidential(
-    with(spec(), "/model/confidential", json!({"enabled": true})),
-    "spec.model.confidential: confidential models are not supported by this version: remove model.confidential"
-)]
 #[case::no_account(
     with_account("robot"),
     "spec.template.serviceAccountName: ServiceAccount \"robot\" not found in namespace \"ns\": create it or name \
@@ -181,8 +157,8 @@ fn a_blocking_problem_is_named_with_its_path(#[case] spec: Value, #[case] expect
     "spec.prefill.template: prefill pods get no requests without spec.router.scheduler: add it"
 )]
 #[case::no_effect(
-    with(spec(), "/kvCacheOffloading", json!({"cpu": "1Gi"})),
-    "spec.kvCacheOffloading: KV cache offloading is not supported by this version and has no effect"
+    with(spec(), "/scaling", json!({"minReplicas": 1})),
+    "spec.scaling: autoscaling is not supported by this version and has no effect"
 )]
 fn a_warning_blocks_nothing(#[case] spec: Value, #[case] expected: &str) {
     let outcome = outcome(spec);
@@ -274,30 +250,17 @@ fn a_stopped_service_needs_no_account() {
     assert_eq!(fixture.outcome().findings, NONE);
 }
 
-fn hf() -> Fixture {
-    fixture(with(spec(), "/model/uri", json!("hf://org/m")))
-}
-
 #[test]
-fn managed_dra_is_refused() {
-    let mut fixture = fixture(spec());
-    fixture.annotate("serving.kserve.io/exp-dra-device-class", "gpu.nvidia.com");
-    let key = "serving.kserve.io/exp-dra-device-class";
-    assert_eq!(
-        fixture.outcome().findings,
-        [format!(
-            "metadata.annotations[{key}]: managed DRA ({key}) is not supported by this version: remove the annotation"
-        )]
-    );
-}
-
-#[test]
+// S-8
 fn while_the_default_account_cannot_be_read_a_managed_one_keeps_what_it_has() {
     let mut fixture = fixture(spec());
     let default = Key::ServiceAccount(Ref::new("ns", "default"));
     fixture.seen.insert(default, Answer::Unreadable("forbidden".to_owned()));
-    let pull = json!([{"name": "registry"}]);
-    fixture.live(Kind::ServiceAccount, "llama-kserve", json!({"imagePullSecrets": pull}));
+    let live = json!({
+        "metadata": {"annotations": {"eks.amazonaws.com/role-arn": "arn", "llmisvc.io/applied": "hash"}},
+        "imagePullSecrets": [{"name": "registry"}],
+    });
+    fixture.live(Kind::ServiceAccount, "llama-kserve", live);
     let (mut findings, mut warnings) = (Vec::new(), Vec::new());
     let account = fixture.in_context(|ctx| {
         let (role, spec) = (Role::Decode, ctx.spec);
@@ -313,92 +276,11 @@ fn while_the_default_account_cannot_be_read_a_managed_one_keeps_what_it_has() {
     });
     let expected = Account::Managed {
         name: "llama-kserve".to_owned(),
+        annotations: Labels::from([("eks.amazonaws.com/role-arn".to_owned(), "arn".to_owned())]),
         secrets: Vec::new(),
         image_pull_secrets: vec![json!({"name": "registry"})],
     };
     assert_eq!(account, expected);
-}
-
-#[test]
-fn an_account_that_cannot_be_read_blocks_a_download() {
-    let mut fixture = hf();
-    let key = Key::ServiceAccount(Ref::new("ns", "default"));
-    fixture.seen.insert(key, Answer::Unreadable("forbidden".to_owned()));
-    assert_eq!(
-        fixture.outcome().findings,
-        [
-            "spec.template.serviceAccountName: ServiceAccount \"default\" could not be read (forbidden), and the \
-          download may need its credentials (from config kserve/base)"
-        ]
-    );
-}
-
-#[test]
-fn a_secret_named_by_annotation_must_exist() {
-    let mut fixture = hf();
-    fixture.annotate("serving.kserve.io/storageSecretName", "creds");
-    assert_eq!(
-        fixture.outcome().findings,
-        [
-            "metadata.annotations[serving.kserve.io/storageSecretName]: Secret \"creds\" not found in namespace \"ns\": \
-          create it or remove the annotation serving.kserve.io/storageSecretName"
-        ]
-    );
-}
-
-#[test]
-fn a_secret_that_cannot_be_read_blocks_a_download() {
-    let mut fixture = hf();
-    fixture.account("default", json!({"secrets": [{"name": "creds"}]}));
-    let key = Key::Secret(Ref::new("ns", "creds"));
-    fixture.seen.insert(key, Answer::Unreadable("timeout".to_owned()));
-    assert_eq!(
-        fixture.outcome().findings,
-        [
-            "spec.template.serviceAccountName: Secret \"creds\" could not be read (timeout), and the download may need it \
-          (from config kserve/base)"
-        ]
-    );
-}
-
-#[test]
-fn a_missing_secret_of_an_account_is_a_warning() {
-    let mut fixture = hf();
-    fixture.account("default", json!({"secrets": [{"name": "gone"}]}));
-    assert_eq!(
-        fixture.outcome().warnings,
-        [
-            "spec.template.serviceAccountName: Secret \"gone\" of ServiceAccount \"default\" not found: no credentials \
-          are taken from it (from config kserve/base)"
-        ]
-    );
-}
-
-#[test]
-fn a_cache_without_its_annotations_is_refused() {
-    let mut fixture = hf();
-    fixture.label("internal.serving.kserve.io/localmodel", "cache");
-    fixture.annotate("internal.serving.kserve.io/localmodel-pvc-name", "cache-gpu");
-    assert_eq!(
-        fixture.outcome().findings,
-        ["metadata.annotations: local model cache \"cache\" lacks the annotation \
-          internal.serving.kserve.io/localmodel-sourceuri on the service"]
-    );
-}
-
-#[test]
-// S-10
-fn a_cache_of_another_model_is_not_used() {
-    let mut fixture = hf();
-    fixture.label("internal.serving.kserve.io/localmodel", "cache");
-    fixture.annotate("internal.serving.kserve.io/localmodel-pvc-name", "cache-gpu");
-    fixture.annotate("internal.serving.kserve.io/localmodel-sourceuri", "hf://other");
-    assert_eq!(
-        fixture.outcome().warnings,
-        [
-            "spec.model.uri: \"hf://org/m\" does not begin with the cache's source \"hf://other\": the cache is not used"
-        ]
-    );
 }
 
 #[rstest]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use llmisvc_core::ca_bundle;
 use llmisvc_core::facts::{Answer, Key, reduce_secret};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -104,6 +105,7 @@ fn stamp_of(answer: &Answer) -> Stamp {
 pub fn answer_for(key: &Key, object: Option<Raw>) -> Answer {
     match (key, object) {
         (_, None) => Answer::Absent,
+        (Key::CaBundle(_), Some(raw)) => Answer::Found(ca_bundle::reduce(&raw.value).into()),
         (Key::Secret(_), Some(raw)) => Answer::Found(reduce_secret(&raw.value).into()),
         (_, Some(raw)) => Answer::Found(raw.value.into()),
     }
@@ -116,7 +118,8 @@ pub fn wants_watch(key: &Key, answer: &Answer) -> bool {
         (_, Answer::Unreadable(_))
         | (Key::Config(_) | Key::ConfigNames(_) | Key::Gateway(_) | Key::Pods(_), _) => false,
         (Key::ServiceAccount(_) | Key::Secret(_), answer) => *answer == Answer::Absent,
-        (Key::ConfigMap(_) | Key::HttpRoute(_) | Key::InferencePool(_) | Key::GatewayService(_), _) => true,
+        (Key::ConfigMap(_) | Key::CaBundle(_), _) => true,
+        (Key::HttpRoute(_) | Key::InferencePool(_) | Key::GatewayService(_), _) => true,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 use kube::api::ApiResource;
@@ -21,6 +22,9 @@ use super::served::{self, ServedSet};
 use super::watched::Watched;
 use crate::context::Context;
 use crate::resources;
+
+/// Pods of a service change many at a time, and mostly just before their workload says so.
+const POD_PACE: Duration = Duration::from_millis(500);
 
 /// Keeps one store as the cluster is, for good. A kind that the cluster does not serve yet is waited for, and
 /// one that it stops serving counts as empty.
@@ -93,7 +97,11 @@ async fn follow_as<K: Item>(ctx: &Arc<Context>, watched: Watched) {
     let mut events = std::pin::pin!(watcher(api, watched.config()).default_backoff());
     let (mut shown, mut streak) = (BTreeSet::new(), false);
     while let Some(event) = next(ctx, watched.label(), &mut streak, &mut events).await {
-        ctx.queue.add_all(absorb(ctx, watched, event, &mut shown));
+        let touched = absorb(ctx, watched, event, &mut shown);
+        match watched {
+            Watched::Pods => touched.into_iter().for_each(|service| ctx.queue.add_after(service, POD_PACE)),
+            _ => ctx.queue.add_all(touched),
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! A small API server in memory, and the tests of whole passes against it.
 
+mod ca_bundle;
 mod guard;
 mod lease;
 mod passes;
 mod presets;
 mod server;
+mod tls;
 mod whole;
 
 pub use server::Server;

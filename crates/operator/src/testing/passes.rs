@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use llmisvc_api::conditions::reason;
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
+use llmisvc_core::handover::Held;
 use llmisvc_core::labels::{Component, FINALIZER, base};
-use llmisvc_core::object::Object;
+use llmisvc_core::object::{Certificate, Object, TlsRequest};
 use llmisvc_core::pass::{Finding, is_stopped};
 use llmisvc_core::plan::seal;
 use llmisvc_core::{Decision, Fault, Inputs, Step};
@@ -59,13 +60,13 @@ fn status(input: &StatusInput<'_>) -> Value {
     })
 }
 
-fn context(server: &Server) -> Arc<Context> {
+pub(super) fn context(server: &Server) -> Arc<Context> {
     let core = Core { decide, status };
     let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
     Context::new(server.wire(), Stores::new(Cluster::default()), core, options)
 }
 
-fn m() -> Ref {
+pub(super) fn m() -> Ref {
     Ref::new("ns", "m")
 }
 
@@ -93,7 +94,7 @@ fn subject(ctx: &Context, service: &Value) -> Subject {
     }
 }
 
-fn child(kind: Kind, name: &str, spec: i32) -> Object {
+pub(super) fn child(kind: Kind, name: &str, spec: i32) -> Object {
     let labels = base("m", Component::Workload);
     let mut object = Object::new(kind, "ns", name, labels, json!({"spec": spec}));
     if kind.served().namespaced {
@@ -105,7 +106,11 @@ fn child(kind: Kind, name: &str, spec: i32) -> Object {
     object
 }
 
-fn sealed<const N: usize>(objects: [Object; N]) -> Vec<Object> {
+fn self_signed() -> Certificate {
+    Certificate::SelfSigned(TlsRequest { dns: vec!["m.ns.svc".to_owned()], ips: Vec::new() })
+}
+
+pub(super) fn sealed<const N: usize>(objects: [Object; N]) -> Vec<Object> {
     let mut objects = Vec::from(objects);
     seal(&mut objects);
     objects
@@ -122,9 +127,9 @@ fn all() -> Vec<Object> {
     ])
 }
 
-async fn enacted(ctx: &Arc<Context>, desired: &[Object], mind: &mut Mind) -> Enacted {
+pub(super) async fn enacted(ctx: &Arc<Context>, desired: &[Object], mind: &mut Mind) -> Enacted {
     let service = json!({"metadata": {"uid": "owner", "name": "m", "namespace": "ns"}});
-    enact(ctx, &subject(ctx, &service), (desired, None), mind).await
+    enact(ctx, &subject(ctx, &service), (desired, &Held::default()), mind).await
 }
 
 #[tokio::test]
@@ -301,15 +306,14 @@ async fn a_secret_keeps_its_key_pair_when_its_labels_change() {
     for label in ["a", "b"] {
         let mut secret = child(Kind::Secret, "m-certs", 1);
         secret.body["metadata"]["labels"]["x"] = json!(label);
-        secret.tls =
-            Some(llmisvc_core::object::TlsRequest { dns: vec!["m.ns.svc".to_owned()], ips: Vec::new() });
+        secret.tls = Some(self_signed());
         enacted(&ctx, &sealed([secret]), &mut mind).await;
         pairs.push(server.get(path).unwrap()["data"].clone());
     }
     assert_eq!(pairs[0], pairs[1]);
     assert_eq!(
         server.requests(),
-        ["create secrets/m-certs", "patch secrets/m-certs", "get secrets/m-certs", "apply secrets/m-certs",]
+        ["create secrets/m-certs", "get secrets/m-certs", "patch secrets/m-certs", "apply secrets/m-certs",]
     );
 }
 
@@ -452,7 +456,7 @@ async fn what_the_server_says_about_a_secret_is_not_passed_on() {
     let server = Server::default();
     let ctx = context(&server);
     let mut secret = child(Kind::Secret, "m-certs", 1);
-    secret.tls = Some(llmisvc_core::object::TlsRequest { dns: vec!["m.ns.svc".to_owned()], ips: Vec::new() });
+    secret.tls = Some(self_signed());
     server.refuse("m-certs", 422);
     let refused = enacted(&ctx, &sealed([secret]), &mut Mind::default()).await.applied.refused;
     assert_eq!(refused[0].message, "the reason is withheld, since it may quote the private key");

@@ -244,3 +244,33 @@ async fn a_rollout_with_a_strategy_of_its_own_is_only_told_to_be_blocked() {
                     nvidia.com/gpu or add nodes";
     assert_eq!(blocked.unwrap()["message"], expected);
 }
+
+#[tokio::test]
+async fn what_waits_for_a_live_object_goes_as_soon_as_that_is_ready() {
+    let (server, mut mind) = (Server::default(), Mind::default());
+    let ctx = settled(&server, &mut mind).await;
+    let path = "/apis/leaderworkerset.x-k8s.io/v1/namespaces/demo/leaderworkersets/llama-70b-kserve-mn";
+    let owner =
+        json!({"kind": "LLMInferenceService", "name": "llama-70b", "uid": "owner", "controller": true});
+    let metadata = json!({
+        "name": "llama-70b-kserve-mn", "namespace": "demo", "uid": "former", "ownerReferences": [owner],
+        "labels": {
+            "app.kubernetes.io/name": "llama-70b",
+            "app.kubernetes.io/part-of": "llminferenceservice",
+            "app.kubernetes.io/component": "llminferenceservice-workload-worker",
+        },
+    });
+    let former = server.put(path, json!({"metadata": metadata, "spec": {"replicas": 1}}));
+    ctx.stores.put(Watched::Child(Kind::LeaderWorkerSet), Raw::new(former));
+    let available = |count: i64| {
+        let mut deployment = server.get(DEPLOYMENT).unwrap();
+        deployment["status"]["availableReplicas"] = json!(count);
+        ctx.stores.put(Watched::Child(Kind::Deployment), Raw::new(server.put(DEPLOYMENT, deployment)))
+    };
+    available(0);
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    assert!(server.get(path).is_some(), "it serves until the Deployment does");
+    assert_eq!(available(8), [m()].into());
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    assert!(server.get(path).is_none());
+}

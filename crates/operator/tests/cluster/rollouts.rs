@@ -52,7 +52,9 @@ fn the_examples_patches_one_by_one_become_ready_with_what_they_ask_for() -> Resu
     assert_eq!(container(&decode, "main")["resources"], json!({"limits": two, "requests": two}));
     let prefill = world.get("deployment", PREFILL)?;
     assert_eq!(flag(container(&prefill, "main"), "--tensor-parallel-size"), "1");
-    assert_eq!(prefill["metadata"]["generation"], 1, "prefill was not asked to change");
+    let revision =
+        |it: &Value| it["spec"]["template"]["metadata"]["labels"]["llmisvc.io/kv-revision"].clone();
+    assert_eq!(revision(&prefill), revision(&decode), "what decode's caches look like concerns prefill too");
 
     let service = patched(&world, &replicas)?;
     let prefill = world.get("deployment", PREFILL)?;

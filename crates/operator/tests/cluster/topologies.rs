@@ -14,7 +14,7 @@ use crate::look::{cluster_role_bindings, until_ready_is};
 
 const SERVICE: &str = "m";
 /// A hand-over is a rollout of several workloads, one after the other, beside seven others on two cores.
-const LONG: Duration = Duration::from_mins(4);
+const LONG: Duration = Duration::from_mins(2);
 
 /// Everything that the operator makes.
 const KINDS: &str = "secrets,serviceaccounts,roles,rolebindings,services,inferencepools,deployments,leaderworkersets,httproutes";
@@ -50,7 +50,7 @@ fn service(spec: &Value) -> String {
         "apiVersion": "serving.kserve.io/v1alpha2",
         "kind": "LLMInferenceService",
         "metadata": {"name": SERVICE},
-        "spec": with(spec.clone(), "model", json!({"uri": "pvc://weights/m", "name": "m"})),
+        "spec": with(spec.clone(), "model", json!({"uri": "hf://org/m", "name": "m"})),
     })
     .to_string()
 }

@@ -498,6 +498,13 @@ fn a_refused_child_is_the_condition_of_its_component() {
             "InferencePoolFetchError: the cluster does not serve InferencePool (inference.networking.k8s.io/v1); install the CustomResourceDefinition inferencepools.inference.networking.k8s.io",
         ),
         (
+            Kind::ResourceClaimTemplate,
+            "llama-managed-dra-0",
+            NotServed,
+            "MainWorkloadReady",
+            "ReconcileSingleNodeWorkloadError: the cluster does not serve ResourceClaimTemplate (resource.k8s.io/v1); managed DRA needs Kubernetes 1.34 or newer: upgrade, or remove the annotation serving.kserve.io/exp-dra-device-class",
+        ),
+        (
             Kind::InferencePool,
             "llama-inference-pool",
             Invalid,

@@ -121,3 +121,22 @@ fn a_stopped_service_is_not_blocked() {
     world.service["metadata"]["annotations"] = json!({"serving.kserve.io/stop": "true"});
     assert_eq!(told(&mut world, &[new(), old()]), "");
 }
+
+/// A service of which a LeaderWorkerSet with this strategy is live, and no Deployment.
+fn group(strategy: &Value) -> String {
+    let mut world = World::new();
+    let body = json!({"metadata": {"generation": 1}, "spec": {"replicas": 1, "rolloutStrategy": strategy}});
+    world.live(Kind::LeaderWorkerSet, "llama-kserve-mn", body);
+    let leader = || Component::Leader.as_str().to_owned();
+    let [new, old] = [new(), old()].map(|pod| Pod { worker_index: Some(0), component: leader(), ..pod });
+    told(&mut world, &[new, old])
+}
+
+#[test]
+fn the_strategy_that_counts_is_that_of_the_workload_that_made_the_pod() {
+    let surge = json!({"rollingUpdateConfiguration": {"maxSurge": 1, "maxUnavailable": 0}});
+    let hint =
+        "set spec.rolloutStrategy to maxSurge 0 and maxUnavailable 1, free nvidia.com/gpu or add nodes";
+    assert_eq!(group(&surge), format!("{TOLD}{hint}"));
+    assert_eq!(group(&json!({"type": "RollingUpdate"})), "", "an old group is about to end");
+}

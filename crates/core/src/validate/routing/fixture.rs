@@ -13,7 +13,7 @@ use crate::object::{Live, LiveObject, Object};
 use crate::pass::{Finding, Inputs};
 use crate::settings::Settings;
 use crate::tree;
-use crate::valid::{Identity, Role, ValidService, Workload};
+use crate::valid::{Claims, Identity, Role, ValidService, Workload};
 use crate::validate::Context;
 
 /// The scheduler preset as shipped.
@@ -156,7 +156,9 @@ impl World {
             adapters: self.adapters.clone(),
             decode: workload(if self.prefill { Role::Decode } else { Role::Both }),
             prefill: self.prefill.then(|| workload(Role::Prefill)),
+            live_pair: None,
             routing,
+            claims: Claims::default(),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::labels::{self, Component, Labels};
 use crate::names;
 use crate::pass::Finding;
 use crate::tree;
-use crate::validate::Context;
+use crate::validate::{Context, tracing};
 
 const PATH: &str = "spec.router.scheduler";
 /// Port of the picker where the pool names none (`reference/workloads.md §3.8`, row 9).
@@ -38,6 +38,7 @@ pub(super) fn scheduler(
         composed: is_composed(ctx, &pod),
         picker: tree::text(&pool, &["endpointPickerRef", "name"]).to_owned(),
         inline: inline(ctx, spec, findings),
+        tracing: tracing::of(ctx.spec, "inference-scheduler"),
         cluster_binding: cluster_binding(ctx),
         pod,
         pool,

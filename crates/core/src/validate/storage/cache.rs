@@ -5,13 +5,15 @@ use sha2::{Digest, Sha256};
 use super::{Problem, Site};
 
 const LABEL: &str = "internal.serving.kserve.io/localmodel";
+const DISABLED: &str = "serving.kserve.io/disable-localmodel";
 const SOURCE_URI: &str = "internal.serving.kserve.io/localmodel-sourceuri";
 const CLAIM: &str = "internal.serving.kserve.io/localmodel-pvc-name";
 
 /// The URI to use: the cache's claim where the service is cached, else the given one.
 pub fn uri(site: &mut Site<'_, '_>, given: &str) -> Option<String> {
     let id = site.ctx.id;
-    let Some(cache) = id.labels.get(LABEL) else { return Some(given.to_owned()) };
+    let cached = id.labels.get(LABEL).filter(|_| !id.annotations.contains_key(DISABLED));
+    let Some(cache) = cached else { return Some(given.to_owned()) };
     let annotation = |site: &mut Site<'_, '_>, annotation: &'static str| {
         let value = id.annotations.get(annotation);
         if value.is_none() {
@@ -22,7 +24,9 @@ pub fn uri(site: &mut Site<'_, '_>, given: &str) -> Option<String> {
     };
     let (source, claim) = (annotation(site, SOURCE_URI), annotation(site, CLAIM));
     let (source, claim) = (source?, claim?);
-    let Some(rest) = given.strip_prefix(source.as_str()) else {
+    // What stays behind from another model names another source (S-10).
+    let rest = given.strip_prefix(source.as_str());
+    let Some(rest) = rest.filter(|r| r.is_empty() || r.starts_with('/') || source.ends_with('/')) else {
         let problem = Problem::CacheMismatch { uri: given.to_owned(), source_uri: source.clone() };
         site.warn_at("spec.model.uri".to_owned(), &problem);
         return Some(given.to_owned());

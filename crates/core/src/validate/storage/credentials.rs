@@ -3,11 +3,22 @@
 
 use serde_json::{Value, json};
 
-use super::{Credentials, Problem, Site};
+use super::{Problem, Site};
 use crate::facts::{Answer, Key, Ref};
 use crate::labels::Labels;
 use crate::settings::CredentialSettings;
 use crate::tree;
+
+/// What credentials add to the download container and its pod.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Credentials {
+    /// Environment, with references to Secrets.
+    pub env: Vec<Value>,
+    /// Volumes of the pod.
+    pub volumes: Vec<Value>,
+    /// Mounts of the container.
+    pub mounts: Vec<Value>,
+}
 
 const ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
 
