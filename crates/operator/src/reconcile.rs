@@ -217,7 +217,7 @@ fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Liv
         service: subject.stamp,
         view: subject.view.clone(),
         answers,
-        live: roll_call(live),
+        live: roll_call(live, &subject.live),
         rolling: rolling(&subject.live),
         asides,
     };

@@ -495,7 +495,8 @@ fn the_sidecars_tls_flags_are_there_or_not_but_never_empty() {
             "--secure-proxy=true",
             "--cert-path=/var/run/kserve/tls",
             "--enable-tls=decoder",
-            "--enable-tls=prefiller"
+            "--enable-tls=prefiller",
+            "--tls-insecure-skip-verify=prefiller"
         ]
     );
 }

@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod alone;
+mod claims;
 mod drift;
 mod equality;
 mod errors;

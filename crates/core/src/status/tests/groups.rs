@@ -26,7 +26,7 @@ fn in_groups(workload: &mut Workload) {
 }
 
 /// A decision on a service whose workloads are groups.
-fn groups(world: &mut World) -> Decision {
+pub(super) fn groups(world: &mut World) -> Decision {
     let mut decision = decided(world, &json!({}));
     if let Ok(desired) = &mut decision.outcome {
         in_groups(&mut desired.service.decode);
