@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use llmisvc_testkit::cluster::capture;
 use llmisvc_testkit::{World, documents, operator, paths};
 use serde_json::{Map, Value, json};
 
-use crate::look::{cluster_role_bindings, example};
+use crate::examples;
+use crate::look::{PATIENCE, cluster_role_bindings};
 
-const EXAMPLES: [&str; 5] =
-    ["basic-model", "config-inheritance", "prefill-decode", "qwen-2.5-7b", "template-variables"];
+const QUIET: Duration = Duration::from_secs(2);
 
 /// What the API server and its controllers write, and what a certificate consists of. Everything else is ours.
 const NOT_OURS: [&str; 11] = [
@@ -30,33 +31,34 @@ const NOT_OURS: [&str; 11] = [
 
 #[test]
 fn render_prints_what_the_operator_creates_object_by_object() -> Result<()> {
+    let _alone = examples::alone();
     let world = World::with_operator()?;
+    let names = examples::names()?;
     // Before the services exist: the server fills in its defaults and sees nothing of the live objects.
-    let rendered = defaulted(&world, &render(&world)?)?;
-    for name in EXAMPLES {
-        world.apply(&example(name)?)?;
+    let rendered = defaulted(&world, &render(&world, &names)?)?;
+    let mut services = Vec::new();
+    for name in &names {
+        services.extend(examples::apply(&world, name)?);
     }
-    let services = world.list("llmisvc")?;
-    for service in &services {
-        world.until_condition("llmisvc", name(service), "Ready", "True")?;
-    }
+    examples::until_ready(&world, &services)?;
+    // No rollout is under way.
+    world.until_quiet(QUIET, PATIENCE)?;
     let live = created(&world)?;
     assert_eq!(live.keys().collect::<Vec<_>>(), rendered.keys().collect::<Vec<_>>());
-    assert!(live.len() >= 40, "{} objects", live.len());
+    assert!(live.len() >= 110, "{} objects", live.len());
+    for kind in ["LeaderWorkerSet", "ResourceClaimTemplate"] {
+        assert!(live.keys().any(|identity| identity.starts_with(kind)), "no {kind}");
+    }
     for (identity, object) in &live {
         assert_eq!(Some(object), rendered.get(identity), "{identity}");
     }
     Ok(())
 }
 
-fn name(object: &Value) -> &str {
-    object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
-}
-
-fn render(world: &World<'_>) -> Result<String> {
+fn render(world: &World<'_>, names: &[String]) -> Result<String> {
     let mut command = Command::new(operator::cli()?);
     command.current_dir(paths::repository()).args(["render", "-n", world.namespace()]);
-    for name in EXAMPLES {
+    for name in names {
         command.arg("-f").arg(format!("examples/{name}"));
     }
     capture(&mut command, None)

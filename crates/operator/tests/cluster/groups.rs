@@ -18,7 +18,7 @@ fn label<'a>(pod: &'a Value, key: &str) -> &'a str {
 }
 
 /// Pods of each group of a LeaderWorkerSet, by the group's index: the indices of the pods.
-fn groups(pods: &[Value], set: &str) -> BTreeMap<String, BTreeSet<String>> {
+pub fn groups(pods: &[Value], set: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for pod in pods.iter().filter(|pod| label(pod, SET) == set) {
         groups.entry(label(pod, GROUP).to_owned()).or_default().insert(label(pod, INDEX).to_owned());

@@ -9,6 +9,7 @@ mod claims;
 mod drift;
 mod equality;
 mod errors;
+mod examples;
 mod groups;
 mod lifecycle;
 mod look;
