@@ -63,7 +63,7 @@ const EDGES: &[(&str, &str)] = &[
     ("L-3", "Certificates are renewed by timer"),
     ("L-4", "The end of a certificate is read from the certificate"),
     ("L-5", "A stopped service costs no key"),
-    ("L-6", "The key of the CA is mounted nowhere"),
+    ("L-6", "Servers, picker and tokenizer have keys of their own"),
     ("L-7", "A Secret of somebody else is reported, and a failed read issues nothing"),
     ("L-8", "The picker of a referenced pool is read in both groups"),
     ("S-1", "The image of a download stays as long as its model"),
