@@ -4,7 +4,7 @@ use llmisvc_kinds::Kind;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::tree;
+use crate::{labels, tree};
 use crate::validate::fixture::{Fixture, fixture, spec, template, with};
 
 /// Keys of the service and of a workload, those that reach children and one that doesn't.
@@ -95,6 +95,13 @@ fn of_main() -> Value {
     json!({"mine": "yes", "prometheus.io/path": "/own"})
 }
 
+/// Pods of both roles share a label that is none of these.
+fn without_revision(metadata: &Value) -> Value {
+    let mut metadata = metadata.clone();
+    metadata["labels"].as_object_mut().unwrap().remove(labels::KV_REVISION).unwrap();
+    metadata
+}
+
 #[test]
 fn deployments_and_their_pods_get_queues_networks_and_metrics() {
     let fixture = annotated(disaggregated());
@@ -113,7 +120,7 @@ fn deployments_and_their_pods_get_queues_networks_and_metrics() {
         let labels = and(and(base(component), &role(of)), &labels);
         assert_eq!(object["metadata"]["labels"], labels, "{name}");
         assert_eq!(object["metadata"]["annotations"], from_service());
-        let pods = &object["spec"]["template"]["metadata"];
+        let pods = without_revision(&object["spec"]["template"]["metadata"]);
         assert_eq!((&pods["labels"], &pods["annotations"]), (&labels, &and(from_service(), &annotations)));
         // W-1
         assert_eq!(object["spec"]["selector"]["matchLabels"], base(component));
@@ -136,7 +143,7 @@ fn groups_leaders_and_workers_get_them_too() {
         assert_eq!(object["metadata"]["annotations"], for_groups());
         let pods = &object["spec"]["leaderWorkerTemplate"];
         for (template, labels) in [("leaderTemplate", leader), ("workerTemplate", worker)] {
-            let metadata = &pods[template]["metadata"];
+            let metadata = without_revision(&pods[template]["metadata"]);
             assert_eq!(metadata["labels"], labels, "{name} {template}");
             assert_eq!(metadata["annotations"], and(for_groups(), &annotations));
         }
