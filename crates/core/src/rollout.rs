@@ -14,7 +14,12 @@ pub fn is_complete(desired: &Object, live: &Value) -> bool {
     let wanted = wanted(&desired.body).or_else(|| wanted(live)).unwrap_or(1);
     let updated = status("updatedReplicas") >= wanted && status("replicas") <= status("updatedReplicas");
     match desired.kind {
-        Kind::LeaderWorkerSet => updated && status("readyReplicas") >= wanted,
+        Kind::LeaderWorkerSet => {
+            // Its controller says none; one is noted where the status can only be that of an older generation.
+            let observed = tree::get(live, &["status", "observedGeneration"]).and_then(Value::as_i64);
+            let seen = observed.is_none_or(|observed| observed >= number(&["metadata", "generation"]));
+            seen && updated && status("readyReplicas") >= wanted
+        }
         _ => {
             let seen = status("observedGeneration") >= number(&["metadata", "generation"]);
             seen && updated && status("availableReplicas") >= wanted

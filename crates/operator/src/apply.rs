@@ -356,7 +356,7 @@ struct NextStep {
 }
 
 /// Passes that may fail for a transient reason before the status says so: a blip is no news.
-const PATIENCE: u32 = 3;
+pub const PATIENCE: u32 = 3;
 
 fn next_of(kind: Kind, error: &ApplyError, failures: u32) -> NextStep {
     let stays = |reason| NextStep { reason: Some(reason), retry: false, remember: true, incomplete: true };

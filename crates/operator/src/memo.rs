@@ -49,7 +49,7 @@ impl Premises {
     /// Whether a decision from `self` still holds; answers are compared by the caller, who has them at hand.
     pub fn hold(&self, service: Stamp, view: &View, live: &Live) -> bool {
         self.service == service
-            && self.live == roll_call(live)
+            && self.live == roll_call(live, live)
             && self.rolling == rolling(live)
             && Arc::ptr_eq(&self.view.settings, &view.settings)
             && Arc::ptr_eq(&self.view.cluster, &view.cluster)
@@ -57,11 +57,18 @@ impl Premises {
 }
 
 /// Kinds, names and UIDs of the live children: what a decision keeps of them (a selector, a count) goes with the
-/// object, so it is decided anew only when one comes or goes.
-pub fn roll_call(live: &Live) -> u64 {
+/// object, so it is decided anew only when one comes or goes. With claim templates it is decided anew as the workloads
+/// roll out too, against what the decision has `seen` of them: a former template goes when its last pod is gone.
+pub fn roll_call(live: &Live, seen: &Live) -> u64 {
     let mut hasher = DefaultHasher::new();
     for ((kind, name), child) in live {
         (kind, name, &child.uid).hash(&mut hasher);
+    }
+    if seen.keys().any(|(kind, _)| *kind == Kind::ResourceClaimTemplate) {
+        let workload = |kind: Kind| matches!(kind, Kind::Deployment | Kind::LeaderWorkerSet);
+        for ((_, name), child) in seen.iter().filter(|((kind, _), _)| workload(*kind)) {
+            (name, &child.resource_version).hash(&mut hasher);
+        }
     }
     hasher.finish()
 }
@@ -235,6 +242,8 @@ pub fn shown(service: &Ref) -> tracing::field::DisplayValue<&Ref> {
 
 #[cfg(test)]
 mod tests {
+    use llmisvc_core::object::LiveObject;
+
     use super::*;
 
     #[test]
@@ -244,6 +253,30 @@ mod tests {
         assert_eq!(backoff(16), Duration::from_millis(5 << 15));
         assert_eq!(backoff(17), CEILING);
         assert_eq!(backoff(u32::MAX), CEILING);
+    }
+
+    fn live(kinds: &[Kind], version: &str) -> Live {
+        let child = LiveObject {
+            uid: "u".to_owned(),
+            resource_version: version.to_owned(),
+            controller: None,
+            created_by_post: false,
+            deleting: false,
+            body: Arc::default(),
+        };
+        kinds.iter().map(|kind| ((*kind, "m".to_owned()), child.clone())).collect()
+    }
+
+    // D-1
+    #[test]
+    fn a_roll_out_makes_it_decide_anew_only_while_devices_are_claimed() {
+        let plain = [Kind::Service, Kind::Deployment];
+        let claiming = [Kind::Service, Kind::ResourceClaimTemplate, Kind::LeaderWorkerSet];
+        let call = |kinds: &[Kind], now: &str, seen: &str| roll_call(&live(kinds, now), &live(kinds, seen));
+        assert_eq!(call(&plain, "1", "1"), call(&plain, "2", "2"));
+        assert_ne!(call(&claiming, "1", "1"), call(&claiming, "2", "2"));
+        // What happened while the pass was writing is none of what it has seen.
+        assert_eq!(call(&claiming, "1", "1"), call(&claiming, "2", "1"));
     }
 
     #[tokio::test(start_paused = true)]

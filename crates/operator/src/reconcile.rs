@@ -135,7 +135,11 @@ async fn carry_out(
     let retry = enacted.applied.retry || considered.unreadable() || !copied;
     let pods = pods_change_in(ctx, &considered);
     remember(ctx, &subject, considered, if retry { &subject.live } else { &live }, mind);
-    let held = report::run(ctx, &subject.place, &subject.service, &status, mind).await?;
+    let unfinished = enacted.applied.retry && mind.failures < apply::PATIENCE;
+    let held = match report::is_premature(&status, unfinished) {
+        true => None,
+        false => report::run(ctx, &subject.place, &subject.service, &status, mind).await?,
+    };
     ctx.metrics.took(Step::Report, began.elapsed());
     let after = [held, enacted.timer, pods].into_iter().flatten().min();
     Ok(Next::new(if retry { Outcome::Retry } else { Outcome::Settled }, after))
@@ -213,7 +217,7 @@ fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Liv
         service: subject.stamp,
         view: subject.view.clone(),
         answers,
-        live: roll_call(live),
+        live: roll_call(live, &subject.live),
         rolling: rolling(&subject.live),
         asides,
     };

@@ -34,6 +34,12 @@ pub fn now() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// A change that has not reached every child yet is not Ready, however ready the children are of what they were. The
+/// next try says more, and follows soon.
+pub fn is_premature(new: &Value, unfinished: bool) -> bool {
+    unfinished && ready(new) == "True"
+}
+
 /// Writes `new` if it is due; gives how long it may wait, if it does.
 pub async fn run(
     ctx: &Context,
@@ -209,6 +215,14 @@ mod tests {
         assert_eq!(due(&old, &status(2, "False", "False", "a"), &mut mind, Instant::now()), Due::Now);
         assert_eq!(due(&old, &status(1, "True", "True", "a"), &mut mind, Instant::now()), Due::Now);
         assert_eq!(due(&Value::Null, &old, &mut mind, Instant::now()), Due::Now);
+    }
+
+    #[test]
+    // W-8
+    fn a_change_that_has_not_reached_every_child_is_not_ready() {
+        let (up, down) = (status(2, "True", "True", "a"), status(2, "False", "False", "a"));
+        assert!(is_premature(&up, true));
+        assert!(!is_premature(&up, false) && !is_premature(&down, true));
     }
 
     #[tokio::test(start_paused = true)]

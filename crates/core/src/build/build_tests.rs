@@ -369,6 +369,7 @@ fn decode_runs_behind_the_sidecar_which_asks_the_pool_we_make() {
     args[4] = "8001";
     let mut pod = claim_pod(json!({"args": args}));
     pod["serviceAccountName"] = json!("llama-kserve");
+    pod["serviceAccount"] = json!("llama-kserve");
     pod["initContainers"] = json!([{
         "name": "llm-d-routing-sidecar",
         "image": "sidecar",
@@ -495,7 +496,8 @@ fn the_sidecars_tls_flags_are_there_or_not_but_never_empty() {
             "--secure-proxy=true",
             "--cert-path=/var/run/kserve/tls",
             "--enable-tls=decoder",
-            "--enable-tls=prefiller"
+            "--enable-tls=prefiller",
+            "--tls-insecure-skip-verify=prefiller"
         ]
     );
 }

@@ -284,3 +284,27 @@ fn a_memory_limit_below_the_tier_is_a_warning() {
         ]
     );
 }
+
+const EXAMPLE: &str = include_str!("../../../../examples/kv-cache-tiers/service.yaml");
+const PAGE: &str = include_str!("../../../../docs/kv-cache-offloading.md");
+
+/// The services in a text of YAML documents.
+fn services(yaml: &str) -> Vec<Value> {
+    let documents = yaml.split("\n---\n").map(|text| serde_yaml_ng::from_str::<Value>(text).unwrap());
+    documents.filter(|document| document["kind"] == "LLMInferenceService").collect()
+}
+
+#[test]
+// K-3
+fn samples_have_the_field_where_the_api_has_it() {
+    let blocks = PAGE.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let samples: Vec<Value> = blocks.chain([EXAMPLE]).flat_map(services).collect();
+    assert_eq!(samples.len(), 2);
+    for sample in samples {
+        let given = sample["spec"]["kvCacheOffloading"].clone();
+        let tiers = tree::list(&given, &["secondary"]).len();
+        let fixture = offloading(given);
+        assert_eq!((fixture.outcome().warnings, tiers), (Vec::new(), 2));
+        assert_eq!(fixture.pod()["volumes"].as_array().unwrap().len(), 1 + tiers);
+    }
+}

@@ -4,7 +4,7 @@ use llmisvc_kinds::Kind;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{labels, tree};
+use crate::tree;
 use crate::validate::fixture::{Fixture, fixture, spec, template, with};
 
 /// Keys of the service and of a workload, those that reach children and one that doesn't.
@@ -95,10 +95,10 @@ fn of_main() -> Value {
     json!({"mine": "yes", "prometheus.io/path": "/own"})
 }
 
-/// Pods of both roles share a label that is none of these.
+/// Prefill and decode carry a revision besides, which is tested elsewhere.
 fn without_revision(metadata: &Value) -> Value {
     let mut metadata = metadata.clone();
-    metadata["labels"].as_object_mut().unwrap().remove(labels::KV_REVISION).unwrap();
+    metadata["labels"].as_object_mut().unwrap().remove(crate::labels::KV_REVISION).unwrap();
     metadata
 }
 

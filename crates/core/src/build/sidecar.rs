@@ -46,7 +46,14 @@ fn flags(svc: &ValidService) -> Vec<Vec<String>> {
         format!("--secure-proxy={}", svc.tls),
     ];
     if svc.tls {
-        let tls = ["--cert-path=/var/run/kserve/tls", "--enable-tls=decoder", "--enable-tls=prefiller"];
+        // Prefill pods are reached by address, and certificates name no pods: they would change with each (L-2). Only
+        // pods of the pool are asked at all.
+        let tls = [
+            "--cert-path=/var/run/kserve/tls",
+            "--enable-tls=decoder",
+            "--enable-tls=prefiller",
+            "--tls-insecure-skip-verify=prefiller",
+        ];
         flags.extend(tls.map(str::to_owned));
     }
     flags.into_iter().map(|flag| vec![flag]).collect()

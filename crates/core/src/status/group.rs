@@ -35,10 +35,10 @@ fn judge(view: &View<'_>, part: Part) -> Judgement {
             format!("LeaderWorkerSet {path} has no status yet: does the LeaderWorkerSet controller run?");
         return Judgement::no(PROGRESSING, message);
     }
-    if counts.is_rolled_out() && is_available(body) {
+    if counts.is_rolled_out() && holds(body, "Available") {
         return Judgement::yes();
     }
-    Judgement::no(PROGRESSING, counts.text())
+    Judgement::no(PROGRESSING, counts.text(holds(body, "UpdateInProgress")))
 }
 
 fn missing(path: &str, is_going: bool) -> String {
@@ -49,11 +49,11 @@ fn missing(path: &str, is_going: bool) -> String {
     }
 }
 
-/// Reason and message of this condition are those of its time as True, so they are not repeated.
-fn is_available(body: &Value) -> bool {
+/// Reason and message of a condition that does not hold are those of its time as True, so they are not repeated.
+fn holds(body: &Value, kind: &str) -> bool {
     let conditions = tree::list(body, &["status", "conditions"]);
-    let available = conditions.iter().find(|c| tree::text(c, &["type"]) == "Available");
-    available.is_some_and(|c| tree::text(c, &["status"]) == "True")
+    let found = conditions.iter().find(|c| tree::text(c, &["type"]) == kind);
+    found.is_some_and(|c| tree::text(c, &["status"]) == "True")
 }
 
 /// Numbers of groups.
@@ -88,11 +88,15 @@ impl Counts {
         self.updated >= self.wanted && self.replicas <= self.updated && self.ready >= self.wanted
     }
 
-    /// `1 of 2 groups are ready`, and how many are still of an older template.
-    fn text(&self) -> String {
+    /// `1 of 2 groups are ready`. A group that is still coming up counts as not updated, so only an update tells how
+    /// many are of an older template.
+    fn text(&self, is_updating: bool) -> String {
         let old = (self.replicas - self.updated).max(0);
-        let rest =
-            if old > 0 { format!(", {old} of an older generation still there") } else { String::new() };
+        let rest = if is_updating && old > 0 {
+            format!(", {old} of an older generation still there")
+        } else {
+            String::new()
+        };
         format!("{} of {} groups are ready{rest}", self.ready, self.wanted)
     }
 }

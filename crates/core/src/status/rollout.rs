@@ -1,16 +1,13 @@
 //! `RolloutBlocked`: a new pod finds no node, and nothing under way will make room for it. Advisory.
 
 use llmisvc_api::conditions::{Truth, kind, reason};
-use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::condition::{Judgement, Judgements, conditions_of};
 use super::view::{Part, Sight, View};
 use crate::facts::{Key, Ref};
 use crate::labels::Component;
-use crate::names;
 use crate::pods::{self, Pod, Stuck};
-use crate::valid::Role as RoleOf;
 use crate::validate::rollout::is_in_place;
 
 /// None while nothing is blocked. Pods are looked at only while a workload is not rolled out.
@@ -31,46 +28,46 @@ pub(super) fn judge(view: &View<'_>, judgements: &Judgements) -> Option<Judgemen
 struct Role<'a> {
     name: &'static str,
     condition: &'static str,
-    /// Components of its pods, on one node and in groups.
-    components: [Component; 3],
+    components: &'static [Component],
     strategy: &'static str,
-    /// Its Deployment and its LeaderWorkerSet as they shall be, else as they are.
-    workloads: [Option<&'a Value>; 2],
+    /// Its Deployment or LeaderWorkerSet as it shall be, else as it is.
+    workload: Option<&'a Value>,
 }
 
 fn roles<'a>(view: &View<'a>) -> Vec<Role<'a>> {
-    let split = view.has(Part::Prefill);
-    let main = view.has(Part::Main).then(|| Role {
-        name: if split { "decode" } else { "main workload" },
-        condition: kind::MAIN_WORKLOAD_READY,
-        components: [Component::Workload, Component::Leader, Component::Worker],
-        strategy: "spec.rolloutStrategy",
-        workloads: workloads(view, RoleOf::Decode),
-    });
-    let prefill = split.then(|| Role {
-        name: "prefill",
-        condition: kind::PREFILL_WORKLOAD_READY,
-        components: [Component::Prefill, Component::PrefillLeader, Component::PrefillWorker],
-        strategy: "spec.prefill.rolloutStrategy",
-        workloads: workloads(view, RoleOf::Prefill),
-    });
-    main.into_iter().chain(prefill).collect()
+    let split = view.has(Part::Prefill) || view.has(Part::PrefillGroup);
+    let main = if split { "decode" } else { "main workload" };
+    let role = |part, name, condition, components: &'static [Component]| {
+        let strategy =
+            if name == "prefill" { "spec.prefill.rolloutStrategy" } else { "spec.rolloutStrategy" };
+        (part, Role { name, condition, components, strategy, workload: workload(view, part) })
+    };
+    let all = [
+        role(Part::Main, main, kind::MAIN_WORKLOAD_READY, &[Component::Workload]),
+        role(Part::MainGroup, main, kind::WORKER_WORKLOAD_READY, &[Component::Leader, Component::Worker]),
+        role(Part::Prefill, "prefill", kind::PREFILL_WORKLOAD_READY, &[Component::Prefill]),
+        role(
+            Part::PrefillGroup,
+            "prefill",
+            kind::PREFILL_WORKER_WORKLOAD_READY,
+            &[Component::PrefillLeader, Component::PrefillWorker],
+        ),
+    ];
+    all.into_iter().filter(|(part, _)| view.has(*part)).map(|(_, role)| role).collect()
 }
 
-fn workloads<'a>(view: &View<'a>, role: RoleOf) -> [Option<&'a Value>; 2] {
-    [(Kind::Deployment, false), (Kind::LeaderWorkerSet, true)].map(|(kind, is_group)| {
-        let name = names::workload(view.name, role, is_group);
-        let desired = view.input.decision.objects().unwrap_or_default();
-        let desired = desired.iter().find(|o| o.kind == kind && o.name == name).map(|o| &o.body);
-        desired.or_else(|| view.live(kind, &name))
-    })
+fn workload<'a>(view: &View<'a>, part: Part) -> Option<&'a Value> {
+    let (kind, name) = (part.kind(), part.name(view.name));
+    let desired = view.input.decision.objects().unwrap_or_default();
+    let desired = desired.iter().find(|o| o.kind == kind && o.name == name).map(|o| &o.body);
+    desired.or_else(|| view.live(kind, &name))
 }
 
 fn told(roles: &[Role<'_>], pods: &[Pod]) -> Option<Judgement> {
     let blocked = |role: &Role<'_>| {
         let stuck = pods::stuck(pods.iter().filter(|pod| role.has(pod)))?;
         // The old pods are about to make room.
-        let moves = stuck.makes_room() && role.workload(stuck.pod).is_some_and(is_in_place);
+        let moves = stuck.makes_room() && role.workload.is_some_and(is_in_place);
         (!moves).then(|| (reason_of(&stuck), role.message(&stuck)))
     };
     let all: Vec<(&str, String)> = roles.iter().filter_map(blocked).collect();
@@ -83,15 +80,9 @@ fn reason_of(stuck: &Stuck<'_>) -> &'static str {
     if stuck.lacking.is_empty() { reason::UNSCHEDULABLE } else { reason::INSUFFICIENT_ACCELERATORS }
 }
 
-impl<'a> Role<'a> {
+impl Role<'_> {
     fn has(&self, pod: &Pod) -> bool {
         self.components.iter().any(|component| component.as_str() == pod.component)
-    }
-
-    /// The workload that made a pod.
-    fn workload(&self, pod: &Pod) -> Option<&'a Value> {
-        let [deployment, group] = self.workloads;
-        if pod.worker_index.is_some() { group } else { deployment }
     }
 
     fn message(&self, stuck: &Stuck<'_>) -> String {
@@ -111,7 +102,7 @@ impl<'a> Role<'a> {
 
     /// Another strategy helps only where an old pod's room is enough for a new one.
     fn hint(&self, stuck: &Stuck<'_>) -> String {
-        let helps = stuck.makes_room() && self.workload(stuck.pod).is_some_and(|it| !is_in_place(it));
+        let helps = stuck.makes_room() && self.workload.is_some_and(|it| !is_in_place(it));
         let hint = format!("set {} to maxSurge 0 and maxUnavailable 1, ", self.strategy);
         if helps { hint } else { String::new() }
     }

@@ -119,7 +119,7 @@ fn ports(deployment: &Value) -> Vec<i64> {
     ports.iter().filter_map(|it| it["containerPort"].as_i64()).collect()
 }
 
-// W-1
+// W-1, W-6, W-7
 #[test]
 fn what_is_taken_from_the_spec_goes_from_objects_that_were_created_by_post_and_what_is_foreign_stays()
 -> Result<()> {

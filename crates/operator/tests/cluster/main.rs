@@ -5,9 +5,11 @@
 #![cfg(test)]
 
 mod alone;
+mod claims;
 mod drift;
 mod equality;
 mod errors;
+mod groups;
 mod lifecycle;
 mod look;
 mod pairs;

@@ -26,7 +26,7 @@ fn in_groups(workload: &mut Workload) {
 }
 
 /// A decision on a service whose workloads are groups.
-fn groups(world: &mut World) -> Decision {
+pub(super) fn groups(world: &mut World) -> Decision {
     let mut decision = decided(world, &json!({}));
     if let Ok(desired) = &mut decision.outcome {
         in_groups(&mut desired.service.decode);
@@ -69,7 +69,7 @@ fn a_service_of_groups_is_ready_by_its_leader_worker_set() {
 fn groups_are_ready_only_when_those_of_the_new_generation_are() {
     let not = |why: &str| format!("WorkerWorkloadReady=False Progressing: {why}");
     let available = |s: &mut Value, status: &str| s["status"]["conditions"][0]["status"] = json!(status);
-    let cases: [(&str, fn(&mut Value)); 5] = [
+    let cases: [(&str, fn(&mut Value)); 6] = [
         ("LeaderWorkerSet ml/llama-kserve-mn: generation 2 has not been observed yet", |s| {
             s["metadata"]["generation"] = json!(2);
             s["status"]["observedGeneration"] = json!(1);
@@ -77,6 +77,10 @@ fn groups_are_ready_only_when_those_of_the_new_generation_are() {
         ("2 of 3 groups are ready", |s| s["spec"]["replicas"] = json!(3)),
         ("2 of 2 groups are ready, 1 of an older generation still there", |s| {
             s["status"]["updatedReplicas"] = json!(1);
+            s["status"]["conditions"] = json!([{"type": "UpdateInProgress", "status": "True"}]);
+        }),
+        ("0 of 2 groups are ready", |s| {
+            s["status"] = json!({"replicas": 2, "conditions": [{"type": "Progressing", "status": "True"}]});
         }),
         (
             "LeaderWorkerSet ml/llama-kserve-mn has no status yet: does the LeaderWorkerSet controller run?",
@@ -192,4 +196,40 @@ fn without_the_crd_the_condition_names_it() {
     of(Kind::ServiceAccount, LWS, "WorkerWorkloadReady");
     of(Kind::Role, "llama-kserve-mn-role", "WorkerWorkloadReady");
     of(Kind::RoleBinding, "llama-kserve-mn-rb", "WorkerWorkloadReady");
+}
+
+#[test]
+fn a_group_that_no_node_takes_is_told() {
+    use crate::labels::Component;
+    use crate::pods::{Pod, answer};
+    let mut world = World::new();
+    let mut body = set();
+    body["status"]["readyReplicas"] = json!(1);
+    world.live(Kind::LeaderWorkerSet, LWS, body);
+    let pod = Pod {
+        name: "llama-kserve-mn-1-2".to_owned(),
+        component: Component::Worker.as_str().to_owned(),
+        worker_index: Some(2),
+        requests: [("nvidia.com/gpu".to_owned(), 8000)].into(),
+        blocked: Some("0/3 nodes are available: 3 Insufficient nvidia.com/gpu.".to_owned()),
+        ..Pod::default()
+    };
+    world.see(Key::Pods(Ref::new("ml", "llama")), answer(&[pod]));
+    let decision = groups(&mut world);
+    assert_eq!(
+        line(&report(&world, &decision, &[]), "RolloutBlocked"),
+        "RolloutBlocked=True InsufficientAccelerators: main workload: no node takes pod llama-kserve-mn-1-2: 0/3 nodes \
+         are available: 3 Insufficient nvidia.com/gpu; 0 old pods hold nvidia.com/gpu; free nvidia.com/gpu or add nodes"
+    );
+}
+
+#[test]
+// W-8
+fn a_handover_waits_for_a_set_whose_status_is_of_an_older_generation() {
+    let desired = crate::object::Object::new(Kind::LeaderWorkerSet, "ml", LWS, BTreeMap::new(), json!({}));
+    assert!(crate::rollout::is_complete(&desired, &set()));
+    let mut stale = set();
+    stale["metadata"]["generation"] = json!(2);
+    stale["status"]["observedGeneration"] = json!(1);
+    assert!(!crate::rollout::is_complete(&desired, &stale));
 }

@@ -129,7 +129,9 @@ fn group(strategy: &Value) -> String {
     world.live(Kind::LeaderWorkerSet, "llama-kserve-mn", body);
     let leader = || Component::Leader.as_str().to_owned();
     let [new, old] = [new(), old()].map(|pod| Pod { worker_index: Some(0), component: leader(), ..pod });
-    told(&mut world, &[new, old])
+    world.see(key(), answer(&[new, old]));
+    let decision = groups::groups(&mut world);
+    line(&report(&world, &decision, &[]), "RolloutBlocked")
 }
 
 #[test]
