@@ -121,7 +121,7 @@ impl Offline {
             Key::Secret(r) => self.secret(r),
             Key::Gateway(r) => self.find("Gateway", r),
             Key::HttpRoute(r) => self.find("HTTPRoute", r),
-            Key::InferencePool(r) => self.find("InferencePool", r),
+            Key::InferencePool(r) | Key::OlderInferencePool(r) => self.find("InferencePool", r),
             Key::GatewayService(r) => self.find("Service", r),
             Key::Pods(service) => self.pods(service),
         }

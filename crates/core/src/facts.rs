@@ -33,6 +33,8 @@ pub enum Key {
     HttpRoute(Ref),
     /// InferencePool (v1) that the service refers to but does not own.
     InferencePool(Ref),
+    /// The same of the older group (`inference.networking.x-k8s.io/v1alpha2`).
+    OlderInferencePool(Ref),
     /// The Service behind a Gateway: labelled `gateway.networking.k8s.io/gateway-name`, else of its name.
     GatewayService(Ref),
     /// The pods of the service of this name, reduced: answered as by [`crate::pods::answer`], also when there are

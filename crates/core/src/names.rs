@@ -64,6 +64,10 @@ children! {
     prefill_group = "-kserve-mn-prefill";
     /// Service in front of the model servers.
     workload_service = "-kserve-workload-svc";
+    /// TLS Secret of the endpoint picker.
+    scheduler_tls_secret = "-epp-tls";
+    /// TLS Secret of the tokenizer.
+    tokenizer_tls_secret = "-tokenizer-tls";
     /// TLS Secret of the service.
     tls_secret = "-kserve-self-signed-certs";
     /// Secret with the service's CA, where TLS is on; never mounted.

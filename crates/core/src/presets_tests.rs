@@ -240,6 +240,53 @@ fn the_picker_is_told_where_its_tokenizer_is(#[case] tls: bool, #[case] scheme: 
     assert_eq!(service["spec"]["selector"], tokenizer["spec"]["selector"]["matchLabels"]);
 }
 
+/// The Secret that a Deployment's pods mount for TLS.
+fn pair_of(fixture: &Fixture, deployment: &str) -> String {
+    let deployment = fixture.object(Kind::Deployment, deployment);
+    let volume =
+        tree::named(tree::list(&deployment, &["spec", "template", "spec", "volumes"]), "tls-certs").cloned();
+    tree::text(&volume.unwrap(), &["secret", "secretName"]).to_owned()
+}
+
+/// Where the key pair of each component lies, and for which Services it answers.
+fn pairs(fixture: &Fixture) -> BTreeMap<String, Vec<String>> {
+    let secrets = fixture.objects().into_iter().filter_map(|o| Some((o.name, o.tls?)));
+    let long = |dns: &[String]| dns.iter().filter(|n| n.ends_with(".svc")).cloned().collect();
+    secrets.filter_map(|(name, certificate)| Some((name, long(&certificate.request()?.dns)))).collect()
+}
+
+#[test]
+fn servers_picker_and_tokenizer_have_a_key_each() {
+    // L-6
+    let fixture = tokenized(true);
+    let deployments = ["llama-kserve", "llama-kserve-router-scheduler", "llama-tokenizer"];
+    let expected = [
+        ("llama-kserve-self-signed-certs", "llama-kserve-workload-svc.ns.svc"),
+        ("llama-epp-tls", "llama-epp-service.ns.svc"),
+        ("llama-tokenizer-tls", "llama-tokenizer.ns.svc"),
+    ];
+    for (deployment, (secret, _)) in deployments.iter().zip(expected) {
+        assert_eq!(pair_of(&fixture, deployment), secret);
+    }
+    let expected = expected.map(|(secret, service)| (secret.to_owned(), vec![service.to_owned()]));
+    assert_eq!(pairs(&fixture), BTreeMap::from(expected));
+    assert_eq!(pairs(&tokenized(false)).len(), 1, "with TLS off nothing is served by it");
+}
+
+#[test]
+fn a_picker_that_runs_with_the_servers_key_is_not_replaced_for_another() {
+    // L-6
+    let mut fixture = tokenized(true);
+    let mut picker = fixture.object(Kind::Deployment, "llama-kserve-router-scheduler");
+    let volumes = tree::array(&mut picker["spec"]["template"]["spec"], "volumes");
+    volumes.retain(|volume| volume["name"] != "tls-certs");
+    let shared = "llama-kserve-self-signed-certs";
+    volumes.push(json!({"name": "tls-certs", "secret": {"secretName": shared}}));
+    fixture.live_deployment("llama-kserve-router-scheduler", picker);
+    assert_eq!(pair_of(&fixture, "llama-kserve-router-scheduler"), shared);
+    assert_eq!(pairs(&fixture)[shared].len(), 2, "it answers for both");
+}
+
 //
 #[test]
 fn a_tokenizer_downloads_no_weights() {

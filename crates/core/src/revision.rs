@@ -16,7 +16,9 @@ use crate::{names, tree};
 pub mod filter;
 pub mod fingerprint;
 pub mod gate;
+mod in_turn;
 pub mod pace;
+mod pair;
 pub mod roll;
 
 /// Value of the label; none for pods that were made without it.

@@ -35,6 +35,9 @@ pub const GATEWAY: Served = resource(GATEWAY_GROUP, "v1", "Gateway", "gateways",
 pub const HTTP_ROUTE: Served = Kind::HTTPRoute.served();
 /// InferencePool, by name.
 pub const INFERENCE_POOL: Served = Kind::InferencePool.served();
+/// InferencePool of the older group, by name.
+pub const OLDER_INFERENCE_POOL: Served =
+    resource("inference.networking.x-k8s.io", "v1alpha2", "InferencePool", "inferencepools", true, true);
 /// Pod of a service.
 pub const POD: Served = resource("", "v1", "Pod", "pods", true, false);
 /// Lease of the leader.
@@ -85,6 +88,7 @@ pub fn of_key(key: &Key) -> Option<(Served, &Ref)> {
         Key::Gateway(r) => (GATEWAY, r),
         Key::HttpRoute(r) => (HTTP_ROUTE, r),
         Key::InferencePool(r) => (INFERENCE_POOL, r),
+        Key::OlderInferencePool(r) => (OLDER_INFERENCE_POOL, r),
         Key::GatewayService(r) => (GATEWAY_SERVICE, r),
     })
 }

@@ -369,6 +369,7 @@ fn decode_runs_behind_the_sidecar_which_asks_the_pool_we_make() {
     args[4] = "8001";
     let mut pod = claim_pod(json!({"args": args}));
     pod["serviceAccountName"] = json!("llama-kserve");
+    pod["serviceAccount"] = json!("llama-kserve");
     pod["initContainers"] = json!([{
         "name": "llm-d-routing-sidecar",
         "image": "sidecar",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use llmisvc_kinds::Kind;
 use serde_json::{Map, Value, json};
 
-use crate::build::{scheduler_config, tracing};
+use crate::build::{scheduler_config, tls, tracing};
 use crate::labels::{self, Component, Labels};
 use crate::names;
 use crate::object::Object;
@@ -88,6 +88,9 @@ fn pod_labels(scheduler: &Scheduler, own: &Labels) -> Labels {
 /// The pod with the arguments that are ours, and where its configuration came from.
 fn pod(svc: &ValidService, scheduler: &Scheduler) -> (Value, String) {
     let mut pod = scheduler.pod.clone();
+    if svc.tls && !scheduler.shares_pair {
+        tls::mount_own(&mut pod, &svc.id.name, &names::scheduler_tls_secret(&svc.id.name));
+    }
     let Some(main) = tree::named_mut(tree::array(&mut pod, "containers"), "main") else {
         return (pod, scheduler_config::TEMPLATE.to_owned());
     };

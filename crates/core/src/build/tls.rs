@@ -3,26 +3,79 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use llmisvc_kinds::Kind;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::argv;
 use crate::labels::{self, Component};
-use crate::names;
 use crate::object::{Certificate, Object, TlsRequest};
 use crate::valid::ValidService;
+use crate::{names, tree};
 
 /// The Secrets without their data.
 ///
 /// The pods' one is there with TLS off too, since presets mount it always, and is then its own CA. With TLS on
-/// the CA stands in a Secret that no pod mounts: whoever has its key can be any part of the service.
+/// the CA stands in a Secret that no pod mounts: whoever has its key can be any part of the service. The endpoint
+/// picker and the tokenizer have pairs of their own (L-6).
 pub fn secrets(svc: &ValidService) -> Vec<Object> {
-    let request = TlsRequest { dns: dns(svc), ips: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)] };
+    let own = own_pairs(svc);
+    let servers = request(svc, &shared_services(svc, &own));
     let name = names::tls_secret(&svc.id.name);
     if !svc.tls {
-        return vec![secret(svc, &name, Certificate::SelfSigned(request))];
+        return vec![secret(svc, &name, Certificate::SelfSigned(servers))];
     }
     let authority = names::tls_authority(&svc.id.name);
-    let own = secret(svc, &authority, Certificate::Authority);
-    vec![own, secret(svc, &name, Certificate::Leaf { request, authority })]
+    let leaf = |request| Certificate::Leaf { request, authority: authority.clone() };
+    let mut secrets =
+        vec![secret(svc, &authority, Certificate::Authority), secret(svc, &name, leaf(servers))];
+    secrets.extend(own.iter().map(|pair| secret(svc, &pair.secret, leaf(request(svc, &[&pair.service])))));
+    secrets
+}
+
+/// A component with a key pair of its own.
+struct OwnPair {
+    secret: String,
+    service: String,
+}
+
+/// One that has run with the servers' pair goes on with it: another would replace its pod.
+fn own_pairs(svc: &ValidService) -> Vec<OwnPair> {
+    let service = &svc.id.name;
+    let picker = svc.routing.scheduler.as_ref().filter(|s| svc.tls && !s.shares_pair);
+    let picker =
+        picker.map(|s| OwnPair { secret: names::scheduler_tls_secret(service), service: s.picker.clone() });
+    let tokenizer = svc.routing.tokenizer.as_ref().filter(|t| svc.tls && !t.shares_pair).map(|_| OwnPair {
+        secret: names::tokenizer_tls_secret(service),
+        service: names::tokenizer(service),
+    });
+    picker.into_iter().chain(tokenizer).collect()
+}
+
+/// The Services that the servers' pair answers for.
+fn shared_services(svc: &ValidService, own: &[OwnPair]) -> Vec<String> {
+    let picker = svc.routing.picker_service().map(str::to_owned);
+    let tokenizer = svc.routing.tokenizer.as_ref().map(|_| names::tokenizer(&svc.id.name));
+    let all = [names::workload_service(&svc.id.name)].into_iter().chain(picker).chain(tokenizer);
+    all.filter(|service| !own.iter().any(|pair| pair.service == *service)).collect()
+}
+
+/// Mounts a Secret of its own where a pod mounts that of the servers.
+pub fn mount_own(pod: &mut Value, service: &str, secret: &str) {
+    let shared = names::tls_secret(service);
+    let volumes = pod.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten();
+    for volume in volumes.filter(|volume| tree::text(volume, &["secret", "secretName"]) == shared) {
+        *tree::entry(tree::entry(volume, "secret"), "secretName") = json!(secret);
+    }
+}
+
+/// A live pod that serves TLS with the servers' pair.
+pub fn shares_pair(pod: &Value, service: &str) -> bool {
+    let shared = names::tls_secret(service);
+    let mounts =
+        tree::list(pod, &["volumes"]).iter().any(|v| tree::text(v, &["secret", "secretName"]) == shared);
+    let main = tree::named(tree::list(pod, &["containers"]), "main");
+    let words = main.map(|main| [argv::words(main, "command"), argv::words(main, "args")].concat());
+    let serves = |word: &String| word.contains("/var/run/kserve/tls");
+    mounts && words.is_some_and(|words| words.iter().any(serves))
 }
 
 fn secret(svc: &ValidService, name: &str, certificate: Certificate) -> Object {
@@ -35,18 +88,15 @@ fn secret(svc: &ValidService, name: &str, certificate: Certificate) -> Object {
 
 /// Service names only. Pod addresses change with every pod, and a certificate that changes with them is one that
 /// running pods do not have yet (L-2).
-fn dns(svc: &ValidService) -> Vec<String> {
-    let mut names = vec!["localhost".to_owned()];
-    let picker = svc.routing.picker_service().map(str::to_owned);
-    let tokenizer = svc.routing.tokenizer.as_ref().map(|_| names::tokenizer(&svc.id.name));
-    let services = [names::workload_service(&svc.id.name)].into_iter().chain(picker).chain(tokenizer);
+fn request(svc: &ValidService, services: &[impl AsRef<str>]) -> TlsRequest {
+    let mut dns = vec!["localhost".to_owned()];
     for service in services {
-        let short = format!("{service}.{}.svc", svc.id.namespace);
-        names.extend([format!("{short}.{}", svc.domain), short]);
+        let short = format!("{}.{}.svc", service.as_ref(), svc.id.namespace);
+        dns.extend([format!("{short}.{}", svc.domain), short]);
     }
-    names.sort();
-    names.dedup();
-    names
+    dns.sort();
+    dns.dedup();
+    TlsRequest { dns, ips: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)] }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
-use super::{argv, resources, storage};
+use super::{argv, resources, storage, tls};
 use crate::labels::{self, Component};
 use crate::object::Object;
 use crate::valid::{Tokenizer, ValidService};
@@ -51,6 +51,9 @@ fn pod(svc: &ValidService, tokenizer: &Tokenizer) -> Value {
         *tree::entry(main, "args") = json!([generated, user].concat());
     }
     storage::attach(&mut pod, &tokenizer.weights);
+    if svc.tls && !tokenizer.shares_pair {
+        tls::mount_own(&mut pod, &svc.id.name, &names::tokenizer_tls_secret(&svc.id.name));
+    }
     resources::balance(&mut pod);
     pod
 }

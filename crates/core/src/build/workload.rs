@@ -27,7 +27,8 @@ fn deployment(svc: &ValidService, workload: &Workload, only: &PodTemplate) -> Ob
 }
 
 fn spec(svc: &ValidService, workload: &Workload, only: &PodTemplate) -> Value {
-    let template = template(svc, workload, only);
+    let mut template = template(svc, workload, only);
+    mirror_account(&mut template);
     let mut spec = json!({"selector": {"matchLabels": selector(svc, workload)}, "template": template});
     if let Some(replicas) = workload.replicas {
         *tree::entry(&mut spec, "replicas") = json!(replicas);
@@ -37,6 +38,15 @@ fn spec(svc: &ValidService, workload: &Workload, only: &PodTemplate) -> Value {
         *tree::entry(&mut spec, "strategy") = strategy;
     }
     spec
+}
+
+/// In Deployments the API server fills in the account under its old name as well, and from there it would come back
+/// after it was taken out, unless that is ours too. LeaderWorkerSets keep templates as they are.
+fn mirror_account(template: &mut Value) {
+    let account = tree::text(template, &["spec", "serviceAccountName"]).to_owned();
+    if !account.is_empty() {
+        *tree::entry(tree::entry(template, "spec"), "serviceAccount") = json!(account);
+    }
 }
 
 /// A pod template with its labels and annotations.

@@ -3,7 +3,7 @@ use rstest::rstest;
 use super::*;
 use crate::labels::{Component, base};
 
-fn deployment(strategy: Value) -> Value {
+fn deployment(strategy: &Value) -> Value {
     json!({"spec": {"strategy": strategy}})
 }
 
@@ -23,8 +23,8 @@ fn a_deployment_makes_as_many_new_pods_as_surge_and_unavailability_allow(
     #[case] expected: i64,
 ) {
     let none = json!({});
-    assert_eq!(step(Kind::Deployment, &deployment(strategy.clone()), &none, want), expected);
-    assert_eq!(step(Kind::Deployment, &none, &deployment(strategy), want), expected, "of the live one");
+    assert_eq!(step(Kind::Deployment, &deployment(&strategy), &none, want), expected);
+    assert_eq!(step(Kind::Deployment, &none, &deployment(&strategy), want), expected, "of the live one");
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn pods_that_a_quota_refuses_are_not_counted() {
     let conditions = json!([{"type": "ReplicaFailure", "status": "True"}]);
     let live = json!({"status": {"updatedReplicas": 2, "conditions": conditions}});
     let strategy = json!({"rollingUpdate": {"maxSurge": 2, "maxUnavailable": 2}});
-    assert_eq!(step(Kind::Deployment, &deployment(strategy), &live, 8), 2);
+    assert_eq!(step(Kind::Deployment, &deployment(&strategy), &live, 8), 2);
 }
 
 fn group(rolling: &Value) -> Object {

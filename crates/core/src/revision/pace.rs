@@ -6,14 +6,14 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::filter::{self, Admitted};
+use super::pair::{self, Pair};
 use super::roll::{self, Applied, Both, Picker, State, Step, Wait, Workload};
-use super::{Revision, gate, live_workload, revision_of, templates};
-use crate::facts::{Answer, Key, Ref, Seen};
+use super::{gate, in_turn, revision_of};
+use crate::facts::{Ref, Seen};
 use crate::handover::Held;
-use crate::labels::{APPLIED, RESTARTED_AT};
+use crate::labels::APPLIED;
 use crate::object::{Live, Object};
-use crate::plan::{covers, seal};
-use crate::pods::{self, Pod};
+use crate::plan::seal;
 use crate::valid::Role;
 use crate::{names, tree};
 
@@ -52,102 +52,23 @@ pub struct Pause {
     pub why: String,
 }
 
-/// The desired pair.
-struct Pair<'a> {
-    service: &'a Ref,
-    live: &'a Live,
-    seen: &'a Seen,
-    desired: Both<&'a Object>,
-}
-
 /// What to apply now; none when the desired objects can be applied as they are: without prefill always, and
 /// otherwise when no roll is under way.
 pub fn pace(objects: &[Object], live: &Live, seen: &Seen, service: &Ref) -> Option<Paced> {
-    let pair = Pair { service, live, seen, desired: desired(objects, &service.name)? };
+    let pair = Pair { service, live, seen, desired: pair::desired(objects, &service.name)? };
     let name = names::scheduler(&service.name);
     let picker = objects.iter().find(|o| o.kind == Kind::Deployment && o.name == name);
     let paced = match picker.filter(|picker| filter::is_possible(&picker.body)) {
         Some(picker) => admitting(&pair, objects, picker),
-        None => one_after_the_other(&pair, objects),
+        None => in_turn::one_after_the_other(&pair, objects),
     };
-    paced.or_else(|| restarting(&pair, objects))
-}
-
-fn desired<'a>(objects: &'a [Object], service: &str) -> Option<Both<&'a Object>> {
-    let find = |role| {
-        let name = |is_group| names::workload(service, role, is_group);
-        let is_it = |o: &&Object| match o.kind {
-            Kind::Deployment => o.name == name(false),
-            Kind::LeaderWorkerSet => o.name == name(true),
-            _ => false,
-        };
-        objects.iter().find(is_it)
-    };
-    Some(Both { prefill: find(Role::Prefill)?, decode: find(Role::Decode)? })
-}
-
-impl Pair<'_> {
-    fn live(&self, role: Role, of: &Object) -> Option<&Value> {
-        live_workload(self.live, &self.service.name, role, of.kind == Kind::LeaderWorkerSet)
-    }
-
-    /// The live object of the same kind and name.
-    fn same(&self, of: &Object) -> Option<&Value> {
-        let live = self.live.get(&(of.kind, of.name.clone()))?;
-        (!live.deleting).then_some(live.body.as_ref())
-    }
-
-    fn pods(&self) -> Option<Vec<Pod>> {
-        match self.seen.get(&Key::Pods(self.service.clone())) {
-            Answer::Found(answer) => Some(pods::read(answer)),
-            Answer::Absent => Some(Vec::new()),
-            Answer::Unreadable(_) => None,
-        }
-    }
-
-    fn new(&self) -> Revision {
-        revision_of(&self.desired.decode.body)
-    }
-
-    fn slot(&self, role: Role) -> (Kind, String) {
-        let object = self.desired.of(role);
-        (object.kind, object.name.clone())
-    }
-
-    /// The names of workloads in all topologies.
-    fn all(&self) -> Vec<(Kind, String)> {
-        let kinds = [(Kind::Deployment, false), (Kind::LeaderWorkerSet, true)].into_iter();
-        let name = |role, is_group| names::workload(&self.service.name, role, is_group);
-        kinds
-            .flat_map(|(kind, group)| [Role::Prefill, Role::Decode].map(|role| (kind, name(role, group))))
-            .collect()
-    }
-
-    /// Replicas wanted now: whoever scales has the live count.
-    fn want(&self, of: &Object) -> i64 {
-        let given = tree::get(&of.body, &["spec", "replicas"]).and_then(Value::as_i64);
-        given.unwrap_or_else(|| self.same(of).map_or(1, gate::wanted))
-    }
-
-    /// Prefill consists of such pods alone, and they are ready. A status would not do: that of a LeaderWorkerSet
-    /// does not say which generation it is about.
-    fn prefill_is(&self, such: impl Fn(&Pod) -> bool) -> bool {
-        let Some(pods) = self.pods() else { return false };
-        let mut ready = 0;
-        for pod in roll::serving(&pods, Role::Prefill) {
-            if !such(pod) {
-                return false;
-            }
-            ready += i64::from(pod.ready);
-        }
-        ready >= self.want(self.desired.prefill)
-    }
+    paced.or_else(|| in_turn::restarting(&pair, objects))
 }
 
 fn admitting(pair: &Pair<'_>, objects: &[Object], picker: &Object) -> Option<Paced> {
     let live_picker = pair.same(picker);
     let state = State {
-        new: pair.new(),
+        new: pair.revision(),
         picker: live_picker
             .map(|live| Picker { admitted: filter::of(live), settled: gate::is_picker_rolled_out(live) }),
         roles: pair.desired.map(|role, object| workload(pair, role, object)),
@@ -243,55 +164,6 @@ fn shown(admitted: &Admitted) -> String {
         Admitted::Only(Some(revision)) => format!("revision {revision}"),
         Admitted::Only(None) => "pods without a revision".to_owned(),
         Admitted::Everyone => "all pods".to_owned(),
-    }
-}
-
-/// Where the picker admits pods of all revisions, decode stays as it is until prefill has rolled out.
-fn one_after_the_other(pair: &Pair<'_>, objects: &[Object]) -> Option<Paced> {
-    let (new, live) = (pair.new(), pair.same(pair.desired.decode)?);
-    if revision_of(live) == new {
-        return None;
-    }
-    let is_new = |pod: &Pod| pod.revision == new.as_deref().unwrap_or_default();
-    let why =
-        "decode waits until prefill has rolled out: the endpoint picker cannot tell old pods from new ones";
-    (!pair.prefill_is(is_new)).then(|| decode_held(pair, objects, why))
-}
-
-/// A restart that changes nothing else goes through prefill first.
-fn restarting(pair: &Pair<'_>, objects: &[Object]) -> Option<Paced> {
-    let desired = pair.desired.decode;
-    let live = pair.same(desired)?;
-    let (from, to) = (restarted_at(live), restarted_at(&desired.body));
-    if from == to || !differs_in_restart_only(live, &desired.body) {
-        return None;
-    }
-    let why = "the restart of decode waits until prefill has restarted";
-    (!pair.prefill_is(|pod| pod.restarted == to)).then(|| decode_held(pair, objects, why))
-}
-
-fn restarted_at(workload: &Value) -> String {
-    let mut annotations =
-        templates(workload).map(|template| tree::strings(template, &["metadata", "annotations"]));
-    annotations.next().and_then(|mut all| all.remove(RESTARTED_AT)).unwrap_or_default()
-}
-
-fn differs_in_restart_only(live: &Value, desired: &Value) -> bool {
-    let without = |template: &Value| {
-        let mut template = template.clone();
-        tree::object(tree::entry(&mut template, "metadata"), "annotations").remove(RESTARTED_AT);
-        template
-    };
-    templates(live).count() == templates(desired).count()
-        && templates(live).zip(templates(desired)).all(|(live, desired)| covers(live, &without(desired)))
-}
-
-fn decode_held(pair: &Pair<'_>, objects: &[Object], why: &str) -> Paced {
-    let pause = Pause { held: true, why: why.to_owned() };
-    Paced {
-        objects: objects.to_vec(),
-        pauses: [(pair.slot(Role::Decode), pause)].into(),
-        retired: Vec::new(),
     }
 }
 

@@ -6,8 +6,11 @@ use serde_json::json;
 
 use super::*;
 use crate::build::scheduler_config::{MARK, Topology, default_text};
+use crate::facts::{Answer, Key};
+use crate::labels::RESTARTED_AT;
 use crate::labels::{Component, KV_REVISION, base};
 use crate::object::LiveObject;
+use crate::pods::{self, Pod};
 
 const NEW: &str = "new";
 
@@ -88,9 +91,10 @@ impl World {
 
     fn pace(&self) -> Option<Paced> {
         let (mut seen, service) = (Seen::default(), Ref::new("ns", "m"));
-        let answer = match self.readable {
-            true => Answer::Found(Arc::new(pods::answer(&self.pods))),
-            false => Answer::Unreadable("forbidden".to_owned()),
+        let answer = if self.readable {
+            Answer::Found(Arc::new(pods::answer(&self.pods)))
+        } else {
+            Answer::Unreadable("forbidden".to_owned())
         };
         seen.insert(Key::Pods(service.clone()), answer);
         pace(&self.objects, &self.live, &seen, &service)

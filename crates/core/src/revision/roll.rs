@@ -144,7 +144,7 @@ fn hand_over(state: &State, old: Revision) -> Step {
     };
     let applied = state.roles.map(|role, workload| gate(state, pods, role, workload));
     let counts = state.roles.map(|role, _| Counts::of(state, pods, role));
-    let need = need(state, &applied);
+    let need = need(state, applied);
     let is_enough = |role: Role| counts.of(role).is_enough(*need.of(role));
     if is_enough(Role::Prefill) && is_enough(Role::Decode) {
         return Step { admitted: Admitted::Only(state.new.clone()), applied, wait: Some(Wait::Picker) };
@@ -225,7 +225,7 @@ impl Counts {
 }
 
 /// How many new pods each role needs to take over: as large a share in both as the tighter gate lets through.
-fn need(state: &State, applied: &Both<Applied>) -> Both<i64> {
+fn need(state: &State, applied: Both<Applied>) -> Both<i64> {
     let shares = state.roles.map(|role, workload| {
         let all = *applied.of(role) != Applied::Closed;
         (if all { workload.want } else { workload.step.min(workload.want) }, workload.want)

@@ -19,7 +19,7 @@ use serde_json::Value;
 pub use self::account::{Account, NAMESPACE};
 pub(crate) use self::gateways::{gateway_of, parent_gateways};
 pub(crate) use self::route::has_header;
-use crate::facts::{Key, Ref};
+use crate::facts::{Answer, Key, Ref};
 use crate::labels::Labels;
 use crate::names;
 use crate::pass::Finding;
@@ -82,6 +82,8 @@ pub struct ExternalPool {
 /// Managed endpoint picker and pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scheduler {
+    /// It runs with the servers' key pair.
+    pub shares_pair: bool,
     /// Pods wanted; none leaves the live count.
     pub replicas: Option<i64>,
     /// Pod labels of the user, without those that would change the selector.
@@ -160,10 +162,22 @@ fn external_pool(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>)
             "is ignored, since pool.ref names an external pool; remove one of the two",
         ));
     }
-    let key = Key::InferencePool(Ref::new(&ctx.id.namespace, name));
-    let picker =
-        ctx.inputs.seen.get(&key).found().map(|p| tree::text(p, &["spec", "endpointPickerRef", "name"]));
-    Some(ExternalPool { name: name.to_owned(), picker: picker.filter(|p| !p.is_empty()).map(str::to_owned) })
+    Some(ExternalPool { name: name.to_owned(), picker: picker_of(ctx, name) })
+}
+
+/// The Service of a pool's picker, which the service's certificate names. A pool of the older group says it elsewhere
+/// (L-8).
+fn picker_of(ctx: &Context<'_>, pool: &str) -> Option<String> {
+    let at = || Ref::new(&ctx.id.namespace, pool);
+    let seen = &ctx.inputs.seen;
+    let picker = match seen.get(&Key::InferencePool(at())) {
+        Answer::Absent => {
+            let pool = seen.get(&Key::OlderInferencePool(at())).found()?;
+            tree::text(pool, &["spec", "extensionRef", "name"])
+        }
+        answer => tree::text(answer.found()?, &["spec", "endpointPickerRef", "name"]),
+    };
+    Some(picker.to_owned()).filter(|picker| !picker.is_empty())
 }
 
 /// Fields that the API has and nothing reads are not ignored silently.

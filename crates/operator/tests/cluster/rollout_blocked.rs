@@ -8,6 +8,7 @@ use llmisvc_testkit::World;
 use serde_json::{Value, json};
 
 use crate::look::{condition, container, observed, says};
+use crate::node::Node;
 
 const SERVICE: &str = "m";
 const DEPLOYMENT: &str = "m-kserve";
@@ -15,29 +16,14 @@ const DEPLOYMENT: &str = "m-kserve";
 const TOLD: Duration = Duration::from_mins(1);
 const ROLLED: Duration = Duration::from_secs(90);
 
-/// A node with four GPUs for this test alone.
-struct Node<'a> {
-    world: &'a World<'static>,
-    name: String,
+/// What the tests do with their node.
+struct Room<'a> {
+    node: Node<'a>,
 }
 
-impl<'a> Node<'a> {
+impl<'a> Room<'a> {
     fn new(world: &'a World<'static>) -> Result<Self> {
-        let name = world.namespace().to_owned();
-        let room = json!({"cpu": "64", "memory": "1Ti", "pods": "50", "nvidia.com/gpu": "4"});
-        let node = json!({
-            "apiVersion": "v1",
-            "kind": "Node",
-            "metadata": {
-                "name": name,
-                "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"},
-                "annotations": {"kwok.x-k8s.io/node": "fake"},
-            },
-            "spec": {"taints": [{"key": "only", "value": name, "effect": "NoSchedule"}]},
-            "status": {"capacity": room, "allocatable": room},
-        });
-        world.cluster().kubectl(&["apply", "-f", "-"], Some(&node.to_string()))?;
-        Ok(Self { world, name })
+        Ok(Self { node: Node::new(world)? })
     }
 
     /// A service that needs the whole node.
@@ -52,7 +38,7 @@ impl<'a> Node<'a> {
                 "replicas": 1,
                 "parallelism": {"tensor": 4},
                 "template": {
-                    "nodeSelector": {"kubernetes.io/hostname": self.name},
+                    "nodeSelector": {"kubernetes.io/hostname": self.node.name()},
                     "tolerations": [{"key": "only", "operator": "Exists"}],
                     "containers": [{"name": "main", "image": image, "resources": {"limits": four}}],
                 },
@@ -61,8 +47,8 @@ impl<'a> Node<'a> {
     }
 
     fn runs(&self, service: &Value) -> Result<()> {
-        self.world.apply(&service.to_string())?;
-        self.world.until_condition("llmisvc", SERVICE, "Ready", "True").map(drop)
+        self.node.world().apply(&service.to_string())?;
+        self.node.world().until_condition("llmisvc", SERVICE, "Ready", "True").map(drop)
     }
 
     /// The Deployment, once all its pods have this image and are available.
@@ -76,14 +62,8 @@ impl<'a> Node<'a> {
                     && it["status"]["availableReplicas"] == 1
             })
         };
-        let found = self.world.until("deployment", DEPLOYMENT, "rolled out", done, ROLLED)?;
+        let found = self.node.world().until("deployment", DEPLOYMENT, "rolled out", done, ROLLED)?;
         found.context("a deployment")
-    }
-}
-
-impl Drop for Node<'_> {
-    fn drop(&mut self) {
-        let _ = self.world.cluster().kubectl(&["delete", "node", &self.name, "--wait=false"], None);
     }
 }
 
@@ -91,7 +71,7 @@ impl Drop for Node<'_> {
 #[test]
 fn a_rollout_finishes_without_a_spare_accelerator() -> Result<()> {
     let world = World::with_operator()?;
-    let node = Node::new(&world)?;
+    let node = Room::new(&world)?;
     node.runs(&node.service("vllm:1"))?;
     let before = world.get("deployment", DEPLOYMENT)?["spec"]["strategy"].clone();
     let recording = world.record(&["deployment"])?;
@@ -112,7 +92,7 @@ fn a_rollout_finishes_without_a_spare_accelerator() -> Result<()> {
 #[test]
 fn a_rollout_that_the_users_strategy_blocks_is_told_within_a_minute() -> Result<()> {
     let world = World::with_operator()?;
-    let node = Node::new(&world)?;
+    let node = Room::new(&world)?;
     let quarter = json!({"maxSurge": "25%", "maxUnavailable": "25%"});
     let with = |image: &str| {
         let mut service = node.service(image);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::account::{account, cluster_binding, live_body};
 use super::{LiveScheduler, Scheduler};
-use crate::build::scheduler_config;
+use crate::build::{scheduler_config, tls};
 use crate::labels::{self, Component, Labels};
 use crate::names;
 use crate::pass::Finding;
@@ -36,6 +36,7 @@ pub(super) fn scheduler(
         labels: pod_labels(ctx, spec, live.as_ref(), warnings),
         annotations: tree::strings(spec, &["annotations"]),
         composed: is_composed(ctx, &pod),
+        shares_pair: live_pod(ctx).is_some_and(|pod| tls::shares_pair(pod, &ctx.id.name)),
         picker: tree::text(&pool, &["endpointPickerRef", "name"]).to_owned(),
         inline: inline(ctx, spec, findings),
         tracing: tracing::of(ctx.spec, "inference-scheduler"),
@@ -150,6 +151,13 @@ fn check_ports(ctx: &Context<'_>, pool: &Value, findings: &mut Vec<Finding>) {
     } else if numbers.iter().collect::<BTreeSet<_>>().len() < numbers.len() {
         findings.push(ctx.finding(&path, "names a port twice; ports of a pool must differ"));
     }
+}
+
+fn live_pod<'a>(ctx: &Context<'a>) -> Option<&'a Value> {
+    tree::get(
+        live_body(ctx, Kind::Deployment, &names::scheduler(&ctx.id.name))?,
+        &["spec", "template", "spec"],
+    )
 }
 
 fn live(ctx: &Context<'_>) -> Option<LiveScheduler> {

@@ -78,6 +78,16 @@ fn an_external_pool_takes_the_place_of_ours() {
 }
 
 #[test]
+fn the_picker_of_an_older_pool_is_read_where_that_group_says_it() {
+    // L-8
+    let mut world = World::new();
+    let pool = json!({"spec": {"extensionRef": {"name": "older-epp"}}});
+    world.see(Key::OlderInferencePool(Ref::new("ml", "shared")), pool);
+    let merged = spec(json!({"scheduler": {"pool": {"ref": {"name": "shared"}}}}));
+    assert_eq!(world.valid(&merged).routing.picker_service(), Some("older-epp"));
+}
+
+#[test]
 fn named_gateways_replace_the_parents_and_are_asked_for() {
     let mut world = World::new();
     let refs = json!([{"name": "a", "namespace": "infra", "sectionName": "web"}, {"name": "b"}]);

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Scheduler;
 use super::account::live_body;
+use crate::build::tls;
 use crate::facts::{Answer, Key, Ref};
 use crate::pass::Finding;
 use crate::validate::Context;
@@ -20,6 +21,8 @@ pub struct Tokenizer {
     pub pod: Value,
     /// The model's tokenizer and configuration.
     pub weights: Weights,
+    /// It runs with the servers' key pair.
+    pub shares_pair: bool,
 }
 
 /// The tokenizer, where one is asked for: by the field, or by a plugin through the preset.
@@ -43,7 +46,8 @@ pub(super) fn tokenizer(
     let live = live_body(ctx, Kind::Deployment, &names::tokenizer(&ctx.id.name));
     let live = live.and_then(|live| tree::get(live, &["spec", "template", "spec"]));
     let weights = storage::weights(&mut site, &pod, Target::TOKENIZER, account(ctx, scheduler), live)?;
-    Some(Tokenizer { pod, weights })
+    let shares_pair = live.is_some_and(|pod| tls::shares_pair(pod, &ctx.id.name));
+    Some(Tokenizer { pod, weights, shares_pair })
 }
 
 /// Credentials come from the scheduler's own account where it names one that exists, else from the default account.
