@@ -42,7 +42,7 @@ pub fn up(program: &Path) -> Result<()> {
     let count = wait::told("examples", || apply_examples(&cluster))?;
     let ready = wait::until_ready(&cluster, count, paint);
     for tree in tree::services(&cluster, NAMESPACE, paint)? {
-        println!("\n{tree}");
+        print!("\n{tree}");
     }
     if let Err(error) = ready {
         let log = fs::read_to_string(folder().join("operator.log")).unwrap_or_default();
@@ -94,17 +94,13 @@ fn apply_examples(cluster: &Cluster) -> Result<usize> {
     let namespace =
         serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
     cluster.kubectl(&["apply", "-f", "-"], Some(&namespace.to_string()))?;
-    let mut services = 0;
-    for example in documents::folders(&paths::repository().join("examples"))? {
-        let text = example_text(&example)?;
-        cluster
-            .kubectl(&["apply", "-n", NAMESPACE, "-f", "-"], Some(&text))
-            .with_context(|| format!("example {}", example.display()))?;
-        services += documents::parse(&text)?
-            .iter()
-            .filter(|it| tree::text(it, "/kind") == "LLMInferenceService")
-            .count();
-    }
+    let folders = documents::folders(&paths::repository().join("examples"))?;
+    let texts: Vec<String> = folders.iter().map(|it| example_text(it)).collect::<Result<_>>()?;
+    // All at once: kubectl asks for the API's kinds every time it is started.
+    let text = texts.join("\n---\n");
+    cluster.kubectl(&["apply", "-n", NAMESPACE, "-f", "-"], Some(&text)).context("the examples")?;
+    let objects = documents::parse(&text)?;
+    let services = objects.iter().filter(|it| tree::text(it, "/kind") == "LLMInferenceService").count();
     ensure!(services > 0, "no LLMInferenceService in examples/");
     Ok(services)
 }

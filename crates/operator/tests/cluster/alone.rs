@@ -151,7 +151,7 @@ fn the_global_config_map_may_be_absent_and_a_key_that_does_not_parse_changes_not
     let world = World::new(&cluster)?;
     world.apply(&plain("m"))?;
     world.until("deployment", "m-kserve", "is created", |it| it.is_some(), PATIENCE)?;
-    has_memory(&world, "m", "1Gi")?;
+    has_memory(&world, "m", "16Gi")?;
 
     cluster.kubectl(&["apply", "-f", "-"], Some(&settings(r#"{"memoryLimit": "2Gi"}"#)))?;
     let good = has_memory(&world, "m", "2Gi")?;
@@ -180,7 +180,7 @@ fn the_global_config_map_may_be_absent_and_a_key_that_does_not_parse_changes_not
         |it: Option<&Value>| it.is_some_and(|it| says(it, "SpecIgnored", "message").is_empty());
     world.until("llmisvc", "m", "no warning", told_no_more, SOON)?;
     cluster.kubectl(&["delete", "configmap", "inferenceservice-config", "-n", "kserve"], None)?;
-    has_memory(&world, "m", "1Gi").map(drop)
+    has_memory(&world, "m", "16Gi").map(drop)
 }
 
 fn the_key_is_named(world: &World<'_>, service: &str) -> Result<()> {

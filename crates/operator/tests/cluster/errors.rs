@@ -29,7 +29,7 @@ fn bad(namespace: &str) -> Vec<(&'static str, String, &'static str, String)> {
             "scheme",
             String::new(),
             "InvalidRenderedConfig",
-            r#"spec.model.uri: unsupported scheme "gs" in "gs://b/m", supported: hf, s3, pvc"#.into(),
+            r#"spec.model.uri: unsupported scheme "abfs" in "abfs://b/m", supported: hf, s3, gs"#.into(),
         ),
         (
             "missing",
@@ -63,7 +63,7 @@ fn bad(namespace: &str) -> Vec<(&'static str, String, &'static str, String)> {
 fn service(name: &str) -> String {
     match name {
         "uri" => plain(name).replace("model: {uri: 'hf://org/uri'}", "model: {name: m}"),
-        "scheme" => plain(name).replace("hf://org/scheme", "gs://b/m"),
+        "scheme" => plain(name).replace("hf://org/scheme", "abfs://b/m"),
         _ => with(name, &format!("baseRefs: [{{name: {name}}}]")),
     }
 }
@@ -119,7 +119,7 @@ fn children_of_a_service_whose_spec_becomes_bad_are_left_alone() -> Result<()> {
     let before = children(&world)?;
     assert!(before.len() >= 7, "{before:?}");
     let bad = [
-        (r#"{"spec": {"model": {"uri": "gs://b/m"}}}"#, "InvalidRenderedConfig"),
+        (r#"{"spec": {"model": {"uri": "abfs://b/m"}}}"#, "InvalidRenderedConfig"),
         (r#"{"spec": {"model": {"uri": "hf://org/m"}, "baseRefs": [{"name": "gone"}]}}"#, "ConfigNotFound"),
     ];
     for (patch, reason) in bad {

@@ -8,7 +8,7 @@ use llmisvc_testkit::cluster::Variant;
 use llmisvc_testkit::{Cluster, Operator, World, operator};
 use serde_json::{Value, json};
 
-use crate::look::{PATIENCE, plain};
+use crate::look::{PATIENCE, plain, says, until_ready_is};
 
 const CA: &str = "m-kserve-ca";
 const CERTS: &str = "m-kserve-self-signed-certs";
@@ -34,7 +34,7 @@ fn certificate(secret: &Value) -> &str {
 // L-1, L-2, L-4
 #[test]
 fn tls_is_switched_on_and_off_without_a_new_key_or_a_write_too_many() -> Result<()> {
-    let cluster = Cluster::own("tls", Variant::Small)?;
+    let cluster = Cluster::own("tls", Variant::Full)?;
     let operator = Operator::start(&cluster, &operator::Options::default())?;
     let world = World::new(&cluster)?;
     world.apply(&plain("m"))?;
@@ -48,6 +48,11 @@ fn tls_is_switched_on_and_off_without_a_new_key_or_a_write_too_many() -> Result<
     ensure!(certificate(&on) == certificate(&own), "what pods serve with stays for a day");
     let talks = |it: Option<&Value>| it.is_some_and(|it| it.to_string().contains("--ssl-certfile"));
     world.until("deployment", "m-kserve", "talks TLS", talks, PATIENCE)?;
+    let url = |it: &Value| it["status"]["addresses"][0]["url"].as_str().map(str::to_owned);
+    let secure =
+        |it: Option<&Value>| it.and_then(url).is_some_and(|url| url.starts_with("https://m-kserve-workload"));
+    world.until("llmisvc", "m", "is addressed by https", secure, PATIENCE)?;
+    groups_of_both_roles_talk_tls(&cluster)?;
     world.until_quiet(QUIET, PATIENCE)?;
 
     let gone = r#"[{"op": "remove", "path": "/data/ca.crt"}]"#;
@@ -71,6 +76,49 @@ fn tls_is_switched_on_and_off_without_a_new_key_or_a_write_too_many() -> Result<
     world.until_quiet(QUIET, PATIENCE)?;
     ensure!(world.get("secret", CERTS)?["data"] == signed["data"], "kept until it is due");
     no_key_is_logged(&operator, &[&own, &ca, &signed])
+}
+
+const GROUPS: &str = "apiVersion: serving.kserve.io/v1alpha2
+kind: LLMInferenceService
+metadata: {name: secure}
+spec:
+  model: {uri: 'hf://org/secure'}
+  replicas: 1
+  prefill: {replicas: 1, parallelism: {pipeline: 2}, worker: {}}
+  router: {route: {}, gateway: {}, scheduler: {}}
+";
+
+/// Decode in single pods beside prefill in a group: all that they are asked is asked by TLS.
+fn groups_of_both_roles_talk_tls(cluster: &Cluster) -> Result<()> {
+    let world = World::new(cluster)?;
+    world.apply(GROUPS)?;
+    let ready = until_ready_is(&world, "secure", "True", PATIENCE)?;
+    ensure!(says(&ready, "PrefillWorkerWorkloadReady", "status") == "True", "{ready:#}");
+    let pods = world.list("pods")?;
+    let has = |pod: &&Value, arg: &str| pod["spec"].to_string().contains(arg);
+    let serving: Vec<&Value> = pods.iter().filter(|pod| has(pod, "--ssl-certfile")).collect();
+    ensure!(serving.len() == 3, "decode, and a leader and a worker of prefill: {}", serving.len());
+    for pod in &serving {
+        assert_eq!(probed_without_tls(pod), Vec::<&Value>::new());
+        ensure!(has(pod, "secure-kserve-self-signed-certs"), "no certificate is mounted: {pod:#}");
+    }
+    ensure!(serving.iter().any(|pod| has(pod, "--secure-proxy=true")), "the sidecar asks prefill by TLS");
+    let pickers: Vec<&Value> = pods.iter().filter(|pod| has(pod, "--secure-serving=true")).collect();
+    ensure!(pickers.len() == 1 && has(&pickers[0], "scheme: https"), "{pickers:#?}");
+    let service = world.get("service", "secure-kserve-workload-svc")?;
+    let port = &service["spec"]["ports"][0];
+    assert_eq!((&port["name"], &port["appProtocol"]), (&json!("https"), &json!("https")));
+    Ok(())
+}
+
+/// HTTP probes of a pod whose scheme is not HTTPS.
+fn probed_without_tls(pod: &Value) -> Vec<&Value> {
+    let lists = ["containers", "initContainers"].map(|list| pod["spec"][list].as_array());
+    let containers = lists.into_iter().flatten().flatten();
+    let probes = containers.flat_map(|it| {
+        ["startupProbe", "livenessProbe", "readinessProbe"].map(|probe| &it[probe]["httpGet"])
+    });
+    probes.filter(|it| it.is_object() && it["scheme"] != "HTTPS").collect()
 }
 
 fn no_key_is_logged(operator: &Operator, secrets: &[&Value]) -> Result<()> {

@@ -117,16 +117,14 @@ fn parents(object: &Value) -> (bool, String) {
 }
 
 fn conditions(service: &Value, paint: Paint) -> Tree {
+    // A condition that is True and has something to say is a warning, such as SpecIgnored.
     let one = |it: &Value| {
-        let (status, reason) = (text(it, "/status"), text(it, "/reason"));
+        let [status, reason, message] = ["/status", "/reason", "/message"].map(|pointer| text(it, pointer));
+        let good = status == "True" && message.is_empty();
+        let detail = [reason, message].iter().filter(|it| !it.is_empty()).copied().collect::<Vec<_>>();
         let detail =
-            [reason, text(it, "/message")].iter().filter(|it| !it.is_empty()).copied().collect::<Vec<_>>();
-        let detail = if status == "True" || detail.is_empty() {
-            String::new()
-        } else {
-            format!("  {}", detail.join(": "))
-        };
-        Tree::leaf(format!("{}={}{detail}", text(it, "/type"), paint.state(status == "True", status)))
+            if good || detail.is_empty() { String::new() } else { format!("  {}", detail.join(": ")) };
+        Tree::leaf(format!("{}={}{detail}", text(it, "/type"), paint.state(good, status)))
     };
     Tree {
         line: paint.dim("conditions"),
@@ -188,6 +186,17 @@ mod tests {
         let not = json!({"conditions": [{"type": "Ready", "status": "False", "reason": "Waiting", "message": "1 of 2"}]});
         let service = object("LLMInferenceService", "m", "", json!({"status": not}));
         let expected = "demo/m  Ready=False Waiting\n└─ conditions\n   └─ Ready=False  Waiting: 1 of 2\n";
+        assert_eq!(service_tree(&service, &[], Paint::plain()).to_string(), expected);
+    }
+
+    #[test]
+    fn a_warning_is_told() {
+        let warning =
+            json!({"type": "SpecIgnored", "status": "True", "reason": "Typo", "message": "no field x"});
+        let status = json!({"conditions": [{"type": "Ready", "status": "True"}, warning]});
+        let service = object("LLMInferenceService", "m", "", json!({"status": status}));
+        let expected =
+            "demo/m  Ready\n└─ conditions\n   ├─ Ready=True\n   └─ SpecIgnored=True  Typo: no field x\n";
         assert_eq!(service_tree(&service, &[], Paint::plain()).to_string(), expected);
     }
 }
