@@ -13,16 +13,12 @@ pub fn is_complete(desired: &Object, live: &Value) -> bool {
     let wanted = |body: &Value| tree::get(body, &["spec", "replicas"]).and_then(Value::as_i64);
     let wanted = wanted(&desired.body).or_else(|| wanted(live)).unwrap_or(1);
     let updated = status("updatedReplicas") >= wanted && status("replicas") <= status("updatedReplicas");
-    match desired.kind {
-        Kind::LeaderWorkerSet => {
-            // Its controller says none; one is noted where the status can only be that of an older generation.
-            let observed = tree::get(live, &["status", "observedGeneration"]).and_then(Value::as_i64);
-            let seen = observed.is_none_or(|observed| observed >= number(&["metadata", "generation"]));
-            seen && updated && status("readyReplicas") >= wanted
-        }
-        _ => {
-            let seen = status("observedGeneration") >= number(&["metadata", "generation"]);
-            seen && updated && status("availableReplicas") >= wanted
-        }
-    }
+    // The controller of LeaderWorkerSets says no generation that it has observed; one is noted where its status can only
+    // be that of an older one.
+    let is_group = desired.kind == Kind::LeaderWorkerSet;
+    let generation = number(&["metadata", "generation"]);
+    let observed = tree::get(live, &["status", "observedGeneration"]).and_then(Value::as_i64);
+    let seen = observed.map_or(is_group, |observed| observed >= generation);
+    let available = if is_group { "readyReplicas" } else { "availableReplicas" };
+    seen && updated && status(available) >= wanted
 }

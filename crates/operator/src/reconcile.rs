@@ -136,9 +136,10 @@ async fn carry_out(
     let pods = pods_change_in(ctx, &considered);
     remember(ctx, &subject, considered, if retry { &subject.live } else { &live }, mind);
     let unfinished = enacted.applied.retry && mind.failures < apply::PATIENCE;
-    let held = match report::is_premature(&status, unfinished) {
-        true => None,
-        false => report::run(ctx, &subject.place, &subject.service, &status, mind).await?,
+    let held = if report::is_premature(&status, unfinished) {
+        None
+    } else {
+        report::run(ctx, &subject.place, &subject.service, &status, mind).await?
     };
     ctx.metrics.took(Step::Report, began.elapsed());
     let after = [held, enacted.timer, pods].into_iter().flatten().min();

@@ -87,13 +87,17 @@ fn the_start_and_the_end_of_a_change_are_told(world: &World<'_>) -> Result<()> {
     world.patch("llmisvc", "llama-405b", "merge", &patch.to_string())?;
     let ready = until_ready_is(world, "llama-405b", "True", PATIENCE)?;
     assert_ne!(ready["metadata"]["generation"], before["metadata"]["generation"]);
-    let pods = world.list("pods")?;
-    let of_the_set = pods.iter().filter(|pod| label(pod, SET) == "llama-405b-kserve-mn");
-    let new = of_the_set.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
-    let rounds: Vec<bool> =
-        new.map(|pod| main_of(pod)["env"].as_array().is_some_and(|all| all.contains(&env[0]))).collect();
-    assert_eq!(rounds, [true; 8]);
-    Ok(())
+    // None of the old ones is left. The controller of LeaderWorkerSets sometimes makes a group anew once more, when the
+    // garbage collector is late with what belonged to the old one.
+    let new = |pod: &Value| main_of(pod)["env"].as_array().is_some_and(|all| all.contains(&env[0]));
+    let there = |pods: Vec<Value>| {
+        let of_the_set = pods.into_iter().filter(|pod| label(pod, SET) == "llama-405b-kserve-mn");
+        of_the_set.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).collect::<Vec<_>>()
+    };
+    let pods = there(world.list("pods")?);
+    assert!(!pods.is_empty() && pods.iter().all(new), "{pods:#?}");
+    let all = || Ok((there(world.list("pods")?).iter().filter(|pod| new(pod)).count() == 8).then_some(()));
+    world.eventually("eight new pods", PATIENCE, all)
 }
 
 #[test]
@@ -193,8 +197,8 @@ fn a_change_that_sub_groups_do_not_allow_makes_the_set_anew_and_says_so() -> Res
     until_ready_is(&world, "grown", "True", PATIENCE)?;
     assert_eq!(seen()?, (second, json!(4), json!(2)));
     let four = BTreeMap::from([("0".to_owned(), indices(&["0", "1", "2", "3"]))]);
-    assert_eq!(groups(&world.list("pods")?, name), four);
-    Ok(())
+    let grown = || Ok((groups(&world.list("pods")?, name) == four).then_some(()));
+    world.eventually("a group of four", PATIENCE, grown)
 }
 
 #[test]
