@@ -117,8 +117,8 @@ pub fn wants_watch(key: &Key, answer: &Answer) -> bool {
     match (key, answer) {
         (_, Answer::Unreadable(_)) | (Key::Config(_) | Key::ConfigNames(_) | Key::Gateway(_), _) => false,
         (Key::ServiceAccount(_) | Key::Secret(_), answer) => *answer == Answer::Absent,
-        (Key::ConfigMap(_) | Key::CaBundle(_), _) => true,
-        (Key::HttpRoute(_) | Key::InferencePool(_) | Key::GatewayService(_), _) => true,
+        (Key::ConfigMap(_) | Key::CaBundle(_) | Key::HttpRoute(_), _)
+        | (Key::InferencePool(_) | Key::GatewayService(_), _) => true,
     }
 }
 
