@@ -216,7 +216,7 @@ mod tests {
         assert!(matches!(plan(&desired, &one(edited), "u").actions[..], [Action::Apply { .. }]));
     }
 
-    fn group(sub_group: Value) -> Object {
+    fn group(sub_group: &Value) -> Object {
         let policy = json!({"subGroupPolicy": sub_group});
         let rest = json!({"spec": {"leaderWorkerTemplate": policy}});
         let labels = base("m", Component::PrefillWorker);
@@ -228,11 +228,11 @@ mod tests {
 
     #[test]
     fn a_group_whose_sub_groups_change_goes_before_it_comes_anew() {
-        let four = || group(json!({"subGroupSize": 4}));
+        let four = || group(&json!({"subGroupSize": 4}));
         for (before, after) in [
-            (group(json!({"subGroupSize": 2})), four()),
-            (group(Value::Null), four()),
-            (four(), group(Value::Null)),
+            (group(&json!({"subGroupSize": 2})), four()),
+            (group(&Value::Null), four()),
+            (four(), group(&Value::Null)),
         ] {
             let desired = [after];
             let mut child = live(&before, "u");

@@ -251,7 +251,8 @@ fn pair_of(fixture: &Fixture, deployment: &str) -> String {
 /// Where the key pair of each component lies, and for which Services it answers.
 fn pairs(fixture: &Fixture) -> BTreeMap<String, Vec<String>> {
     let secrets = fixture.objects().into_iter().filter_map(|o| Some((o.name, o.tls?)));
-    let long = |dns: &[String]| dns.iter().filter(|n| n.ends_with(".svc")).cloned().collect();
+    let is_short = |name: &&String| name.rsplit('.').next() == Some("svc");
+    let long = |dns: &[String]| dns.iter().filter(is_short).cloned().collect();
     secrets.filter_map(|(name, certificate)| Some((name, long(&certificate.request()?.dns)))).collect()
 }
 

@@ -59,16 +59,16 @@ impl World {
     }
 }
 
-fn object(kind: Kind, name: &str, component: Component, spec: Value) -> Object {
+fn object(kind: Kind, name: &str, component: Component, spec: &Value) -> Object {
     Object::new(kind, "ns", name, base("m", component), json!({"spec": spec}))
 }
 
 fn deployment(name: &str, component: Component) -> Object {
-    object(Kind::Deployment, name, component, json!({"replicas": 1}))
+    object(Kind::Deployment, name, component, &json!({"replicas": 1}))
 }
 
 fn group(name: &str, component: Component) -> Object {
-    object(Kind::LeaderWorkerSet, name, component, json!({"replicas": 1}))
+    object(Kind::LeaderWorkerSet, name, component, &json!({"replicas": 1}))
 }
 
 fn ready() -> Value {
@@ -77,7 +77,7 @@ fn ready() -> Value {
 
 fn route(backend: &str) -> Object {
     let rules = json!([{"backendRefs": [{"kind": backend, "name": "b"}]}]);
-    object(Kind::HTTPRoute, "m-kserve-route", Component::Router, json!({"rules": rules}))
+    object(Kind::HTTPRoute, "m-kserve-route", Component::Router, &json!({"rules": rules}))
 }
 
 fn taken(generation: i64) -> Value {
@@ -88,7 +88,7 @@ fn taken(generation: i64) -> Value {
 fn what_serves_stays_until_the_group_is_ready() {
     // W-18
     let old = deployment("m-kserve", Component::Workload);
-    let account = object(Kind::ServiceAccount, "m-kserve", Component::Workload, json!({}));
+    let account = object(Kind::ServiceAccount, "m-kserve", Component::Workload, &json!({}));
     let new = group("m-kserve-mn", Component::Worker);
     let world = || World::default().desire(new.clone()).lives(&old, ready()).lives(&account, json!({}));
     assert_eq!(world().held(), ["m-kserve", "m-kserve"]);
@@ -175,7 +175,7 @@ fn a_selector_that_asks_for_more_waits_for_the_pods_that_have_it() {
         if role {
             selector.insert(labels::ROLE.to_owned(), "decode".to_owned());
         }
-        object(Kind::Service, "m-kserve-workload-svc", Component::Workload, json!({"selector": selector}))
+        object(Kind::Service, "m-kserve-workload-svc", Component::Workload, &json!({"selector": selector}))
     };
     let main = deployment("m-kserve", Component::Workload);
     let rolling = json!({"observedGeneration": 0});

@@ -120,8 +120,14 @@ pub fn wants_watch(key: &Key, answer: &Answer) -> bool {
         (Key::ServiceAccount(_) | Key::Secret(_), answer) => *answer == Answer::Absent,
         // While it is absent its kind may be too, and then there is nothing to watch.
         (Key::OlderInferencePool(_), answer) => *answer != Answer::Absent,
-        (Key::ConfigMap(_) | Key::CaBundle(_) | Key::HttpRoute(_), _)
-        | (Key::InferencePool(_) | Key::GatewayService(_), _) => true,
+        (
+            Key::ConfigMap(_)
+            | Key::CaBundle(_)
+            | Key::HttpRoute(_)
+            | Key::InferencePool(_)
+            | Key::GatewayService(_),
+            _,
+        ) => true,
     }
 }
 

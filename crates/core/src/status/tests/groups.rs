@@ -64,12 +64,15 @@ fn a_service_of_groups_is_ready_by_its_leader_worker_set() {
     assert_eq!(status["workloads"], json!({"primary": primary, "service": service}));
 }
 
+/// What happens to a live object.
+type Change = fn(&mut Value);
+
 #[test]
 // W-8
 fn groups_are_ready_only_when_those_of_the_new_generation_are() {
     let not = |why: &str| format!("WorkerWorkloadReady=False Progressing: {why}");
     let available = |s: &mut Value, status: &str| s["status"]["conditions"][0]["status"] = json!(status);
-    let cases: [(&str, fn(&mut Value)); 6] = [
+    let cases: [(&str, Change); 6] = [
         ("LeaderWorkerSet ml/llama-kserve-mn: generation 2 has not been observed yet", |s| {
             s["metadata"]["generation"] = json!(2);
             s["status"]["observedGeneration"] = json!(1);
