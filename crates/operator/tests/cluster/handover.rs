@@ -9,22 +9,11 @@ use serde_json::{Value, json};
 
 use crate::look::{PATIENCE, condition, until_ready_is};
 use crate::node::Node;
+use crate::topologies::{becomes, service};
 
 const SERVICE: &str = "m";
 /// Twice the half minute after which a pod counts as blocked, and the pods' own time.
 const ROOM_IS_MADE: Duration = Duration::from_mins(3);
-
-fn service(spec: &Value) -> String {
-    let mut spec = spec.clone();
-    spec["model"] = json!({"uri": "hf://org/m", "name": "m"});
-    let metadata = json!({"name": SERVICE});
-    json!({"apiVersion": "serving.kserve.io/v1alpha2", "kind": "LLMInferenceService", "metadata": metadata, "spec": spec})
-        .to_string()
-}
-
-fn becomes(world: &World<'_>, spec: &Value) -> Result<()> {
-    world.kubectl(&["replace", "-f", "-"], Some(&service(spec))).map(drop)
-}
 
 /// Groups of two, whose leader is like this.
 fn group(leader: &Value) -> Value {

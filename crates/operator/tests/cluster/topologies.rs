@@ -45,14 +45,25 @@ fn with(mut spec: Value, key: &str, value: Value) -> Value {
     spec
 }
 
-fn service(spec: &Value) -> String {
+fn with_model(spec: &Value) -> Value {
+    with(spec.clone(), "model", json!({"uri": "hf://org/m", "name": "m"}))
+}
+
+/// A service of this spec.
+pub fn service(spec: &Value) -> String {
     json!({
         "apiVersion": "serving.kserve.io/v1alpha2",
         "kind": "LLMInferenceService",
         "metadata": {"name": SERVICE},
-        "spec": with(spec.clone(), "model", json!({"uri": "hf://org/m", "name": "m"})),
+        "spec": with_model(spec),
     })
     .to_string()
+}
+
+/// Replaces the spec, whatever else is written to the service at that moment.
+pub fn becomes(world: &World<'_>, spec: &Value) -> Result<()> {
+    let ops = json!([{"op": "replace", "path": "/spec", "value": with_model(spec)}]);
+    world.patch("llmisvc", SERVICE, "json", &ops.to_string())
 }
 
 /// One walk for each topology. The k-th step of every walk is equally wide, so the 8 walks of 7 steps are all 56
@@ -90,9 +101,9 @@ fn walk(start: usize, fresh: &Mutex<BTreeMap<usize, Objects>>, started: &Barrier
         let (name, spec) = &topologies[to];
         let expected = fresh.lock().expect("no walk panics with it").get(&to).cloned();
         let expected = expected.with_context(|| format!("{name} was not created afresh"))?;
-        world.kubectl(&["replace", "-f", "-"], Some(&service(spec)))?;
+        becomes(&world, spec)?;
         let what = format!("{} becomes {name}", topologies[at].0);
-        becomes(&world, &expected).with_context(|| what)?;
+        ends_as(&world, &expected).with_context(|| what)?;
         at = to;
     }
     Ok(())
@@ -113,7 +124,7 @@ fn settled(world: &World<'_>) -> Result<Value> {
     until_ready_is(world, SERVICE, "True", LONG)
 }
 
-fn becomes(world: &World<'_>, expected: &Objects) -> Result<()> {
+fn ends_as(world: &World<'_>, expected: &Objects) -> Result<()> {
     settled(world)?;
     let same = world.eventually("the objects of a fresh create", LONG, || {
         Ok((objects(world)? == *expected).then_some(()))
