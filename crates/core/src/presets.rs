@@ -26,17 +26,11 @@ const FILES: [&str; 17] = [
     include_str!("../../../config/presets/config-llm-prefill-worker-rdma.yaml"),
 ];
 
-/// The shipped presets as objects without a namespace, each name with the prefix.
+/// The shipped presets as objects without a namespace, each name with the prefix. They are parsed each time: who
+/// needs them, needs them once.
 pub fn shipped(prefix: &str) -> Vec<Value> {
-    parsed().iter().map(|preset| named(preset.clone(), prefix)).collect()
-}
-
-fn parsed() -> &'static [Value] {
-    static PARSED: std::sync::LazyLock<Vec<Value>> = std::sync::LazyLock::new(|| {
-        let parse = |text| serde_yaml_ng::from_str(text).expect("a test parses every shipped preset");
-        FILES.into_iter().map(parse).collect()
-    });
-    &PARSED
+    let parse = |text| serde_yaml_ng::from_str(text).expect("a test parses every shipped preset");
+    FILES.into_iter().map(|text| named(parse(text), prefix)).collect()
 }
 
 fn named(mut preset: Value, prefix: &str) -> Value {

@@ -1,6 +1,7 @@
 //! `RolloutBlocked`: a new pod finds no node, and nothing under way will make room for it. Advisory.
 
 use llmisvc_api::conditions::{Truth, kind, reason};
+use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::condition::{Judgement, Judgements, conditions_of};
@@ -8,12 +9,15 @@ use super::view::{Part, Sight, View};
 use crate::facts::{Key, Ref};
 use crate::labels::Component;
 use crate::pods::{self, Pod, Stuck};
+use crate::tree;
 use crate::validate::rollout::is_in_place;
 
-/// None while nothing is blocked. Pods are looked at only while a workload is not rolled out.
+/// None while nothing is blocked. Pods are looked at only while a workload is not rolled out, and those of a Deployment
+/// only once it has changed: the pods of new services come by the hundred, and their conditions count them.
 pub(super) fn judge(view: &View<'_>, judgements: &Judgements) -> Option<Judgement> {
     let unready = |kind: &str| judgements.get(kind).is_some_and(|j| j.status != Truth::True) && !view.stopped;
-    let roles: Vec<Role<'_>> = roles(view).into_iter().filter(|role| unready(role.condition)).collect();
+    let mut roles = roles(view);
+    roles.retain(|role| role.changed && unready(role.condition));
     if roles.is_empty() {
         return None;
     }
@@ -30,6 +34,8 @@ struct Role<'a> {
     condition: &'static str,
     components: &'static [Component],
     strategy: &'static str,
+    /// It is not as it was created.
+    changed: bool,
     /// Its Deployment or LeaderWorkerSet as it shall be, else as it is.
     workload: Option<&'a Value>,
 }
@@ -40,7 +46,8 @@ fn roles<'a>(view: &View<'a>) -> Vec<Role<'a>> {
     let role = |part, name, condition, components: &'static [Component]| {
         let strategy =
             if name == "prefill" { "spec.prefill.rolloutStrategy" } else { "spec.rolloutStrategy" };
-        (part, Role { name, condition, components, strategy, workload: workload(view, part) })
+        let changed = is_changed(view, part);
+        (part, Role { name, condition, components, strategy, changed, workload: workload(view, part) })
     };
     let all = [
         role(Part::Main, main, kind::MAIN_WORKLOAD_READY, &[Component::Workload]),
@@ -54,6 +61,12 @@ fn roles<'a>(view: &View<'a>) -> Vec<Role<'a>> {
         ),
     ];
     all.into_iter().filter(|(part, _)| view.has(*part)).map(|(_, role)| role).collect()
+}
+
+fn is_changed(view: &View<'_>, part: Part) -> bool {
+    let live = view.live(part.kind(), &part.name(view.name));
+    let generation = live.and_then(|live| tree::get(live, &["metadata", "generation"])?.as_i64());
+    part.kind() == Kind::LeaderWorkerSet || generation.is_some_and(|generation| generation > 1)
 }
 
 fn workload<'a>(view: &View<'a>, part: Part) -> Option<&'a Value> {

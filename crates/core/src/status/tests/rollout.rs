@@ -36,6 +36,8 @@ fn old() -> Pod {
 fn world(strategy: &Value) -> World {
     let mut world = World::new();
     let mut body = deployment(1);
+    body["metadata"]["generation"] = json!(2);
+    body["status"]["observedGeneration"] = json!(2);
     body["status"]["replicas"] = json!(2);
     body["spec"]["strategy"] = json!({"rollingUpdate": strategy});
     world.live(Kind::Deployment, "llama-kserve", body);
@@ -75,7 +77,7 @@ fn nothing_is_blocked_while_old_pods_make_room() {
 
 #[rstest]
 #[case::a_selector(&[old()], "; 1 old pod holds room on nodes; ")]
-#[case::a_selector_of_the_first_pods(&[], "; ")]
+#[case::a_selector_and_no_old_pods(&[], "; ")]
 fn other_reasons_are_told_in_the_schedulers_words(#[case] others: &[Pod], #[case] between: &str) {
     let why = "0/2 nodes are available: 2 node(s) didn't match.";
     let mut pods = vec![Pod { blocked: Some(why.to_owned()), ..new() }];
@@ -116,6 +118,16 @@ fn pods_of_a_service_that_is_rolled_out_are_not_asked_for() {
 }
 
 #[test]
+fn pods_of_a_new_workload_are_not_asked_for() {
+    let mut world = World::new();
+    let mut body = deployment(2);
+    body["status"] = json!({"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2});
+    world.live(Kind::Deployment, "llama-kserve", body);
+    assert!(line(&status_of(&mut world, &json!({})), "Ready").starts_with("Ready=False"));
+    assert!(!world.seen.take_touched().contains(&key()));
+}
+
+#[test]
 fn a_stopped_service_is_not_blocked() {
     let mut world = world(&quarter());
     world.service["metadata"]["annotations"] = json!({"serving.kserve.io/stop": "true"});
@@ -125,7 +137,7 @@ fn a_stopped_service_is_not_blocked() {
 /// A service of which a LeaderWorkerSet with this strategy is live, and no Deployment.
 fn group(strategy: &Value) -> String {
     let mut world = World::new();
-    let body = json!({"metadata": {"generation": 1}, "spec": {"replicas": 1, "rolloutStrategy": strategy}});
+    let body = json!({"metadata": {"generation": 2}, "spec": {"replicas": 1, "rolloutStrategy": strategy}});
     world.live(Kind::LeaderWorkerSet, "llama-kserve-mn", body);
     let leader = || Component::Leader.as_str().to_owned();
     let [new, old] = [new(), old()].map(|pod| Pod { worker_index: Some(0), component: leader(), ..pod });
