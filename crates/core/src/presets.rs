@@ -29,8 +29,11 @@ const FILES: [&str; 17] = [
 /// The shipped presets as objects without a namespace, each name with the prefix. They are parsed each time: who
 /// needs them, needs them once.
 pub fn shipped(prefix: &str) -> Vec<Value> {
-    let parse = |text| serde_yaml_ng::from_str(text).expect("a test parses every shipped preset");
     FILES.into_iter().map(|text| named(parse(text), prefix)).collect()
+}
+
+fn parse(text: &str) -> Value {
+    serde_yaml_ng::from_str(text).expect("a test parses every shipped preset")
 }
 
 fn named(mut preset: Value, prefix: &str) -> Value {

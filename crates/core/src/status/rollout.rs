@@ -65,8 +65,9 @@ fn roles<'a>(view: &View<'a>) -> Vec<Role<'a>> {
 
 fn is_changed(view: &View<'_>, part: Part) -> bool {
     let live = view.live(part.kind(), &part.name(view.name));
-    let generation = live.and_then(|live| tree::get(live, &["metadata", "generation"])?.as_i64());
-    part.kind() == Kind::LeaderWorkerSet || generation.is_some_and(|generation| generation > 1)
+    let generation = |live: &Value| tree::get(live, &["metadata", "generation"]).and_then(Value::as_i64);
+    let changed = |live: &Value| pods::is_rolling(live) || generation(live).is_some_and(|it| it > 1);
+    part.kind() == Kind::LeaderWorkerSet || live.is_some_and(changed)
 }
 
 fn workload<'a>(view: &View<'a>, part: Part) -> Option<&'a Value> {
