@@ -1,6 +1,5 @@
 //! The cluster's CA bundle, copied beside the services whose downloads use it (`reference/workloads.md §9.10`).
 
-use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -11,6 +10,7 @@ use crate::pass::Finding;
 use crate::settings::Settings;
 use crate::tree;
 use crate::validate::storage::GLOBAL_CA_BUNDLE;
+use crate::workloads::templates;
 
 /// The key that holds the certificates.
 pub const FILE: &str = "cabundle.crt";
@@ -72,18 +72,8 @@ fn finding(what: &str) -> Finding {
 
 /// A pod of this object mounts the copy.
 fn mounts_copy(object: &Object) -> bool {
-    let group = ["spec", "leaderWorkerTemplate"];
-    let templates: &[&[&str]] = match object.kind {
-        Kind::Deployment => &[&["spec", "template"]],
-        Kind::LeaderWorkerSet => {
-            &[&[group[0], group[1], "leaderTemplate"], &[group[0], group[1], "workerTemplate"]]
-        }
-        _ => &[],
-    };
-    let volumes = templates.iter().flat_map(|template| {
-        tree::get(&object.body, template).map_or(&[][..], |pod| tree::list(pod, &["spec", "volumes"]))
-    });
-    volumes.into_iter().any(|volume| tree::text(volume, &["configMap", "name"]) == GLOBAL_CA_BUNDLE)
+    let mut volumes = templates(&object.body).flat_map(|template| tree::list(template, &["spec", "volumes"]));
+    volumes.any(|volume| tree::text(volume, &["configMap", "name"]) == GLOBAL_CA_BUNDLE)
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ pub mod template;
 pub mod tree;
 pub mod valid;
 pub mod validate;
+pub mod workloads;
 
 pub use decide::{Decision, Step, decide};
 pub use pass::{Fault, Inputs};

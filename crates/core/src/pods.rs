@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use llmisvc_kinds::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::tree;
+use crate::rollout::Counts;
 use crate::validate::accelerator::is_extended;
 
 mod body;
@@ -79,8 +80,8 @@ pub fn read(answer: &Value) -> Vec<Pod> {
 
 /// Whether pods of an older template of a Deployment or LeaderWorkerSet are still there.
 pub fn is_rolling(workload: &Value) -> bool {
-    let count = |key| tree::get(workload, &["status", key]).and_then(Value::as_i64).unwrap_or_default();
-    count("replicas") > count("updatedReplicas")
+    // Both kinds count alike what is of which template.
+    !Counts::of(Kind::Deployment, workload).is_of_one_template()
 }
 
 /// A pod that no node takes, while nothing is under way that would make room for it.

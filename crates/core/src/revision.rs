@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::labels::KV_REVISION;
 use crate::object::{Live, Object};
 use crate::valid::{Role, ValidService};
+use crate::workloads::{slot, templates, templates_mut};
 use crate::{names, tree};
 
 pub mod filter;
@@ -73,29 +74,10 @@ pub fn revision_of(workload: &Value) -> Revision {
         .filter(|label| !label.is_empty())
 }
 
-const GROUP: &str = "leaderWorkerTemplate";
-
-/// The pod templates of a Deployment or LeaderWorkerSet, the one that answers requests first.
-pub fn templates(workload: &Value) -> impl Iterator<Item = &Value> {
-    let paths: [&[&str]; 3] =
-        [&["spec", "template"], &["spec", GROUP, "leaderTemplate"], &["spec", GROUP, "workerTemplate"]];
-    paths.into_iter().filter_map(|path| tree::get(workload, path)).filter(|template| template.is_object())
-}
-
-fn templates_mut(workload: &mut Value) -> Vec<&mut Value> {
-    let Some(spec) = workload.get_mut("spec").and_then(Value::as_object_mut) else { return Vec::new() };
-    if !spec.contains_key(GROUP) {
-        return spec.get_mut("template").into_iter().collect();
-    }
-    let group = spec.get_mut(GROUP).and_then(Value::as_object_mut).into_iter().flatten();
-    group.filter(|(key, _)| key.ends_with("Template")).map(|(_, template)| template).collect()
-}
-
 /// The live workload of a role, whichever kind it is of; `is_group` is looked for first.
 pub fn live_workload<'a>(live: &'a Live, service: &str, role: Role, is_group: bool) -> Option<&'a Value> {
     let found = |is_group: bool| {
-        let kind = if is_group { Kind::LeaderWorkerSet } else { Kind::Deployment };
-        let child = live.get(&(kind, names::workload(service, role, is_group)))?;
+        let child = live.get(&slot(service, role, is_group))?;
         (!child.deleting).then_some(child.body.as_ref())
     };
     found(is_group).or_else(|| found(!is_group))

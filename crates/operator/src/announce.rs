@@ -2,8 +2,8 @@
 
 use llmisvc_core::labels::ROLE;
 use llmisvc_core::object::Object;
-use llmisvc_core::revision::templates;
 use llmisvc_core::tree;
+use llmisvc_core::workloads::templates;
 use llmisvc_kinds::Kind;
 
 use crate::context::Context;

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::covers::key_of;
 use crate::labels::KV_REVISION;
-use crate::revision::templates;
 use crate::tree;
+use crate::workloads::templates;
 
 /// Paths in the pod templates of a Deployment or LeaderWorkerSet that differ between two of its versions, both as the
 /// API server has them: `containers[main].image`. The revision is left out, since it only follows from others.

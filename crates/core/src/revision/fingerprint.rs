@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::templates;
 use crate::build::argv::{ADDITIONAL_ARGS, flag, words};
 use crate::validate::storage;
+use crate::workloads::templates;
 use crate::{names, tree};
 
 /// Flags of vLLM that decide what a KV cache holds, how it is laid out, or how it is moved.

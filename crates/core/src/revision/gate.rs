@@ -9,6 +9,7 @@ use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use crate::object::Object;
+use crate::rollout::Counts;
 use crate::tree;
 
 const YEAR: i64 = 365 * 24 * 60 * 60;
@@ -39,7 +40,7 @@ fn pod_step(desired: &Value, live: &Value, want: i64) -> i64 {
     let (surge, unavailable) =
         (scaled(member("maxSurge"), want, true), scaled(member("maxUnavailable"), want, false));
     let step = (surge + unavailable).max(1);
-    if is_short(live) { step.min(count(live, "updatedReplicas")) } else { step }
+    if is_short(live) { step.min(Counts::of(Kind::Deployment, live).updated) } else { step }
 }
 
 /// Pods that a quota refuses are not waited for.
@@ -86,22 +87,11 @@ pub fn is_closed(live: &Value) -> bool {
         || number(&["spec", "rolloutStrategy", "rollingUpdateConfiguration", "partition"]) > 0
 }
 
-/// Replicas that a live workload is asked for.
-pub fn wanted(live: &Value) -> i64 {
-    tree::get(live, &["spec", "replicas"]).and_then(Value::as_i64).unwrap_or(1)
-}
-
 /// Every pod of an endpoint picker runs with its newest configuration, and one serves; or none is wanted.
 pub fn is_picker_rolled_out(live: &Value) -> bool {
-    let number = |path: &[&str]| tree::get(live, path).and_then(Value::as_i64).unwrap_or_default();
-    let seen = number(&["status", "observedGeneration"]) >= number(&["metadata", "generation"]);
-    let updated = count(live, "updatedReplicas");
-    let serves = count(live, "availableReplicas") > 0 || wanted(live) == 0;
-    seen && count(live, "replicas") <= updated && serves
-}
-
-fn count(live: &Value, key: &str) -> i64 {
-    tree::get(live, &["status", key]).and_then(Value::as_i64).unwrap_or_default()
+    let counts = Counts::of(Kind::Deployment, live);
+    let serves = counts.ready > 0 || counts.wanted == 0;
+    counts.is_observed() && counts.is_of_one_template() && serves
 }
 
 #[cfg(test)]

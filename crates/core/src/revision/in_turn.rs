@@ -4,13 +4,14 @@ use serde_json::Value;
 
 use super::pace::{Paced, Pause};
 use super::pair::Pair;
-use super::{revision_of, templates};
+use super::revision_of;
 use crate::labels::RESTARTED_AT;
 use crate::object::Object;
 use crate::plan::covers;
 use crate::pods::Pod;
 use crate::tree;
 use crate::valid::Role;
+use crate::workloads::templates;
 
 /// Where the picker admits pods of all revisions, decode stays as it is until prefill has rolled out.
 pub(super) fn one_after_the_other(pair: &Pair<'_>, objects: &[Object]) -> Option<Paced> {

@@ -4,12 +4,14 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::roll::{self, Both};
-use super::{Revision, gate, live_workload, revision_of};
+use super::{Revision, live_workload, revision_of};
 use crate::facts::{Answer, Key, Ref, Seen};
 use crate::object::{Live, Object};
 use crate::pods::{self, Pod};
+use crate::rollout::Counts;
+use crate::tree;
 use crate::valid::Role;
-use crate::{names, tree};
+use crate::workloads::slot;
 
 /// The desired pair.
 pub(super) struct Pair<'a> {
@@ -22,13 +24,8 @@ pub(super) struct Pair<'a> {
 /// The desired workloads; none without prefill.
 pub(super) fn desired<'a>(objects: &'a [Object], service: &str) -> Option<Both<&'a Object>> {
     let find = |role| {
-        let name = |is_group| names::workload(service, role, is_group);
-        let is_it = |o: &&Object| match o.kind {
-            Kind::Deployment => o.name == name(false),
-            Kind::LeaderWorkerSet => o.name == name(true),
-            _ => false,
-        };
-        objects.iter().find(is_it)
+        let slots = [false, true].map(|is_group| slot(service, role, is_group));
+        objects.iter().find(|o| slots.iter().any(|(kind, name)| (*kind, name) == (o.kind, &o.name)))
     };
     Some(Both { prefill: find(Role::Prefill)?, decode: find(Role::Decode)? })
 }
@@ -63,17 +60,15 @@ impl Pair<'_> {
 
     /// The names of workloads in all topologies.
     pub(super) fn all(&self) -> Vec<(Kind, String)> {
-        let kinds = [(Kind::Deployment, false), (Kind::LeaderWorkerSet, true)].into_iter();
-        let name = |role, is_group| names::workload(&self.service.name, role, is_group);
-        kinds
-            .flat_map(|(kind, group)| [Role::Prefill, Role::Decode].map(|role| (kind, name(role, group))))
-            .collect()
+        let of =
+            |is_group| [Role::Prefill, Role::Decode].map(|role| slot(&self.service.name, role, is_group));
+        [of(false), of(true)].concat()
     }
 
     /// Replicas wanted now: whoever scales has the live count.
     pub(super) fn want(&self, of: &Object) -> i64 {
         let given = tree::get(&of.body, &["spec", "replicas"]).and_then(Value::as_i64);
-        given.unwrap_or_else(|| self.same(of).map_or(1, gate::wanted))
+        given.unwrap_or_else(|| self.same(of).map_or(1, |live| Counts::of(of.kind, live).wanted))
     }
 
     /// Prefill consists of such pods alone, and they are ready. A status would not do: that of a LeaderWorkerSet

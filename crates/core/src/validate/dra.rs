@@ -11,7 +11,9 @@ use crate::build::dra::{CLAIM, digest};
 use crate::labels::Labels;
 use crate::object::LiveObject;
 use crate::plan::ours;
+use crate::rollout::Counts;
 use crate::valid::Role;
+use crate::workloads::{slot, templates};
 use crate::{names, tree};
 
 /// Devices for one pod.
@@ -69,7 +71,7 @@ fn name(ctx: &Context<'_>, devices: &Devices) -> String {
     let plain = names::claim_template(&ctx.id.name);
     let is_kept = match live(ctx, &plain) {
         Some(live) => live == *devices,
-        None => workloads(ctx).any(|workload| refers(workload, &plain)),
+        None => workloads(ctx).any(|(_, workload)| refers(workload, &plain)),
     };
     if is_kept { plain } else { names::claim_template_of(&ctx.id.name, &digest(devices)) }
 }
@@ -99,7 +101,7 @@ fn read(body: &Value) -> Option<Devices> {
 fn former(ctx: &Context<'_>, current: Option<&str>) -> Vec<ClaimTemplate> {
     let live = ctx.inputs.live.iter().filter(|((kind, _), _)| *kind == Kind::ResourceClaimTemplate);
     let others = live.filter(|((_, name), live)| Some(name.as_str()) != current && is_ours(ctx, live));
-    let needed = |name: &str| workloads(ctx).any(|w| refers(w, name) || !is_rolled_out(w));
+    let needed = |name: &str| workloads(ctx).any(|(kind, w)| refers(w, name) || !is_rolled_out(kind, w));
     let needed = others.filter(|((_, name), _)| needed(name));
     needed
         .filter_map(|((_, name), live)| {
@@ -109,33 +111,22 @@ fn former(ctx: &Context<'_>, current: Option<&str>) -> Vec<ClaimTemplate> {
 }
 
 /// The live Deployments and LeaderWorkerSets of the service's model servers.
-fn workloads<'a>(ctx: &Context<'a>) -> impl Iterator<Item = &'a Value> {
-    let (live, service) = (ctx.inputs.live, ctx.id.name.clone());
-    let all = [Role::Both, Role::Prefill].into_iter().flat_map(|role| [false, true].map(|g| (role, g)));
-    all.filter_map(move |(role, is_group)| {
-        let kind = if is_group { Kind::LeaderWorkerSet } else { Kind::Deployment };
-        let name = names::workload(&service, role, is_group);
-        live.get(&(kind, name)).map(|live| live.body.as_ref())
-    })
+fn workloads<'a>(ctx: &Context<'a>) -> impl Iterator<Item = (Kind, &'a Value)> {
+    let roles = [Role::Both, Role::Prefill];
+    let slots = roles.into_iter().flat_map(|role| [false, true].map(|group| slot(&ctx.id.name, role, group)));
+    let slots: Vec<_> = slots.collect();
+    slots.into_iter().filter_map(|slot| Some((slot.0, ctx.inputs.live.get(&slot)?.body.as_ref())))
 }
 
 fn refers(workload: &Value, name: &str) -> bool {
-    let group = ["spec", "leaderWorkerTemplate"];
-    let templates = [
-        tree::get(workload, &["spec", "template"]),
-        tree::get(workload, &[group[0], group[1], "leaderTemplate"]),
-        tree::get(workload, &[group[0], group[1], "workerTemplate"]),
-    ];
-    let mut claims = templates.into_iter().flatten().flat_map(|t| tree::list(t, &["spec", "resourceClaims"]));
+    let mut claims =
+        templates(workload).flat_map(|template| tree::list(template, &["spec", "resourceClaims"]));
     claims.any(|claim| tree::text(claim, &["resourceClaimTemplateName"]) == name)
 }
 
-fn is_rolled_out(workload: &Value) -> bool {
-    let number = |path: &[&str]| tree::get(workload, path).and_then(Value::as_i64);
-    let count = |key: &str| number(&["status", key]).unwrap_or_default();
-    let generation = number(&["metadata", "generation"]).unwrap_or_default();
-    let observed = number(&["status", "observedGeneration"]).unwrap_or(generation);
-    observed >= generation && count("updatedReplicas") >= count("replicas")
+fn is_rolled_out(kind: Kind, workload: &Value) -> bool {
+    let counts = Counts::of(kind, workload);
+    counts.is_observed() && counts.is_of_one_template()
 }
 
 /// Says which templates lack the container that the annotation names.

@@ -1,21 +1,20 @@
 //! What runs of a workload now. What it has, and what it lacks, is kept where a change would replace pods that the
 //! user did not touch.
 
-use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::scope::Scope;
 use crate::labels::Labels;
+use crate::tree;
 use crate::valid::Position;
-use crate::{names, tree};
+use crate::workloads::slot;
 
 const GROUP: [&str; 2] = ["spec", "leaderWorkerTemplate"];
 
 /// The live object of a workload.
 pub fn object<'a>(scope: &Scope<'a, '_>, is_group: bool) -> Option<&'a Value> {
-    let kind = if is_group { Kind::LeaderWorkerSet } else { Kind::Deployment };
-    let name = names::workload(&scope.ctx.id.name, scope.role, is_group);
-    scope.ctx.inputs.live.get(&(kind, name)).map(|live| live.body.as_ref())
+    let slot = slot(&scope.ctx.id.name, scope.role, is_group);
+    scope.ctx.inputs.live.get(&slot).map(|live| live.body.as_ref())
 }
 
 /// The pod template that is looked at.
