@@ -7,6 +7,7 @@
 //! [`decide()`] runs the steps up to `build`; whatever it has to know about the cluster it asks for as
 //! [`facts::Key`]s, so that the operator answers from its watches and the CLI from files.
 
+pub mod admission;
 pub mod build;
 pub mod ca_bundle;
 pub mod decide;
