@@ -27,7 +27,7 @@ const GROUPS: [(&str, &str, [usize; 2]); 3] = [
 ];
 
 /// All examples together, on a machine that does other things.
-const ALL: Duration = Duration::from_mins(4);
+pub const ALL: Duration = Duration::from_mins(4);
 
 /// The names of all folders in `examples/`.
 pub fn names() -> Result<Vec<String>> {

@@ -15,6 +15,7 @@ mod handover;
 mod lifecycle;
 mod look;
 mod node;
+mod older_version;
 mod pairs;
 mod rollout_blocked;
 mod rollouts;
