@@ -1,0 +1,4 @@
+mod edges;
+mod examples;
+mod properties;
+mod random;
