@@ -1,4 +1,5 @@
-mod edges;
+mod criticality;
 mod examples;
 mod properties;
 mod random;
+mod review;
