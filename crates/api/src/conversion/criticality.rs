@@ -91,7 +91,8 @@ fn adapters(object: &mut Value) -> Vec<(usize, &mut Map<String, Value>)> {
 
 /// Names of adapters by index, as far as only one adapter has it.
 fn names(object: &mut Value) -> BTreeMap<usize, String> {
-    let named = |(index, adapter): (usize, &mut Map<String, Value>)| Some((index, text_of(adapter.get("name")?)?));
+    let named =
+        |(index, adapter): (usize, &mut Map<String, Value>)| Some((index, text_of(adapter.get("name")?)?));
     let all: BTreeMap<_, _> = adapters(object).into_iter().filter_map(named).collect();
     let is_unique = |name: &String| all.values().filter(|other| *other == name).count() == 1;
     all.clone().into_iter().filter(|(_, name)| is_unique(name)).collect()

@@ -63,7 +63,9 @@ impl Kept {
                     self.compare(below(&pointer, name), shown.get(name), object.get(name));
                 }
             }
-            (shown, Some(object)) if shown != Some(object) => drop(self.values.insert(pointer, object.clone())),
+            (shown, Some(object)) if shown != Some(object) => {
+                drop(self.values.insert(pointer, object.clone()))
+            }
             (Some(_), None) => drop(self.absent.insert(pointer)),
             _ => {}
         }

@@ -29,9 +29,10 @@ pub fn newer(pool: Value) -> Value {
             ("selector", "selector", &selector),
             ("targetPortNumber", "targetPorts", &|port| Some(number_in(port, |n| json!([{"number": n}])))),
             ("extensionRef", "endpointPickerRef", &|reference| {
-                Some(renamed(reference, &[("portNumber", "port", &|port| {
-                    Some(number_in(port, |n| json!({"number": n})))
-                })]))
+                Some(renamed(
+                    reference,
+                    &[("portNumber", "port", &|port| Some(number_in(port, |n| json!({"number": n}))))],
+                ))
             }),
         ],
     )
@@ -43,7 +44,10 @@ type Mapping<'a> = (&'a str, &'a str, &'a dyn Fn(Value) -> Option<Value>);
 fn renamed(object: Value, mappings: &[Mapping<'_>]) -> Value {
     let Value::Object(mut members) = object else { return object };
     let taken: Vec<_> = mappings.iter().map(|(old, ..)| members.remove(*old)).collect();
-    let new = taken.into_iter().zip(mappings).filter_map(|(value, (_, new, f))| Some(((*new).to_owned(), f(value?)?)));
+    let new = taken
+        .into_iter()
+        .zip(mappings)
+        .filter_map(|(value, (_, new, f))| Some(((*new).to_owned(), f(value?)?)));
     let new: Map<String, Value> = new.collect();
     members.extend(new);
     Value::Object(members)

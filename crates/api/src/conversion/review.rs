@@ -25,7 +25,10 @@ fn converted(review: &Value) -> Result<Vec<Value>, String> {
         .ok_or_else(|| format!("request.desiredAPIVersion {wanted:?} is none of this group"))?;
     let objects = review.pointer("/request/objects").and_then(Value::as_array);
     let objects = objects.ok_or("request.objects is not a list")?;
-    objects.iter().map(|object| convert(object.clone(), to).map_err(|e| format!("{}: {e}", name(object)))).collect()
+    objects
+        .iter()
+        .map(|object| convert(object.clone(), to).map_err(|e| format!("{}: {e}", name(object))))
+        .collect()
 }
 
 fn name(object: &Value) -> String {

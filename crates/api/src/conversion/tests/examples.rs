@@ -139,7 +139,8 @@ fn pools_are_mapped_member_by_member_without_defaults() {
     assert_eq!(newer(&service("v1alpha1", &v1alpha1)), service("v1alpha2", &v1alpha2));
     assert_eq!(older(&service("v1alpha2", &v1alpha2)), service("v1alpha1", &v1alpha1));
     let part = |name: &str| pool(&json!({name: {"name": "epp"}}));
-    let (one, other) = (service("v1alpha1", &part("extensionRef")), service("v1alpha2", &part("endpointPickerRef")));
+    let (one, other) =
+        (service("v1alpha1", &part("extensionRef")), service("v1alpha2", &part("endpointPickerRef")));
     assert_eq!((newer(&one), older(&other)), (other, one));
 }
 
@@ -148,7 +149,9 @@ fn ports_beyond_the_first_and_the_protocol_are_kept_until_the_first_is_changed()
     // E-45
     let object = service(
         "v1alpha2",
-        &pool(&json!({"targetPorts": [{"number": 8000}, {"number": 8001}], "appProtocol": "kubernetes.io/h2c"})),
+        &pool(
+            &json!({"targetPorts": [{"number": 8000}, {"number": 8001}], "appProtocol": "kubernetes.io/h2c"}),
+        ),
     );
     let mut shown = older(&object);
     assert_eq!(shown["spec"], pool(&json!({"targetPortNumber": 8000})));

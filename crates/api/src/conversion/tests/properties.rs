@@ -26,7 +26,11 @@ fn for_all(schema: &Schema, cases: u32, check: impl Fn(&Value, u64)) {
     let next = Mutex::new(0_usize);
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let result = TestRunner::new(config).run(&any::<u64>().no_shrink(), |seed| {
-        let leaf = { let mut next = next.lock().unwrap(); *next += 1; *next };
+        let leaf = {
+            let mut next = next.lock().unwrap();
+            *next += 1;
+            *next
+        };
         check(&schema.object(seed, leaf), seed);
         Ok(())
     });
@@ -157,7 +161,8 @@ fn complaints(node: &Value, value: &Value, path: &str, found: &mut Vec<String>) 
         }
     }
     for (name, member) in value.as_object().into_iter().flatten() {
-        let child = [&node["properties"][name], &node["additionalProperties"]].into_iter().find(|c| c.is_object());
+        let child =
+            [&node["properties"][name], &node["additionalProperties"]].into_iter().find(|c| c.is_object());
         match child {
             Some(child) => complaints(child, member, &format!("{path}.{name}"), found),
             None if node["x-kubernetes-preserve-unknown-fields"] == true => {}
@@ -197,7 +202,8 @@ fn the_list_of_differences_is_complete() {
         let schema = Schema::of(kind, V1alpha2);
         for_all(&schema, 2_000, |object, _| {
             let shown = to(object, V1alpha1);
-            let text = shown["metadata"]["annotations"][annotation(V1alpha2)].as_str().unwrap_or("{}").to_owned();
+            let text =
+                shown["metadata"]["annotations"][annotation(V1alpha2)].as_str().unwrap_or("{}").to_owned();
             let kept: Value = serde_json::from_str(&text).unwrap();
             seen.lock().unwrap().extend(kept.as_object().unwrap().keys().cloned());
         });

@@ -70,7 +70,8 @@ fn collect(node: &Value, path: Vec<String>, leaves: &mut Vec<Vec<String>>) {
 
 /// The values that an enum allows, or the rule that takes the place of one where null is fine.
 pub fn values(node: &Value) -> Option<Vec<Value>> {
-    let rule = node["x-kubernetes-validations"][0]["rule"].as_str().and_then(|rule| rule.strip_prefix("self in "));
+    let rule =
+        node["x-kubernetes-validations"][0]["rule"].as_str().and_then(|rule| rule.strip_prefix("self in "));
     node["enum"].as_array().cloned().or_else(|| serde_json::from_str(rule?).unwrap())
 }
 
@@ -172,7 +173,10 @@ impl Dice {
         let odd: [(&str, &[&str]); 6] = [
             ("plain.io/a", &["", "text"]),
             (MODEL, &["Critical", "Sheddable", "", "whatever"]),
-            (LORA, &[r#"{"0":"Critical"}"#, r#"{"0": "x", "7":"Standard"}"#, r#"{"1":"Sheddable"}"#, "[", "{}"]),
+            (
+                LORA,
+                &[r#"{"0":"Critical"}"#, r#"{"0": "x", "7":"Standard"}"#, r#"{"1":"Sheddable"}"#, "[", "{}"],
+            ),
             (LORA_BY_NAME, &[r#"{"sql":"Critical"}"#, r#"{"a":"Standard"}"#, "null"]),
             (annotation(version), &["{}", "{", r#"{"/spec/replicas":3}"#, r#"{"absent":["/spec"]}"#]),
             // A readable one of these says what the object is in the other version, see `examples`.

@@ -49,7 +49,10 @@ fn one_object_that_cannot_be_converted_fails_the_review_by_name() {
 #[test]
 fn a_review_that_asks_for_nothing_of_ours_is_answered_too() {
     let answer = asked("serving.kserve.io/v1beta1", &json!([]));
-    assert_eq!(message(&answer), "request.desiredAPIVersion \"serving.kserve.io/v1beta1\" is none of this group");
+    assert_eq!(
+        message(&answer),
+        "request.desiredAPIVersion \"serving.kserve.io/v1beta1\" is none of this group"
+    );
     let answer = asked("serving.kserve.io/v1alpha1", &Value::Null);
     assert_eq!(message(&answer), "request.objects is not a list");
     assert_eq!(message(&review(&Value::Null)), "request.desiredAPIVersion \"\" is none of this group");
