@@ -6,6 +6,7 @@
 
 mod alone;
 mod claims;
+mod converter;
 mod drift;
 mod equality;
 mod errors;
@@ -22,3 +23,4 @@ mod rollouts;
 mod status;
 mod tls;
 mod topologies;
+mod versions;
