@@ -52,9 +52,10 @@ fn warn_inline(config: &SchedulerConfig, found: &mut Found) {
     let (version, kind) = (text("apiVersion"), text("kind"));
     let message = format!("kind is \"{kind}\", and the endpoint picker reads an EndpointPickerConfig only");
     found.add_if(kind != "EndpointPickerConfig", Rule::N9, format!("{SCHEDULER}.config.inline.kind"), message);
-    let known = version.starts_with("inference.networking.x-k8s.io/");
+    let known = ["inference.networking.x-k8s.io/", "llm-d.ai/"].iter().any(|group| version.starts_with(group));
     let message = format!(
-        "apiVersion is \"{version}\", and the endpoint picker knows inference.networking.x-k8s.io/v1alpha1"
+        "apiVersion is \"{version}\", and the endpoint picker knows inference.networking.x-k8s.io/v1alpha1 and \
+         llm-d.ai/v1alpha1"
     );
     found.add_if(!known, Rule::N9, format!("{SCHEDULER}.config.inline.apiVersion"), message);
 }
