@@ -42,9 +42,12 @@ fn is_served(row: &Row) -> bool {
 fn every_bad_row_is_refused_with_the_path_and_the_words_of_the_api_server() {
     let mut wrong = Vec::new();
     for row in created() {
-        let Some(refused) = row.refused.as_ref().filter(|r| r.by == Layer::Webhook || is_served(&row)) else { continue };
+        let Some(refused) = row.refused.as_ref().filter(|r| r.by == Layer::Webhook || is_served(&row)) else {
+            continue;
+        };
         let findings = verdict(&row).findings;
-        let fits = |(path, message): &(String, String)| *path == refused.path && message.contains(&refused.message);
+        let fits =
+            |(path, message): &(String, String)| *path == refused.path && message.contains(&refused.message);
         let alone = refused.by != Layer::Webhook || findings.len() == 1;
         if !findings.iter().any(fits) || !alone {
             wrong.push(format!("{} {:?}: {refused:?}\n   {findings:?}", row.label, row.rule));

@@ -66,7 +66,8 @@ fn of_count(schema: &Value, [least, most]: [&str; 2], count: usize, what: &str) 
     let few = bound(least).filter(|least| count < *least);
     let many = bound(most).filter(|most| count > *most);
     let few = few.map(|least| Broken::value(format!("should have at least {least} {what}")));
-    let many = many.map(|most| Broken::blocking(format!("Too many: {count}: must have at most {most} items")));
+    let many =
+        many.map(|most| Broken::blocking(format!("Too many: {count}: must have at most {most} items")));
     few.into_iter().chain(many).collect()
 }
 

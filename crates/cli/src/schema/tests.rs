@@ -12,7 +12,8 @@ fn lines(said: &[Said]) -> Vec<String> {
 
 #[test]
 fn all_that_is_wrong_is_said_at_once() {
-    let found = answer(json!({"replicas": "many", "parallelism": {"tensor": 0, "expert": 1}, "labels": {"a": 1}}));
+    let found =
+        answer(json!({"replicas": "many", "parallelism": {"tensor": 0, "expert": 1}, "labels": {"a": 1}}));
     assert_eq!(
         lines(&found.refused),
         [
@@ -35,7 +36,10 @@ fn a_field_that_no_schema_has_is_said_and_not_refused() {
 #[test]
 fn null_stands_for_what_may_be_absent_in_rules_too() {
     assert_eq!(answer(json!({"replicas": null, "scaling": null, "model": null})), Answer::default());
-    assert_eq!(answer(json!({"replicas": null, "scaling": {"maxReplicas": 1, "wva": {"hpa": {}}}})), Answer::default());
+    assert_eq!(
+        answer(json!({"replicas": null, "scaling": {"maxReplicas": 1, "wva": {"hpa": {}}}})),
+        Answer::default()
+    );
 }
 
 #[test]
@@ -48,7 +52,8 @@ fn rules_are_read_beside_bounds_and_not_beside_wrong_types() {
 
 #[test]
 fn a_list_key_with_a_default_may_be_left_out() {
-    let ports = |ports: Value| answer(json!({"template": {"containers": [{"name": "main", "ports": ports}]}}));
+    let ports =
+        |ports: Value| answer(json!({"template": {"containers": [{"name": "main", "ports": ports}]}}));
     let udp = json!([{"containerPort": 1}, {"containerPort": 1, "protocol": "UDP"}]);
     assert_eq!(ports(udp).refused, []);
     let tcp = json!([{"containerPort": 1}, {"containerPort": 1, "protocol": "TCP"}]);

@@ -4,8 +4,8 @@ mod client;
 mod hook;
 
 use anyhow::{Context as _, Result, bail};
+use llmisvc_testkit::World;
 use llmisvc_testkit::admission::{Layer, Op, Row, rows};
-use llmisvc_testkit::{Cluster, World};
 use serde_json::{Value, json};
 
 use client::{Answer, Client};
@@ -22,19 +22,20 @@ struct Bench<'a> {
     _hook: Option<Hook>,
 }
 
-/// The operator's webhooks where there are any, else one of the test's own, for its namespace alone.
+/// The operator's webhooks where it serves any, else one of the test's own, for its namespace alone.
 fn bench() -> Result<Bench<'static>> {
-    let cluster = Cluster::shared()?;
-    let client = Client::of(cluster)?;
-    let installed = cluster.get("validatingwebhookconfiguration", "", HOOK)?.is_some();
-    let world = if installed { World::with_operator()? } else { World::new(cluster)? };
+    let world = World::with_operator()?;
+    let client = Client::of(world.cluster())?;
+    let installed = world.cluster().get("validatingwebhookconfiguration", "", HOOK)?.is_some();
+    let own = || format!("llmisvc-v{}-", env!("CARGO_PKG_VERSION").replace('.', "-"));
     let (prefix, system) = match installed {
-        true => (format!("llmisvc-v{}-", env!("CARGO_PKG_VERSION").replace('.', "-")), "kserve".to_owned()),
+        true => (own(), "kserve".to_owned()),
         false => ("admission-".to_owned(), world.namespace().to_owned()),
     };
     let hook = if installed { None } else { Some(Hook::start(&world, &prefix)?) };
     let served = client.versions()?;
-    let is_served = |row: &Row| served.iter().any(|v| row.object["apiVersion"] == format!("serving.kserve.io/{v}"));
+    let is_served =
+        |row: &Row| served.iter().any(|v| row.object["apiVersion"] == format!("serving.kserve.io/{v}"));
     let rows = rows(&prefix, &system)?.into_iter().filter(|row| is_served(row) && !row.stored).collect();
     Ok(Bench { world, client, rows, _hook: hook })
 }
@@ -89,7 +90,9 @@ fn changed(row: &Row, answer: &Answer) -> Option<String> {
     };
     let unchanged = row.op == Op::Delete || answer.body["spec"] == row.object["spec"];
     let fits = answer.code < 300 && unchanged && warned;
-    (!fits).then(|| format!("{}: {:?}\n   {} {:?} {}", row.label, row.warns, answer.code, answer.warnings, answer.body))
+    (!fits).then(|| {
+        format!("{}: {:?}\n   {} {:?} {}", row.label, row.warns, answer.code, answer.warnings, answer.body)
+    })
 }
 
 #[test]

@@ -24,7 +24,9 @@ impl Answer {
     /// Field and message of each cause.
     pub fn causes(&self) -> impl Iterator<Item = (&str, &str)> {
         let causes = self.body["details"]["causes"].as_array().into_iter().flatten();
-        causes.map(|cause| (cause["field"].as_str().unwrap_or_default(), cause["message"].as_str().unwrap_or_default()))
+        causes.map(|cause| {
+            (cause["field"].as_str().unwrap_or_default(), cause["message"].as_str().unwrap_or_default())
+        })
     }
 }
 

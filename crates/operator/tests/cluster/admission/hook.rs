@@ -41,7 +41,8 @@ impl Hook {
         let object = configuration(&name, world.namespace(), port, &key.cert.pem());
         world.apply(&object.to_string())?;
         let cluster = llmisvc_testkit::Cluster::shared()?;
-        let remove = move || drop(cluster.kubectl(&["delete", "validatingwebhookconfiguration", &name], None));
+        let remove =
+            move || drop(cluster.kubectl(&["delete", "validatingwebhookconfiguration", &name], None));
         let hook = Self { kubectl: Box::new(remove) };
         world.eventually("a webhook that is asked", std::time::Duration::from_secs(30), || asked(world))?;
         Ok(hook)
