@@ -45,7 +45,10 @@ fn of_number(schema: &Value, number: f64) -> Vec<Broken> {
     let most = bound("maximum").filter(|most| number > *most);
     let least = least.map(|least| format!("should be greater than or equal to {least}"));
     let most = most.map(|most| format!("should be less than or equal to {most}"));
-    least.into_iter().chain(most).map(Broken::value).collect()
+    let wide = schema.get("format").is_some_and(|f| f == "int32")
+        && !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
+    let wide = wide.then(|| "Checked value must be of type integer with format int32".to_owned());
+    least.into_iter().chain(most).chain(wide).map(Broken::value).collect()
 }
 
 fn of_text(schema: &Value, text: &str) -> Vec<Broken> {

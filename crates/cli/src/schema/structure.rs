@@ -118,6 +118,9 @@ fn mismatch<'a>(schema: &'a Value, value: &Value) -> Option<&'a str> {
     }
     let expected = schema.get("type").and_then(Value::as_str)?;
     let fits = match expected {
+        "integer" if value.is_f64() && !is_integer(value) => {
+            return schema.get("format").and_then(Value::as_str);
+        }
         "integer" => is_integer(value),
         "number" => value.is_number(),
         other => type_of(value) == other,

@@ -51,6 +51,15 @@ fn rules_are_read_beside_bounds_and_not_beside_wrong_types() {
 }
 
 #[test]
+fn a_number_is_whole_and_has_32_bits() {
+    let replicas = |n: Value| lines(&answer(json!({"replicas": n})).refused);
+    assert_eq!(replicas(json!(1.5)), ["spec.replicas: must be of type int32: \"number\""]);
+    assert_eq!(replicas(json!(1.0)), [""; 0]);
+    let wide = "spec.replicas: Checked value must be of type integer with format int32";
+    assert!(replicas(json!(3_000_000_000_u32)).contains(&wide.to_owned()));
+}
+
+#[test]
 fn a_list_key_with_a_default_may_be_left_out() {
     let ports =
         |ports: Value| answer(json!({"template": {"containers": [{"name": "main", "ports": ports}]}}));

@@ -89,7 +89,7 @@ impl Client {
         self.runtime.block_on(async {
             let response = self.client.send(request).await.with_context(|| format!("{method} {path}"))?;
             let warnings = response.headers().get_all("warning").iter();
-            let warnings = warnings.filter_map(|w| w.to_str().ok()).map(unquoted).collect();
+            let warnings = warnings.map(|w| unquoted(&String::from_utf8_lossy(w.as_bytes()))).collect();
             let code = response.status().as_u16();
             let bytes = response.into_body().collect().await?.to_bytes();
             Ok(Answer { code, body: serde_json::from_slice(&bytes)?, warnings })
