@@ -149,14 +149,21 @@ fn differences(a: &Value, b: &Value, at: &str, found: &mut Vec<String>) {
 #[test]
 fn each_row_differs_from_a_good_object_in_one_place() {
     let all = all();
-    let good: Vec<&Value> =
-        all.iter().filter(|row| row.at.is_none()).map(|row| &row.object).collect();
+    let good: Vec<&Value> = all.iter().filter(|row| row.at.is_none()).map(|row| &row.object).collect();
     for row in all.iter().filter(|row| row.at.is_some()) {
         let mut places = Vec::new();
         differences(&row.base, &row.object, "", &mut places);
         let at = row.at.as_deref().unwrap();
-        assert!(!places.is_empty() && places.iter().all(|place| place.starts_with(at)), "{}: {places:?}", row.label);
-        assert!(row.stored || good.contains(&&row.base), "{}: its base is not among the good ones", row.label);
+        assert!(
+            !places.is_empty() && places.iter().all(|place| place.starts_with(at)),
+            "{}: {places:?}",
+            row.label
+        );
+        assert!(
+            row.stored || good.contains(&&row.base),
+            "{}: its base is not among the good ones",
+            row.label
+        );
     }
 }
 
@@ -194,4 +201,19 @@ fn defaults_never_bring_a_good_row_into_trouble() {
             assert!(!value.is_null() && *value != 0 && *value != "", "{}: {patch}", row.label);
         }
     }
+}
+
+#[test]
+fn the_page_has_one_line_for_each_rule() {
+    let page = include_str!("../../../docs/validation.md");
+    for rule in numbered().iter().filter(|rule| *rule != "R3'") {
+        let lines = page.lines().filter(|line| line.starts_with(&format!("| {rule} | "))).count();
+        assert_eq!(lines, 1, "{rule} in docs/validation.md");
+    }
+    let ids = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next());
+    let is_id = |id: &&str| {
+        id.starts_with(|c: char| c.is_ascii_uppercase()) && id.ends_with(|c: char| c.is_ascii_digit())
+    };
+    let unknown: Vec<&str> = ids.filter(is_id).filter(|id| !numbered().contains(*id)).collect();
+    assert_eq!(unknown, Vec::<&str>::new());
 }

@@ -181,7 +181,15 @@ fn of_group(group: Group, label: &str) -> Result<Vec<Row>> {
     for (index, good) in group.good.into_iter().enumerate() {
         let object = changed(&blank.base, &good.at, good.to)?;
         let (label, at) = (format!("{label}.good[{index}]"), Some(good.at));
-        rows.push(Row { label, at, object, rule: good.rule, op: good.op, warns: good.warns, ..blank.clone() });
+        rows.push(Row {
+            label,
+            at,
+            object,
+            rule: good.rule,
+            op: good.op,
+            warns: good.warns,
+            ..blank.clone()
+        });
     }
     Ok(rows)
 }
@@ -202,7 +210,8 @@ fn of_bad(blank: &Row, bad: Bad, label: String) -> Result<Row> {
 fn object(base: &Base) -> Value {
     let mut metadata = Map::from_iter([("name".to_owned(), json!(base.name.as_deref().unwrap_or("llama")))]);
     metadata.extend(base.namespace.iter().map(|namespace| ("namespace".to_owned(), json!(namespace))));
-    metadata.extend(base.annotations.iter().map(|annotations| ("annotations".to_owned(), annotations.clone())));
+    metadata
+        .extend(base.annotations.iter().map(|annotations| ("annotations".to_owned(), annotations.clone())));
     json!({
         "apiVersion": format!("serving.kserve.io/{}", base.version.as_deref().unwrap_or("v1alpha2")),
         "kind": base.kind.as_deref().unwrap_or("LLMInferenceService"),
@@ -219,7 +228,9 @@ fn changed(base: &Value, at: &str, to: Option<Value>) -> Result<Value> {
     let key = key.replace("~1", "/").replace("~0", "~");
     match (object.pointer_mut(parent), to) {
         (Some(Value::Object(map)), Some(value)) => drop(map.insert(key, value)),
-        (Some(Value::Object(map)), None) => drop(map.remove(&key).with_context(|| format!("{at} is not there"))?),
+        (Some(Value::Object(map)), None) => {
+            drop(map.remove(&key).with_context(|| format!("{at} is not there"))?)
+        }
         (Some(Value::Array(items)), Some(value)) => {
             let item = key.parse::<usize>().ok().and_then(|index| items.get_mut(index));
             *item.with_context(|| format!("{at} is not there"))? = value;

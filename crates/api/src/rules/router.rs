@@ -129,7 +129,8 @@ fn both_parents<'a>(
 
 /// The first parent that is no gateway (edge 24).
 fn other_kind(http: &HttpRoute) -> Option<(usize, &str)> {
-    let kind = |parent: &'_ Value| parent.get("kind").and_then(Value::as_str).unwrap_or("Gateway") != "Gateway";
+    let kind =
+        |parent: &'_ Value| parent.get("kind").and_then(Value::as_str).unwrap_or("Gateway") != "Gateway";
     let (index, parent) = parent_refs(http).iter().enumerate().find(|(_, parent)| kind(parent))?;
     Some((index, parent.get("kind").and_then(Value::as_str)?))
 }

@@ -53,7 +53,12 @@ fn check(shape: &Shape, value: &Value, path: &str, found: &mut Vec<Violation>) {
         (Kind::List, Value::Array(items)) => list(shape, items, path, found),
         (kind, value) if fits(kind, value) => {}
         (kind, value) => {
-            add(found, Rule::PF2, path.to_owned(), format!("expected {}, found {}", noun(kind), found_kind(value)));
+            add(
+                found,
+                Rule::PF2,
+                path.to_owned(),
+                format!("expected {}, found {}", noun(kind), found_kind(value)),
+            );
         }
     }
 }
