@@ -52,7 +52,8 @@ pub fn is_held(config: &Value) -> bool {
     tree::list(config, &["metadata", "finalizers"]).iter().any(|f| f == CONFIG_FINALIZER)
 }
 
-fn is_deleting(config: &Value) -> bool {
+/// Whether it is being deleted.
+pub fn is_deleting(config: &Value) -> bool {
     tree::get(config, &["metadata", "deletionTimestamp"]).is_some()
 }
 
