@@ -18,7 +18,7 @@ fn elected() -> operator::Options {
 }
 
 /// The sum of a counter over all labels that hold this value; over all labels when it is empty.
-fn counted(metrics: &str, name: &str, value: &str) -> u64 {
+pub fn counted(metrics: &str, name: &str, value: &str) -> u64 {
     let wanted = format!("\"{value}\"");
     let lines =
         metrics.lines().filter(|line| line.starts_with(name) && (value.is_empty() || line.contains(&wanted)));

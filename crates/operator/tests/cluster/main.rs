@@ -6,6 +6,7 @@
 
 mod alone;
 mod claims;
+mod configs;
 mod drift;
 mod equality;
 mod errors;
