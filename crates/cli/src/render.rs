@@ -46,7 +46,7 @@ pub fn render(documents: &[Document], offline: &Offline, namespace: &str) -> Rep
     report
 }
 
-fn usable(document: &Document) -> Result<(), String> {
+pub(crate) fn usable(document: &Document) -> Result<(), String> {
     let version = tree::text(&document.value, &["apiVersion"]);
     let at = format!("{}:{}", document.file, document.number);
     if version != API_VERSION {
@@ -58,14 +58,14 @@ fn usable(document: &Document) -> Result<(), String> {
     Ok(())
 }
 
-fn in_namespace(service: &Value, namespace: &str) -> Value {
+pub(crate) fn in_namespace(service: &Value, namespace: &str) -> Value {
     let mut service = service.clone();
     let metadata = tree::object(&mut service, "metadata");
     metadata.entry("namespace").or_insert_with(|| json!(namespace));
     service
 }
 
-fn one(service: &Value, offline: &Offline) -> Decision {
+pub(crate) fn one(service: &Value, offline: &Offline) -> Decision {
     let live = offline.live(service);
     let mut seen = Seen::default();
     loop {

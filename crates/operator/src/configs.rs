@@ -42,7 +42,7 @@ pub async fn reconcile(ctx: Arc<Context>, place: Ref) {
         // It is gone, which the watch will show.
         Err(error) if error.code() == Some(404) => None,
         Err(error) => {
-            tracing::warn!(config = shown(&place), error = chain(&error), "config not updated");
+            complain(&place, &error);
             memory.failures = memory.failures.saturating_add(1);
             Some(backoff(memory.failures))
         }
@@ -56,6 +56,15 @@ pub async fn reconcile(ctx: Arc<Context>, place: Ref) {
     }
     if let Some(after) = after {
         ctx.stores.configs_due.add_after(place, after);
+    }
+}
+
+/// A conflict is no news: the watch is about to show the newer version.
+fn complain(place: &Ref, error: &WireError) {
+    let error_text = chain(error);
+    match error.code() {
+        Some(409) => tracing::debug!(config = shown(place), error = error_text, "config not updated"),
+        _ => tracing::warn!(config = shown(place), error = error_text, "config not updated"),
     }
 }
 

@@ -174,3 +174,17 @@ fn a_release_whose_presets_are_not_there_is_named_with_the_annotation() {
                     remove the reference";
     assert_eq!((fault.reason, fault.findings[0].to_string()), ("ConfigNotFound", expected.to_owned()));
 }
+
+#[test]
+fn pins_of_the_peers_presets_go_on_working() {
+    let mut world = World::new(json!({})).config("kserve", "kserve-config-llm-template", json!({})).config(
+        "kserve",
+        "v1-config-llm-template",
+        json!({}),
+    );
+    world.service["status"] =
+        json!({"annotations": {"serving.kserve.io/config-llm-template": "kserve-config-llm-template"}});
+    assert_eq!(world.names(), ["kserve/kserve-config-llm-template"]);
+    world.service["metadata"]["annotations"] = json!({PRESET_VERSION: "latest"});
+    assert_eq!(world.names(), ["kserve/v1-config-llm-template"]);
+}
