@@ -61,10 +61,10 @@ pub async fn reconcile(ctx: Arc<Context>, place: Ref) {
 
 /// A conflict is no news: the watch is about to show the newer version.
 fn complain(place: &Ref, error: &WireError) {
-    let error_text = chain(error);
-    match error.code() {
-        Some(409) => tracing::debug!(config = shown(place), error = error_text, "config not updated"),
-        _ => tracing::warn!(config = shown(place), error = error_text, "config not updated"),
+    if error.code() == Some(409) {
+        tracing::debug!(config = shown(place), error = chain(error), "config not updated");
+    } else {
+        tracing::warn!(config = shown(place), error = chain(error), "config not updated");
     }
 }
 

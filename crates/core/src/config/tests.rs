@@ -22,9 +22,9 @@ fn used(service: &Value, existing: &[(&str, &str)]) -> Vec<String> {
     all.iter().filter(|c| claims.uses(c, |place| all.contains(place))).map(ToString::to_string).collect()
 }
 
-fn config(metadata: Value, spec: Value) -> Value {
+fn config(metadata: &Value, spec: Value) -> Value {
     let mut config = json!({"metadata": {"name": "base", "namespace": "team", "generation": 3}});
-    tree::overlay(tree::entry(&mut config, "metadata"), &metadata);
+    tree::overlay(tree::entry(&mut config, "metadata"), metadata);
     *tree::entry(&mut config, "spec") = spec;
     config
 }
@@ -108,10 +108,10 @@ fn a_service_on_its_way_out_uses_nothing() {
 
 #[test]
 fn the_finalizer_is_there_as_long_as_there_are_users() {
-    let free = config(json!({}), json!({}));
-    let held = config(held(), json!({}));
-    let going = config(deleting(), json!({}));
-    let foreign = config(json!({"finalizers": ["x/y"], "deletionTimestamp": NOW}), json!({}));
+    let free = config(&json!({}), json!({}));
+    let held = config(&held(), json!({}));
+    let going = config(&deleting(), json!({}));
+    let foreign = config(&json!({"finalizers": ["x/y"], "deletionTimestamp": NOW}), json!({}));
     let next = |config: &Value, count, leaving| step(config, &users(count), &cluster(), leaving);
     assert_eq!([next(&free, 0, false), next(&free, 1, false)], [Step::Keep, Step::Hold]);
     assert_eq!([next(&held, 0, false), next(&held, 1, false)], [Step::LetGo, Step::Keep]);
@@ -121,7 +121,7 @@ fn the_finalizer_is_there_as_long_as_there_are_users() {
 }
 
 fn preset(name: &str, applied: bool) -> Value {
-    let mut config = config(json!({"name": name, "namespace": "kserve"}), json!({}));
+    let mut config = config(&json!({"name": name, "namespace": "kserve"}), json!({}));
     config["metadata"]["labels"] = json!({MANAGED_BY: MANAGED_BY_VALUE});
     if applied {
         config["metadata"]["annotations"] = json!({APPLIED: "0123"});
@@ -170,7 +170,7 @@ fn condition(kind: &str, status: &str, severity: Option<&str>, reason: &str, mes
 fn the_status_says_who_uses_it() {
     let ready = condition("Ready", "True", None, "", "");
     let unused = condition("ConfigInUse", "False", Some("Info"), "NotInUse", "");
-    let mut config = config(json!({}), json!({}));
+    let mut config = config(&json!({}), json!({}));
     config["status"] = json!({"annotations": {"a": "b"}, "referencedBy": [{"namespace": "x", "name": "y"}]});
     let expected = json!({"observedGeneration": 3, "annotations": {"a": "b"}, "conditions": [unused, ready]});
     assert_eq!(status(&config, &users(0), &cluster(), NOW), expected);
@@ -188,7 +188,7 @@ fn the_status_says_who_uses_it() {
 
 #[test]
 fn a_deletion_that_waits_names_whom_it_waits_for() {
-    let status = status(&config(deleting(), json!({})), &users(7), &cluster(), NOW);
+    let status = status(&config(&deleting(), json!({})), &users(7), &cluster(), NOW);
     let message = "deletion waits for 7 LLMInferenceService(s): team/m000, team/m001, team/m002, team/m003, \
                    team/m004 and 2 more";
     let blocked = condition("ConfigInUse", "True", Some("Info"), "DeletionBlocked", message);
@@ -197,7 +197,7 @@ fn a_deletion_that_waits_names_whom_it_waits_for() {
 
 #[test]
 fn a_long_list_is_cut_and_all_are_counted() {
-    let status = status(&config(json!({}), json!({})), &users(900), &cluster(), NOW);
+    let status = status(&config(&json!({}), json!({})), &users(900), &cluster(), NOW);
     assert_eq!(status["referencedBy"].as_array().map(Vec::len), Some(500));
     assert_eq!(status["conditions"][0]["message"], "referenced by 900 LLMInferenceService(s)");
 }
@@ -208,7 +208,7 @@ fn ready_says_what_is_wrong_with_a_config_also_while_it_is_used_and_deleted() {
     let spec = json!({"template": {"containers": [
         {"name": "main", "args": ["{{ .Name }}", "{{ if .Spec.Prefill }}", "{{ nosuch .Name }}"]},
     ]}});
-    let status = status(&config(deleting(), spec), &users(1), &cluster(), NOW);
+    let status = status(&config(&deleting(), spec), &users(1), &cluster(), NOW);
     let ready = &status["conditions"][1];
     assert_eq!(
         (&ready["type"], &ready["status"], &ready["reason"]),

@@ -187,7 +187,7 @@ async fn a_changed_spec_wakes_exactly_the_users_and_the_life_of_a_config_nobody(
         ctx.stores.depends(&Ref::new("ns", &name), &Key::Config(Ref::new("ns", refs[0])));
     }
     reconcile(Arc::clone(&ctx), base()).await;
-    let mut put = |version: &str, config: &Value| {
+    let put = |version: &str, config: &Value| {
         let mut config = config.clone();
         config["metadata"]["resourceVersion"] = json!(version);
         ctx.stores.put(Watched::Configs, Raw::new(config))
