@@ -1,6 +1,6 @@
 //! `llmisvc presets plan`: what changes when services move to the presets of another release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use llmisvc_api::v1alpha2::{AppliedConfig, ConfigSource, KIND};
@@ -92,7 +92,9 @@ fn compare(before: &Decision, after: &Decision) -> Move {
         fault.flat_map(|fault| &fault.findings).map(move |finding| format!("{when}: {finding}"))
     });
     let mut moved = Move { findings: findings.collect(), ..Move::default() };
-    moved.presets = replaced(&before.applied_configs, &after.applied_configs);
+    if !before.applied_configs.is_empty() && !after.applied_configs.is_empty() {
+        moved.presets = replaced(&before.applied_configs, &after.applied_configs);
+    }
     if let (Ok(before), Ok(after)) = (&before.outcome, &after.outcome) {
         let (before, after) = (slots(&before.objects), slots(&after.objects));
         moved.children = children(&before, &after);
@@ -107,7 +109,7 @@ fn replaced(before: &[AppliedConfig], after: &[AppliedConfig]) -> Vec<Replaced> 
         presets.map(|c| (suffix(&c.name).to_owned(), c.to_string())).collect()
     };
     let (before, after) = (presets(before), presets(after));
-    let all: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let all: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let of = |presets: &BTreeMap<String, String>, key: &String| presets.get(key).cloned().unwrap_or_default();
     let pairs = all.into_iter().map(|key| Replaced { from: of(&before, key), to: of(&after, key) });
     pairs.filter(|pair| pair.from != pair.to).collect()
@@ -125,7 +127,7 @@ fn slots(objects: &[Object]) -> Slots<'_> {
 }
 
 fn children(before: &Slots<'_>, after: &Slots<'_>) -> Vec<Child> {
-    let all: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
+    let all: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
     let differs = all.into_iter().filter_map(|slot| {
         let object = format!("{} {}", slot.0.served().kind, slot.1);
         match (before.get(&slot), after.get(&slot)) {

@@ -80,8 +80,11 @@ fn print(input: &Input, moves: &[Move]) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(moves)?);
         return Ok(());
     }
-    moves.iter().for_each(|it| print!("{it}"));
+    for it in moves {
+        print!("{it}");
+    }
     let restarts = moves.iter().filter(|m| !m.restarts.is_empty()).count();
-    println!("{} services, {restarts} with pods that restart", moves.len());
+    let plural = if moves.len() == 1 { "" } else { "s" };
+    println!("{} service{plural}, {restarts} with pods that restart", moves.len());
     Ok(())
 }

@@ -99,6 +99,7 @@ fn a_release_that_is_not_there_is_a_finding() {
                     \"llmisvc-v0-9-9-config-llm-template\" not found in namespaces [team kserve]; create it, or name \
                     one of these: ";
     assert!(found[0].findings[0].starts_with(expected), "{:?}", found[0].findings);
+    assert_eq!(found[0].to_string(), "team/m\n", "nothing is known about the move");
     let old = service("m", "", "").replace("v1alpha2", "v0");
     assert_eq!(moves(&old, "latest", None)[0].findings.len(), 1);
 }

@@ -1,8 +1,11 @@
 //! The life of configs: who uses one, when it may go, presets of older releases, namespaces that end.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use llmisvc_core::facts::OWN_PREFIX;
 use llmisvc_core::presets::shipped;
 use llmisvc_testkit::cluster::Variant;
 use llmisvc_testkit::{Cluster, Operator, World, operator};
@@ -123,7 +126,9 @@ fn old_preset() -> Value {
         shipped("llmisvc-v0-0-1-").into_iter().find(|p| p["metadata"]["name"] == OLD).unwrap_or_default();
     preset["metadata"]["namespace"] = json!("kserve");
     preset["metadata"]["annotations"] = json!({"llmisvc.io/applied": "0"});
-    preset["spec"]["template"]["containers"][0]["env"] = json!([{"name": "RELEASE", "value": "old"}]);
+    if let Some(env) = preset["spec"]["template"]["containers"][0]["env"].as_array_mut() {
+        env.push(json!({"name": "RELEASE", "value": "old"}));
+    }
     preset
 }
 
@@ -154,11 +159,32 @@ fn a_preset_of_an_older_release_goes_when_the_last_service_has_moved_on() -> Res
     world.kubectl(&["annotate", "llmisvc", "m", "llmisvc.io/preset-version-"], None)?;
     world.until_quiet(Duration::from_secs(2), PATIENCE)?;
     assert!(preset()?.is_some_and(|it| is_held(&it)));
+    let text = planned(&world)?;
+    let current = shipped(OWN_PREFIX)[0]["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let expected = format!(
+        "{}/m\n  preset kserve/{OLD} -> kserve/{current}\n  Deployment m-kserve: \
+         spec.template.spec.containers[main].env[RELEASE]\n  pods restart: Deployment m-kserve\n",
+        world.namespace()
+    );
+    ensure!(text.contains(&expected), "not what is about to happen:\n{expected}\nin\n{text}");
     world.apply(&asks("latest"))?;
     world.eventually("it is gone", PATIENCE, || Ok(preset()?.is_none().then_some(())))?;
     until_ready_is(&world, "m", "True", PATIENCE)?;
     assert_eq!(release(&world.get("deployment", "m-kserve")?), None);
     Ok(())
+}
+
+/// What the command line tool says about a move of all that `kubectl` shows, whatever becomes of the other services.
+fn planned(world: &World<'_>) -> Result<String> {
+    let all = world.cluster().kubectl(&["get", &format!("llmisvc,{KIND}"), "-A", "-o", "yaml"], None)?;
+    let mut tool = Command::new(operator::cli()?);
+    tool.args(["presets", "plan", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut running = tool.spawn().context("llmisvc")?;
+    running.stdin.take().context("a pipe")?.write_all(all.as_bytes())?;
+    Ok(String::from_utf8_lossy(&running.wait_with_output()?.stdout).into_owned())
 }
 
 fn until_namespace_is_gone(cluster: &Cluster, name: &str, within: Duration) -> Result<Duration> {
