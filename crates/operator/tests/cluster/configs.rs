@@ -271,3 +271,22 @@ fn a_change_of_a_config_is_a_pass_over_its_users_and_the_system_namespace_ends_a
     assert_eq!(world.list("llmisvc")?.len(), 60, "services stay");
     Ok(())
 }
+
+// Its cluster has no CRDs when it is done.
+#[test]
+fn both_crds_end_with_services_and_configs_in_use() -> Result<()> {
+    let cluster = Cluster::own("crds", Variant::Small)?;
+    let _operator = Operator::start(&cluster, &operator::Options::default())?;
+    let world = World::new(&cluster)?;
+    world.apply(&config("base", "{replicas: 1, router: {route: {}, scheduler: {}}}"))?;
+    world.apply(&user("m", "{name: base}"))?;
+    assert!(is_held(&until_used_by(&world, "base", &["m"])?));
+    let held = |it: Option<&Value>| it.is_some_and(|it| it["metadata"]["finalizers"].as_array().is_some());
+    world.until("llmisvc", "m", "has a finalizer", held, PATIENCE)?;
+    let crds = ["llminferenceserviceconfigs.serving.kserve.io", "llminferenceservices.serving.kserve.io"];
+    cluster.kubectl(&["delete", "crd", crds[0], crds[1], "--wait=false"], None)?;
+    world.eventually("both are gone", PATIENCE, || {
+        let left = cluster.kubectl(&["get", "crd", "-o", "name"], None)?;
+        Ok(crds.iter().all(|crd| !left.contains(crd)).then_some(()))
+    })
+}
