@@ -93,6 +93,8 @@ pub mod kind {
         SPEC_IGNORED = "SpecIgnored";
         /// A rollout waits for room that nothing will make; there only while it holds, never affects `Ready`.
         ROLLOUT_BLOCKED = "RolloutBlocked";
+        /// On configs: some service uses it.
+        CONFIG_IN_USE = "ConfigInUse";
     }
 }
 
@@ -167,6 +169,14 @@ pub mod reason {
         INFERENCE_POOL_FETCH_ERROR = "InferencePoolFetchError";
         /// No gateway has taken up the pool yet.
         WAITING_FOR_GATEWAY = "WaitingForGateway";
+        /// Some service uses the config.
+        IN_USE = "InUse";
+        /// No service uses the config.
+        NOT_IN_USE = "NotInUse";
+        /// The config is deleted and still used.
+        DELETION_BLOCKED = "DeletionBlocked";
+        /// The config can be used by no service as it is.
+        INVALID_CONFIG = "InvalidConfig";
         /// The pool is not accepted.
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
     }

@@ -99,7 +99,17 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, InputError> {
         Ok(Document { file: file.to_owned(), number: i + 1, value })
     });
     let all: Result<Vec<_>, _> = documents.collect();
-    all.map(|found| found.into_iter().filter(|d| !d.value.is_null()).collect())
+    all.map(|found| found.into_iter().flat_map(items).filter(|d| !d.value.is_null()).collect())
+}
+
+/// The objects of a `List`, as `kubectl get -o yaml` prints several; any other document is one object.
+fn items(mut document: Document) -> Vec<Document> {
+    if document.value.get("kind").and_then(Value::as_str) != Some("List") {
+        return vec![document];
+    }
+    let items = document.value.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take);
+    let of_list = |value| Document { file: document.file.clone(), number: document.number, value };
+    items.unwrap_or_default().into_iter().map(of_list).collect()
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> InputError {
@@ -115,6 +125,15 @@ mod tests {
         let found = parse("f", "a: 1\n---\n---\nb: 2\n").expect("parses");
         let numbers: Vec<usize> = found.iter().map(|d| d.number).collect();
         assert_eq!(numbers, [1, 3]);
+    }
+
+    #[test]
+    fn a_list_is_its_items() {
+        let text = "kind: List\nitems: [{kind: A}, {kind: B}]\n---\nkind: C\n---\nkind: List\n";
+        let found = parse("f", text).expect("parses");
+        let kinds: Vec<(usize, &str)> =
+            found.iter().map(|d| (d.number, d.value["kind"].as_str().unwrap_or_default())).collect();
+        assert_eq!(kinds, [(1, "A"), (1, "B"), (2, "C")]);
     }
 
     #[test]

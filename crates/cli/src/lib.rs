@@ -1,6 +1,7 @@
 //! `llmisvc`: the operator's core without a cluster.
 
 pub mod input;
+pub mod moves;
 pub mod offline;
 pub mod render;
 pub mod schema;

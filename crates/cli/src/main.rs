@@ -10,10 +10,10 @@ use llmisvc_cli::offline::{Facts, Offline};
 use llmisvc_cli::render::{Report, render};
 use llmisvc_cli::validate;
 use llmisvc_core::facts::OWN_PREFIX;
-use llmisvc_core::presets;
 use serde_json::Value;
 
 mod crds;
+mod presets;
 
 #[derive(Parser)]
 #[command(name = "llmisvc", version, about = "Render and validate LLMInferenceServices without a cluster")]
@@ -36,8 +36,8 @@ enum Command {
     },
     /// Print the CustomResourceDefinitions
     Crds(crds::Args),
-    /// Print the presets that the operator installs
-    Presets,
+    /// Print the presets that the operator installs, or plan a move to them
+    Presets(presets::Args),
 }
 
 #[derive(Args)]
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
         Command::Render(input) => print_rendered(&input),
         Command::Validate { input, strict } => validate(&input, strict),
         Command::Crds(args) => crds::run(&args, &mut std::io::stdout().lock()).map(|()| true),
-        Command::Presets => print_presets().map(|()| true),
+        Command::Presets(args) => presets::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -97,7 +97,7 @@ fn list(report: &Report) -> Value {
 }
 
 fn validate(input: &Input, strict: bool) -> Result<bool> {
-    let (documents, offline) = read(input)?;
+    let (documents, offline) = cluster(input, Vec::new())?;
     let report = render(&documents, &offline, &input.namespace);
     let checked = validate::checked(&documents, &offline.cluster, &input.namespace);
     let lines = validate::lines(&documents, &checked, report.findings(), report.warnings());
@@ -121,21 +121,23 @@ fn complain(warnings: &[String], findings: &[String]) {
 }
 
 fn report(input: &Input) -> Result<Report> {
-    let (documents, offline) = read(input)?;
+    let (documents, offline) = cluster(input, Vec::new())?;
     Ok(render(&documents, &offline, &input.namespace))
 }
 
-fn read(input: &Input) -> Result<(Vec<Document>, Offline)> {
+/// The input, and the cluster that it describes with these further presets.
+fn cluster(input: &Input, mut presets: Vec<Value>) -> Result<(Vec<Document>, Offline)> {
     let documents = input::read(&input.files)?;
     let facts = input.facts.as_deref().map(facts).transpose()?;
     let config = input.config.as_deref().map(first).transpose()?;
-    let offline = Offline::new(&documents, shipped(input)?, config.as_ref(), facts, &input.namespace);
+    presets.extend(shipped(input)?);
+    let offline = Offline::new(&documents, presets, config.as_ref(), facts, &input.namespace);
     Ok((documents, offline))
 }
 
 fn shipped(input: &Input) -> Result<Vec<Value>> {
     match input.presets.as_deref() {
-        None => Ok(presets::shipped(OWN_PREFIX)),
+        None => Ok(llmisvc_core::presets::shipped(OWN_PREFIX)),
         Some(path) if path == Path::new("none") => Ok(Vec::new()),
         Some(path) => Ok(input::read(&[path.to_owned()])?.into_iter().map(|d: Document| d.value).collect()),
     }
@@ -149,11 +151,4 @@ fn first(path: &Path) -> Result<Value> {
     let documents = input::read(&[path.to_owned()])?;
     let first = documents.into_iter().next().with_context(|| format!("{}: is empty", path.display()))?;
     Ok(first.value)
-}
-
-fn print_presets() -> Result<()> {
-    for preset in presets::shipped(OWN_PREFIX) {
-        print!("---\n{}", serde_yaml_ng::to_string(&preset)?);
-    }
-    Ok(())
 }

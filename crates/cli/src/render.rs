@@ -51,7 +51,7 @@ pub fn render(documents: &[Document], offline: &Offline, namespace: &str) -> Rep
 }
 
 /// The object as v1alpha2.
-fn usable(document: &Document) -> Result<Value, String> {
+pub(crate) fn usable(document: &Document) -> Result<Value, String> {
     let version = tree::text(&document.value, &["apiVersion"]);
     let at = format!("{}:{}", document.file, document.number);
     let served = Version::ALL.map(Version::api_version).join(" or ");
@@ -63,14 +63,14 @@ fn usable(document: &Document) -> Result<Value, String> {
     Ok(object)
 }
 
-fn in_namespace(service: &Value, namespace: &str) -> Value {
+pub(crate) fn in_namespace(service: &Value, namespace: &str) -> Value {
     let mut service = service.clone();
     let metadata = tree::object(&mut service, "metadata");
     metadata.entry("namespace").or_insert_with(|| json!(namespace));
     service
 }
 
-fn one(service: &Value, offline: &Offline) -> Decision {
+pub(crate) fn one(service: &Value, offline: &Offline) -> Decision {
     let live = offline.live(service);
     let mut seen = Seen::default();
     loop {

@@ -33,6 +33,12 @@ pub const VLLM_VERSION: &str = "llmisvc.io/vllm-version";
 pub const MODEL_BASED_ROUTING: &str = "serving.kserve.io/model-based-routing-enabled";
 /// Finalizer of services that own something which owner references do not reach.
 pub const FINALIZER: &str = "serving.kserve.io/llmisvc-finalizer";
+/// Finalizer of configs that some service uses.
+pub const CONFIG_FINALIZER: &str = "serving.kserve.io/llmisvcconfig-finalizer";
+/// Who manages an object: [`MANAGED_BY_VALUE`] on presets that are ours.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Value of [`MANAGED_BY`].
+pub const MANAGED_BY_VALUE: &str = "llmisvc-operator";
 
 /// Value of [`COMPONENT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

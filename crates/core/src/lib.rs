@@ -10,6 +10,7 @@
 pub mod admission;
 pub mod build;
 pub mod ca_bundle;
+pub mod config;
 pub mod decide;
 pub mod facts;
 pub mod handover;

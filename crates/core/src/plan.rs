@@ -16,7 +16,7 @@ use crate::{names, tree};
 
 mod changes;
 mod covers;
-pub use changes::changes;
+pub use changes::{changes, differences};
 pub use covers::covers;
 
 /// One request to send.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::labels::{MANAGED_BY, MANAGED_BY_VALUE};
 use crate::tree;
 
 /// File contents. A released preset never changes, as services pin it by name; a new release ships new names.
@@ -40,7 +41,7 @@ fn named(mut preset: Value, prefix: &str) -> Value {
     let metadata = tree::entry(&mut preset, "metadata");
     let name = format!("{prefix}{}", tree::text(metadata, &["name"]));
     *tree::entry(metadata, "name") = json!(name);
-    let managed_by = ("app.kubernetes.io/managed-by".to_owned(), json!("llmisvc-operator"));
+    let managed_by = (MANAGED_BY.to_owned(), json!(MANAGED_BY_VALUE));
     tree::object(metadata, "labels").extend([managed_by]);
     preset
 }

@@ -6,7 +6,7 @@ use llmisvc_api::conditions::reason;
 use llmisvc_api::v1alpha2::{AppliedConfig, ConfigSource};
 use serde_json::{Value, json};
 
-use crate::facts::{Answer, Key, PLAIN_PREFIX, Ref};
+use crate::facts::{Answer, Cluster, Key, PLAIN_PREFIX, Ref};
 use crate::merge::merge;
 use crate::node::Node;
 use crate::pass::{Fault, Finding, Inputs};
@@ -76,7 +76,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Layers, Fault> {
     let enabled = enabled(inputs.service, &refs);
     let mut layers = Layers::default();
     for preset in implicit(&enabled) {
-        let path = format!("spec.{}", preset.because());
+        let path = asked_for(inputs.service, preset);
         match find_preset(inputs, preset) {
             Ok(found) => {
                 layers.pins.extend(pin(inputs, preset, &found.0.name));
@@ -90,6 +90,14 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Layers, Fault> {
         layers.push(found);
     }
     Ok(layers)
+}
+
+/// The field that a preset which cannot be had is about.
+fn asked_for(service: &Value, preset: Preset) -> String {
+    match tree::get(service, &["metadata", "annotations", PRESET_VERSION]) {
+        Some(_) if preset.is_pinned() => format!("metadata.annotations[{PRESET_VERSION}]"),
+        _ => format!("spec.{}", preset.because()),
+    }
 }
 
 type Found = (AppliedConfig, Value);
@@ -106,7 +114,7 @@ fn base_refs(inputs: &Inputs<'_>) -> Result<Vec<Found>, Fault> {
     names
         .enumerate()
         .map(|(i, name)| {
-            let candidates = aliases(inputs, name);
+            let candidates = aliases(inputs.cluster, name);
             find(inputs, &candidates, ConfigSource::UserRef)
                 .map_err(|e| e.into_fault(format!("spec.baseRefs[{i}].name")))
         })
@@ -114,9 +122,9 @@ fn base_refs(inputs: &Inputs<'_>) -> Result<Vec<Found>, Fault> {
 }
 
 /// A base ref to a preset of KServe's name finds ours where KServe's is not installed.
-fn aliases(inputs: &Inputs<'_>, name: &str) -> Vec<String> {
+pub(crate) fn aliases(cluster: &Cluster, name: &str) -> Vec<String> {
     let ours = name.strip_prefix(PLAIN_PREFIX).filter(|rest| rest.starts_with("config-llm-"));
-    let ours = ours.map(|rest| format!("{}{rest}", inputs.cluster.config_prefix));
+    let ours = ours.map(|rest| format!("{}{rest}", cluster.config_prefix));
     std::iter::once(name.to_owned()).chain(ours.filter(|o| o != name)).collect()
 }
 
@@ -128,57 +136,79 @@ fn enabled(service: &Value, refs: &[Found]) -> Value {
     nodes.fold(Node::empty(0), |below, above| merge(below, above, Some(shape::spec()))).value()
 }
 
-/// In each namespace the pinned or versioned name comes first and KServe's plain name second; the other way round
-/// where only a user can have made an object of the plain name.
 fn find_preset(inputs: &Inputs<'_>, preset: Preset) -> Result<Found, ResolveError> {
-    let current = format!("{}{}", inputs.cluster.config_prefix, preset.suffix());
-    let plain = format!("{PLAIN_PREFIX}{}", preset.suffix());
-    let names = match pinned(inputs, preset) {
-        Some(pinned) => vec![pinned],
-        None if preset.is_users_own() => vec![plain, current],
-        None => vec![current, plain],
-    };
-    find(inputs, &names, ConfigSource::Preset)
+    find(inputs, &preset_names(inputs.service, inputs.cluster, preset), ConfigSource::Preset)
 }
 
-/// The name that a former pass pinned, unless the user asks for the current one (edge C-13).
-fn pinned(inputs: &Inputs<'_>, preset: Preset) -> Option<String> {
-    let asked = tree::text(inputs.service, &["metadata", "annotations", UNPIN]) == "true";
-    let name = tree::text(inputs.service, &["status", "annotations", &preset.pin_key()]);
-    (inputs.cluster.pin_configs && preset.is_pinned() && !asked && !name.is_empty()).then(|| name.to_owned())
+/// The names under which a preset is looked for. In each namespace the one of the release that the user asks for, or
+/// the pinned one, is the only one; else the versioned name comes first and KServe's plain name second; the other way
+/// round where only a user can have made an object of the plain name.
+pub(crate) fn preset_names(service: &Value, cluster: &Cluster, preset: Preset) -> Vec<String> {
+    let current = format!("{}{}", cluster.config_prefix, preset.suffix());
+    let plain = format!("{PLAIN_PREFIX}{}", preset.suffix());
+    let fixed = if preset.is_pinned() { fixed(service, cluster, preset) } else { None };
+    match fixed {
+        Some(name) => vec![name],
+        None if preset.is_users_own() => vec![plain, current],
+        None => vec![current, plain],
+    }
+}
+
+/// The one name that counts: that of the release in the annotation, else the one that a former pass pinned, unless the
+/// user asks for the current one (edge C-13).
+fn fixed(service: &Value, cluster: &Cluster, preset: Preset) -> Option<String> {
+    let annotation = |key: &str| tree::text(service, &["metadata", "annotations", key]);
+    let asked = annotation(PRESET_VERSION).trim_start_matches('v');
+    match asked {
+        LATEST => return None,
+        "" if annotation(UNPIN) == "true" => return None,
+        "" => {}
+        release => return Some(format!("llmisvc-v{}-{}", release.replace('.', "-"), preset.suffix())),
+    }
+    let pinned = tree::text(service, &["status", "annotations", &preset.pin_key()]);
+    (cluster.pin_configs && !pinned.is_empty()).then(|| pinned.to_owned())
 }
 
 /// Annotation that makes a service follow the current presets instead of those it was created with.
 pub const UNPIN: &str = "llmisvc.io/unpin-configs";
+/// Annotation with the release whose presets a service uses (`0.2.0`), or [`LATEST`] for those of each release that is
+/// installed.
+pub const PRESET_VERSION: &str = "llmisvc.io/preset-version";
+/// See [`PRESET_VERSION`].
+pub const LATEST: &str = "latest";
 
 fn pin(inputs: &Inputs<'_>, preset: Preset, name: &str) -> Option<(String, String)> {
     (inputs.cluster.pin_configs && preset.is_pinned()).then(|| (preset.pin_key(), name.to_owned()))
 }
 
 fn find(inputs: &Inputs<'_>, names: &[String], source: ConfigSource) -> Result<Found, ResolveError> {
-    let searched = namespaces(inputs);
-    for namespace in &searched {
-        for name in names {
-            match inputs.seen.get(&Key::Config(Ref::new(namespace, name))) {
-                Answer::Found(config) => {
-                    let applied = AppliedConfig { name: name.clone(), namespace: namespace.clone(), source };
-                    return Ok((applied, config.get("spec").cloned().unwrap_or_else(|| json!({}))));
-                }
-                Answer::Unreadable(message) => {
-                    let (name, namespace, message) = (name.clone(), namespace.clone(), message.clone());
-                    return Err(ResolveError::Unreadable { name, namespace, message });
-                }
-                Answer::Absent => {}
+    let searched = namespaces(inputs.service, inputs.cluster);
+    for place in lookup(inputs.service, inputs.cluster, names) {
+        match inputs.seen.get(&Key::Config(place.clone())) {
+            Answer::Found(config) => {
+                let applied = AppliedConfig { name: place.name, namespace: place.namespace, source };
+                return Ok((applied, config.get("spec").cloned().unwrap_or_else(|| json!({}))));
             }
+            Answer::Unreadable(message) => {
+                let Ref { name, namespace } = place;
+                return Err(ResolveError::Unreadable { name, namespace, message: message.clone() });
+            }
+            Answer::Absent => {}
         }
     }
     let name = names.first().cloned().unwrap_or_default();
     Err(ResolveError::NotFound { name, available: available(inputs, &searched), searched })
 }
 
-fn namespaces(inputs: &Inputs<'_>) -> Vec<String> {
-    let own = tree::text(inputs.service, &["metadata", "namespace"]).to_owned();
-    let system = inputs.cluster.system_namespace.clone();
+/// Every place where the first of these names may stand, in the order in which they are looked at.
+pub(crate) fn lookup(service: &Value, cluster: &Cluster, names: &[String]) -> Vec<Ref> {
+    let namespaces = namespaces(service, cluster).into_iter();
+    namespaces.flat_map(|namespace| names.iter().map(move |name| Ref::new(&namespace, name))).collect()
+}
+
+fn namespaces(service: &Value, cluster: &Cluster) -> Vec<String> {
+    let own = tree::text(service, &["metadata", "namespace"]).to_owned();
+    let system = cluster.system_namespace.clone();
     if own == system { vec![own] } else { vec![own, system] }
 }
 

@@ -1,6 +1,7 @@
 //! What every pass works with.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use llmisvc_core::facts::Ref;
@@ -8,6 +9,7 @@ use llmisvc_core::{Inputs, Step};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::configs::Memory;
 use crate::memo::Mind;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
@@ -52,7 +54,10 @@ pub struct Context {
     pub options: Options,
     /// Bounds writes in flight.
     pub writes: Semaphore,
+    /// Whether the presets of this release stand, so that those of older ones may go.
+    pub presets_installed: AtomicBool,
     minds: Mutex<BTreeMap<Ref, Mind>>,
+    memories: Mutex<BTreeMap<Ref, Memory>>,
 }
 
 impl Context {
@@ -66,7 +71,9 @@ impl Context {
             core,
             options,
             writes: Semaphore::new(WRITES),
+            presets_installed: AtomicBool::new(false),
             minds: Mutex::default(),
+            memories: Mutex::default(),
         })
     }
 
@@ -78,6 +85,16 @@ impl Context {
     /// Puts it back.
     pub fn keep_mind(&self, service: &Ref, mind: Mind) {
         lock(&self.minds).insert(service.clone(), mind);
+    }
+
+    /// Takes what is remembered of a config.
+    pub fn take_memory(&self, config: &Ref) -> Memory {
+        lock(&self.memories).remove(config).unwrap_or_default()
+    }
+
+    /// Puts it back.
+    pub fn keep_memory(&self, config: &Ref, memory: Memory) {
+        lock(&self.memories).insert(config.clone(), memory);
     }
 
     /// Forgets the decisions of services that nothing has happened to for a while; they are made anew when

@@ -17,8 +17,9 @@ pub fn deleting(service: &Value) -> bool {
     tree::get(service, &["metadata", "deletionTimestamp"]).is_some()
 }
 
-fn finalizers(service: &Value) -> Vec<&str> {
-    tree::list(service, &["metadata", "finalizers"]).iter().filter_map(Value::as_str).collect()
+/// The finalizers of an object.
+pub fn finalizers(object: &Value) -> Vec<&str> {
+    tree::list(object, &["metadata", "finalizers"]).iter().filter_map(Value::as_str).collect()
 }
 
 /// Adds the finalizer when one of the objects needs it; gives the service as it then is.
@@ -60,10 +61,20 @@ pub async fn release(ctx: &Context, place: &Ref, service: &Value) -> Result<bool
 }
 
 async fn patch(ctx: &Context, place: &Ref, service: &Value, finalizers: &[&str]) -> Result<Value, WireError> {
+    let at = Place { served: &resources::SERVICE, namespace: &place.namespace, name: &place.name };
+    set(ctx, at, service, finalizers).await
+}
+
+/// Replaces the finalizers of this version of an object.
+pub async fn set(
+    ctx: &Context,
+    at: Place<'_>,
+    object: &Value,
+    finalizers: &[&str],
+) -> Result<Value, WireError> {
     let patch = json!({"metadata": {
-        "resourceVersion": tree::text(service, &["metadata", "resourceVersion"]),
+        "resourceVersion": tree::text(object, &["metadata", "resourceVersion"]),
         "finalizers": finalizers,
     }});
-    let at = Place { served: &resources::SERVICE, namespace: &place.namespace, name: &place.name };
     ctx.wire.merge_patch(at, &patch).await
 }

@@ -4,6 +4,7 @@ mod announce;
 mod apply;
 mod args;
 mod ca_bundle;
+mod configs;
 mod context;
 mod finalize;
 mod gather;

@@ -15,6 +15,7 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::report::Written;
 use crate::stores::View;
 use crate::stores::bag::Stamp;
 use llmisvc_core::status::Refusal;
@@ -146,7 +147,7 @@ pub struct Mind {
     /// Since when a status waits to be written.
     pub held: Option<Instant>,
     /// The status last written, as sent and as stored.
-    pub written: Option<(u64, u64)>,
+    pub written: Written,
     changed: Option<(Stamp, Instant)>,
     guests_seen: Option<Instant>,
 }

@@ -91,6 +91,30 @@ impl Verb {
     }
 }
 
+/// What was written about a config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigWrite {
+    /// Its finalizer was set.
+    Held,
+    /// Its finalizer was taken off.
+    Released,
+    /// It was deleted, as a preset of an older release.
+    Retired,
+    /// Its status.
+    Status,
+}
+
+impl ConfigWrite {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Released => "released",
+            Self::Retired => "retired",
+            Self::Status => "status",
+        }
+    }
+}
+
 /// All metrics and the registry that encodes them.
 pub struct Metrics {
     registry: Registry,
@@ -99,6 +123,7 @@ pub struct Metrics {
     objects: Counters,
     watch_restarts: Counters,
     status_writes: Counters,
+    config_writes: Counters,
     queue: Gauge,
     children: Gauge,
 }
@@ -116,6 +141,7 @@ impl Default for Metrics {
             objects: Family::default(),
             watch_restarts: Family::default(),
             status_writes: Family::default(),
+            config_writes: Family::default(),
             queue: Gauge::default(),
             children: Gauge::default(),
         };
@@ -132,6 +158,7 @@ impl Metrics {
         r.register("objects", "Child objects, by kind and by what was done", self.objects.clone());
         r.register("watch_interruptions", "Interrupted watches, by resource", self.watch_restarts.clone());
         r.register("status_writes", "Status writes, by result", self.status_writes.clone());
+        r.register("config_writes", "Writes to configs, by what was written", self.config_writes.clone());
         r.register("queue_depth", "Services that are due", self.queue.clone());
         r.register("watched_children", "Child objects held by the watches", self.children.clone());
     }
@@ -161,6 +188,11 @@ impl Metrics {
     pub fn status_written(&self, ok: bool) {
         let result = if ok { "written" } else { "failed" };
         self.status_writes.get_or_create(&vec![("result", result)]).inc();
+    }
+
+    /// Something was written about a config.
+    pub fn config_written(&self, what: ConfigWrite) {
+        self.config_writes.get_or_create(&vec![("what", what.as_str())]).inc();
     }
 
     /// The text that `/metrics` serves.

@@ -1,9 +1,10 @@
 //! Installs the presets that this version ships, under their versioned names.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use llmisvc_core::labels::APPLIED;
+use llmisvc_core::labels::{APPLIED, MANAGED_BY, MANAGED_BY_VALUE};
 use llmisvc_core::tree;
 use serde_json::{Value, json};
 
@@ -11,14 +12,18 @@ use crate::context::Context;
 use crate::resources;
 use crate::wire::{Place, WireError};
 
-/// Marks what we installed and may change.
-const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Value of [`MANAGED_BY`].
-const OURS: &str = "llmisvc-operator";
-
 /// Tries until every preset is there: the namespace and the CRD may come later. A preset under whose name another
-/// object stands is left as it is, and used.
+/// object stands is left as it is, and used. From then on presets of older releases may go.
 pub async fn install(ctx: &Context, presets: Vec<Value>) {
+    if presets.is_empty() {
+        return;
+    }
+    install_all(ctx, presets).await;
+    ctx.presets_installed.store(true, Ordering::Relaxed);
+    ctx.stores.configs_due.add_all(ctx.stores.config_places());
+}
+
+async fn install_all(ctx: &Context, presets: Vec<Value>) {
     let mut pause = Duration::from_millis(200);
     let mut missing = presets;
     let mut told = BTreeSet::new();
@@ -61,7 +66,7 @@ async fn install_one(ctx: &Context, preset: &Value) -> Result<(), WireError> {
 }
 
 fn ours(live: &Value) -> bool {
-    tree::text(live, &["metadata", "labels", MANAGED_BY]) == OURS
+    tree::text(live, &["metadata", "labels", MANAGED_BY]) == MANAGED_BY_VALUE
 }
 
 /// Equal as far as we know: the text we applied, and every field of it still there.
@@ -75,7 +80,7 @@ fn prepared(preset: &Value, namespace: &str) -> Value {
     let mut wanted = preset.clone();
     let hash = format!("{:016x}", crate::stores::bag::stamp(preset, false));
     let metadata = tree::entry(&mut wanted, "metadata");
-    tree::object(metadata, "labels").insert(MANAGED_BY.to_owned(), json!(OURS));
+    tree::object(metadata, "labels").insert(MANAGED_BY.to_owned(), json!(MANAGED_BY_VALUE));
     tree::object(metadata, "annotations").insert(APPLIED.to_owned(), json!(hash));
     *tree::entry(metadata, "namespace") = json!(namespace);
     wanted

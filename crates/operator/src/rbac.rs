@@ -25,6 +25,7 @@ type Grant = (&'static str, &'static str, &'static [&'static str]);
 const OTHERS: &[Grant] = &[
     ("", "configmaps", READ),
     ("", "events", &["create", "patch"]),
+    ("", "namespaces", &["get"]),
     ("", "pods", &["list", "watch"]),
     ("apiextensions.k8s.io", "customresourcedefinitions", READ),
     ("authentication.k8s.io", "tokenreviews", &["create"]),
@@ -34,6 +35,8 @@ const OTHERS: &[Grant] = &[
     (GROUP, "llminferenceservices/finalizers", &["update"]),
     (GROUP, "llminferenceservices/status", &["get", "patch", "update"]),
     (GROUP, "llminferenceserviceconfigs", OWN),
+    (GROUP, "llminferenceserviceconfigs/finalizers", &["update"]),
+    (GROUP, "llminferenceserviceconfigs/status", &["get", "patch", "update"]),
 ];
 
 /// What generated Roles grant (`reference/router.md §9`, `§18.4`): without `escalate`, a Role can only be made by

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::context::Context;
-use crate::memo::{Mind, shown};
+use crate::memo::Mind;
 use crate::resources;
 use crate::wire::{Place, WireError};
 
@@ -60,7 +60,7 @@ pub async fn run(
             let written = write(ctx, place, new).await;
             ctx.metrics.status_written(written.is_ok());
             let stored = written?;
-            mind.written = Some((digest(new), digest(&stored)));
+            mind.written.note(new, &stored);
             announce(ctx, place, service, old, new).await;
             Ok(None)
         }
@@ -79,9 +79,7 @@ async fn write(ctx: &Context, place: &Ref, status: &Value) -> Result<Value, Wire
 /// The first word on a generation, Ready, and the loss of it go out at once; progress in between is held back, so
 /// that a service costs two writes from create to Ready and not one per child.
 fn due(old: &Value, new: &Value, mind: &mut Mind, now: Instant) -> Due {
-    let (before, after) = (digest(old), digest(new));
-    // What the server drops from a status would otherwise be written again and again.
-    if before == after || mind.written == Some((after, before)) {
+    if mind.written.is_old_news(old, new) {
         return Due::Never;
     }
     let observed = |status| tree::get(status, &["observedGeneration"]).and_then(Value::as_i64);
@@ -97,6 +95,24 @@ fn ready(status: &Value) -> &str {
     let conditions = tree::list(status, &["conditions"]);
     let ready = conditions.iter().find(|c| tree::text(c, &["type"]) == "Ready");
     ready.map(|c| tree::text(c, &["status"])).unwrap_or_default()
+}
+
+/// What was written last, and what the server made of it: what it drops from a status would otherwise be written again
+/// and again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written(Option<(u64, u64)>);
+
+impl Written {
+    /// Notes a write.
+    pub fn note(&mut self, new: &Value, stored: &Value) {
+        self.0 = Some((digest(new), digest(stored)));
+    }
+
+    /// Whether a status says nothing that the stored one does not say, times aside.
+    pub fn is_old_news(self, stored: &Value, new: &Value) -> bool {
+        let (before, after) = (digest(stored), digest(new));
+        before == after || self.0 == Some((after, before))
+    }
 }
 
 /// A hash that does not see times and nulls.
@@ -154,32 +170,39 @@ async fn announce(ctx: &Context, place: &Ref, service: &Value, old: &Value, new:
 
 /// Writes an event: type, reason and message. One that cannot be written is no reason to try anything again.
 pub async fn tell(ctx: &Context, place: &Ref, service: &Value, (kind, reason, message): (&str, &str, &str)) {
-    tracing::info!(service = shown(place), reason, "{message}");
-    let body = event_body(ctx, place, service, (kind, reason, message));
-    let at = Place { served: &resources::EVENT, namespace: &place.namespace, name: "" };
+    let about = Place { served: &resources::SERVICE, namespace: &place.namespace, name: &place.name };
+    tell_about(ctx, about, service, (kind, reason, message)).await;
+}
+
+/// The same about an object of any kind.
+pub async fn tell_about(ctx: &Context, about: Place<'_>, object: &Value, event: (&str, &str, &str)) {
+    let shown = format!("{}/{}", about.namespace, about.name);
+    tracing::info!(kind = about.served.kind, object = shown, reason = event.1, "{}", event.2);
+    let body = event_body(ctx, about, object, event);
+    let at = Place { served: &resources::EVENT, namespace: about.namespace, name: "" };
     if let Err(error) = ctx.wire.post(at, &body).await {
-        tracing::debug!(service = shown(place), error = crate::wire::chain(&error), "event not written");
+        tracing::debug!(object = shown, error = crate::wire::chain(&error), "event not written");
     }
 }
 
 fn event_body(
     ctx: &Context,
-    place: &Ref,
-    service: &Value,
+    about: Place<'_>,
+    object: &Value,
     (kind, reason, message): (&str, &str, &str),
 ) -> Value {
     let time = now();
     json!({
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"generateName": format!("{}.", place.name), "namespace": place.namespace},
+        "metadata": {"generateName": format!("{}.", about.name), "namespace": about.namespace},
         "involvedObject": {
-            "apiVersion": resources::SERVICE.api_version(),
-            "kind": resources::SERVICE.kind,
-            "namespace": place.namespace,
-            "name": place.name,
-            "uid": tree::text(service, &["metadata", "uid"]),
-            "resourceVersion": tree::text(service, &["metadata", "resourceVersion"]),
+            "apiVersion": about.served.api_version(),
+            "kind": about.served.kind,
+            "namespace": about.namespace,
+            "name": about.name,
+            "uid": tree::text(object, &["metadata", "uid"]),
+            "resourceVersion": tree::text(object, &["metadata", "resourceVersion"]),
         },
         "type": kind,
         "reason": reason,
@@ -239,7 +262,7 @@ mod tests {
     async fn what_the_server_drops_is_not_written_twice() {
         let (stored, new) = (json!({"a": 1}), json!({"a": 1, "unknown": 2}));
         let mut mind = Mind::default();
-        mind.written = Some((digest(&new), digest(&stored)));
+        mind.written.note(&new, &stored);
         assert_eq!(due(&stored, &new, &mut mind, Instant::now()), Due::Never);
     }
 

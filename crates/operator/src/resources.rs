@@ -40,6 +40,8 @@ pub const OLDER_INFERENCE_POOL: Served =
     resource("inference.networking.x-k8s.io", "v1alpha2", "InferencePool", "inferencepools", true, true);
 /// Pod of a service.
 pub const POD: Served = resource("", "v1", "Pod", "pods", true, false);
+/// Namespace: that of the operator.
+pub const NAMESPACE: Served = resource("", "v1", "Namespace", "namespaces", false, false);
 /// Lease of the leader.
 pub const LEASE: Served = resource("coordination.k8s.io", "v1", "Lease", "leases", true, false);
 /// Event.

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::args::{Args, Listen};
+use crate::configs;
 use crate::context::{Context, Core, Options};
 use crate::lease::Lease;
 use crate::presets;
@@ -74,9 +75,19 @@ async fn work(ctx: Arc<Context>, concurrency: u16, shipped: Vec<Value>, stop: wa
     }
     tracing::info!(children = ctx.stores.child_count(), "watches are complete");
     let queue = Arc::clone(&ctx.queue);
-    let passes = queue.work(usize::from(concurrency), stopped(stop.clone()), move |service| {
-        reconcile(Arc::clone(&ctx), service)
+    let (of_services, of_configs, last) = (Arc::clone(&ctx), Arc::clone(&ctx), ctx);
+    let configs = Arc::clone(&last.stores.configs_due).work(
+        configs::CONCURRENCY,
+        stopped(stop.clone()),
+        move |config| configs::reconcile(Arc::clone(&of_configs), config),
+    );
+    let services = queue.work(usize::from(concurrency), stopped(stop.clone()), move |service| {
+        reconcile(Arc::clone(&of_services), service)
     });
+    let passes = async {
+        tokio::join!(services, configs);
+        configs::leave(&last).await;
+    };
     let late = async {
         stopped(stop.clone()).await;
         tokio::time::sleep(GRACE).await;

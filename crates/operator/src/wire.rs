@@ -165,20 +165,25 @@ impl Wire {
 
     /// Deletes exactly the object with this UID; its own children follow in the background.
     pub async fn delete(&self, place: Place<'_>, uid: &str) -> Result<(), WireError> {
-        self.delete_by(place, uid, "Background").await
+        self.delete_by(place, &json!({"uid": uid}), "Background").await
+    }
+
+    /// Deletes the object only as it is in this version.
+    pub async fn delete_version(&self, place: Place<'_>, uid: &str, version: &str) -> Result<(), WireError> {
+        self.delete_by(place, &json!({"uid": uid, "resourceVersion": version}), "Background").await
     }
 
     /// The same, and the object stays until all that depends on it is gone.
     pub async fn delete_with_dependents(&self, place: Place<'_>, uid: &str) -> Result<(), WireError> {
-        self.delete_by(place, uid, "Foreground").await
+        self.delete_by(place, &json!({"uid": uid}), "Foreground").await
     }
 
-    async fn delete_by(&self, place: Place<'_>, uid: &str, propagation: &str) -> Result<(), WireError> {
+    async fn delete_by(&self, place: Place<'_>, only: &Value, propagation: &str) -> Result<(), WireError> {
         let options = json!({
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": propagation,
-            "preconditions": {"uid": uid},
+            "preconditions": only,
         });
         self.send(Method::DELETE, &place.path(), "application/json", &options).await.map(drop)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::covers::key_of;
-use crate::labels::KV_REVISION;
+use crate::labels::{APPLIED, KV_REVISION};
 use crate::tree;
 use crate::workloads::templates;
 
@@ -21,6 +21,14 @@ pub fn changes(before: &Value, after: &Value) -> Vec<String> {
     }
     paths.remove(&format!("metadata.labels[{KV_REVISION}]"));
     paths.into_iter().map(|path| path.strip_prefix("spec.").map(str::to_owned).unwrap_or(path)).collect()
+}
+
+/// Paths that differ between two versions of an object that have been made by this program, whatever its kind.
+pub fn differences(before: &Value, after: &Value) -> Vec<String> {
+    let mut paths = BTreeSet::new();
+    field("", before, after, &mut paths);
+    paths.remove(&format!("metadata.annotations[{APPLIED}]"));
+    paths.into_iter().collect()
 }
 
 fn field(path: &str, before: &Value, after: &Value, paths: &mut BTreeSet<String>) {

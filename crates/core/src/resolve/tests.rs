@@ -142,3 +142,49 @@ fn a_base_ref_to_a_preset_of_the_peer_finds_ours() {
     );
     assert_eq!(world.names(), ["kserve/v1-config-llm-template", "kserve/v1-config-llm-template"]);
 }
+
+fn two_releases(annotation: (&str, &str)) -> World {
+    let mut world = World::new(json!({}))
+        .config("kserve", "llmisvc-v0-1-0-config-llm-template", json!({}))
+        .config("kserve", "llmisvc-v0-2-0-config-llm-template", json!({}));
+    world.cluster.config_prefix = "llmisvc-v0-2-0-".to_owned();
+    world.service["metadata"]["annotations"] = json!({annotation.0: annotation.1});
+    world.service["status"] = json!({
+        "annotations": {"serving.kserve.io/config-llm-template": "llmisvc-v0-1-0-config-llm-template"},
+    });
+    world
+}
+
+#[test]
+fn a_service_uses_the_presets_of_the_release_that_it_asks_for() {
+    for (asked, expected) in [("0.1.0", "v0-1-0"), ("v0.2.0", "v0-2-0"), ("latest", "v0-2-0")] {
+        let world = two_releases((PRESET_VERSION, asked));
+        let layers = world.resolve().expect("resolves");
+        assert_eq!(layers.configs[0].name, format!("llmisvc-{expected}-config-llm-template"), "{asked}");
+        assert_eq!(layers.pins["serving.kserve.io/config-llm-template"], layers.configs[0].name);
+    }
+    assert_eq!(two_releases(("other", "0.2.0")).names(), ["kserve/llmisvc-v0-1-0-config-llm-template"]);
+}
+
+#[test]
+fn a_release_whose_presets_are_not_there_is_named_with_the_annotation() {
+    let fault = two_releases((PRESET_VERSION, "0.9.0")).resolve().expect_err("must not resolve");
+    let expected = "metadata.annotations[llmisvc.io/preset-version]: LLMInferenceServiceConfig \
+                    \"llmisvc-v0-9-0-config-llm-template\" not found in namespaces [team kserve]; create it, or \
+                    remove the reference";
+    assert_eq!((fault.reason, fault.findings[0].to_string()), ("ConfigNotFound", expected.to_owned()));
+}
+
+#[test]
+fn pins_of_the_peers_presets_go_on_working() {
+    let mut world = World::new(json!({})).config("kserve", "kserve-config-llm-template", json!({})).config(
+        "kserve",
+        "v1-config-llm-template",
+        json!({}),
+    );
+    world.service["status"] =
+        json!({"annotations": {"serving.kserve.io/config-llm-template": "kserve-config-llm-template"}});
+    assert_eq!(world.names(), ["kserve/kserve-config-llm-template"]);
+    world.service["metadata"]["annotations"] = json!({PRESET_VERSION: "latest"});
+    assert_eq!(world.names(), ["kserve/v1-config-llm-template"]);
+}

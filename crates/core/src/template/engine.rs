@@ -30,6 +30,11 @@ pub(super) fn execute(text: &str, data: &Value) -> Result<String, Failure> {
     template.execute_template_to_string(NAME, data).map_err(|e| Failure::exec(&e))
 }
 
+/// Whether a leaf is a template at all.
+pub(super) fn check(text: &str) -> Result<(), Failure> {
+    compiled(text).map(drop)
+}
+
 fn compiled(text: &str) -> Compiled {
     let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = cache.get(text) {

@@ -81,6 +81,35 @@ pub fn render(
     Ok((tree, renderer.findings))
 }
 
+/// The strings and map keys of a config that are no templates, whatever service uses it: bad syntax, unknown functions.
+pub fn unparsable(spec: &Value) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    visit(&Node::of(spec, 0), "spec", &mut |text, path| {
+        findings.extend(engine::check(text).err().map(|e| TemplateError::new(e, path, None).finding()));
+    });
+    findings
+}
+
+fn visit(node: &Node, path: &str, see: &mut impl FnMut(&str, &str)) {
+    match node {
+        Node::Leaf(Value::String(text), _) if text.contains("{{") => see(text, path),
+        Node::Leaf(..) => {}
+        Node::List(items, _) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(i, item)| visit(item, &format!("{path}[{}]", label(i, item)), see));
+        }
+        Node::Map(map, _) => {
+            for (key, value) in map {
+                let path = format!("{path}.{key}");
+                if key.contains("{{") {
+                    see(key, &path);
+                }
+                visit(value, &path, see);
+            }
+        }
+    }
+}
+
 fn data(scope: &Scope<'_>, spec: &Value) -> Data {
     let globals = scope.globals;
     let of_service = |key: &str| scope.service.get(key);

@@ -8,7 +8,7 @@ use llmisvc_core::facts::{Answer, Ref};
 use llmisvc_core::tree;
 use serde_json::{Value, json};
 
-use super::raw::Raw;
+use super::raw::{Raw, revision};
 
 /// What tells two versions of an answer apart.
 pub type Stamp = u64;
@@ -27,28 +27,52 @@ pub struct Held {
 #[derive(Debug, Default)]
 pub struct Bag {
     objects: BTreeMap<Ref, Held>,
-    /// Whether a change of `status` counts.
-    status_counts: bool,
+    /// Whether more than the spec counts.
+    whole: bool,
 }
 
 impl Bag {
-    /// One in which a change of status alone is no change.
-    pub fn without_status() -> Self {
+    /// One in which only a change of the spec is a change: not a finalizer, a deletion that waits, or a status.
+    pub fn of_specs() -> Self {
         Self::default()
     }
 
     /// One in which every change counts.
     pub fn with_status() -> Self {
-        Self { status_counts: true, ..Self::default() }
+        Self { whole: true, ..Self::default() }
     }
 
-    /// Takes an object in; gives its place when it changed.
+    /// Takes an object in; gives its place when it changed. One that is older than what is there is not taken.
     pub fn put(&mut self, raw: Raw) -> Option<Ref> {
         let place = raw.place()?;
-        let stamp = stamp(&raw.value, self.status_counts);
+        if self.objects.get(&place).is_some_and(|held| revision(&held.value) > raw.revision()) {
+            return None;
+        }
+        let stamp = if self.whole {
+            stamp(&raw.value, true)
+        } else {
+            stamp(&json!({"spec": raw.value.get("spec")}), false)
+        };
         let changed = self.objects.get(&place).is_none_or(|held| held.stamp != stamp);
         self.objects.insert(place.clone(), Held { value: Arc::new(raw.value), stamp });
         changed.then_some(place)
+    }
+
+    /// Takes in the answer to a write; what the watch has shown to be gone stays gone.
+    pub fn refresh(&mut self, raw: Raw) {
+        if raw.place().is_some_and(|place| self.has(&place)) {
+            self.put(raw);
+        }
+    }
+
+    /// Whether there is an object.
+    pub fn has(&self, place: &Ref) -> bool {
+        self.objects.contains_key(place)
+    }
+
+    /// The places of all objects.
+    pub fn places(&self) -> BTreeSet<Ref> {
+        self.objects.keys().cloned().collect()
     }
 
     /// Forgets an object.
@@ -124,10 +148,28 @@ mod tests {
     #[test]
     fn a_status_change_of_a_config_is_no_change() {
         //
-        let mut bag = Bag::without_status();
+        let mut bag = Bag::of_specs();
         assert!(bag.put(config("1", "a", "x")).is_some());
         assert!(bag.put(config("2", "a", "y")).is_none());
-        assert!(bag.put(config("3", "b", "y")).is_some());
+        let mut held = config("3", "a", "y");
+        held.value["metadata"]["finalizers"] = json!(["x/y"]);
+        assert!(bag.put(held).is_none());
+        assert!(bag.put(config("4", "b", "y")).is_some());
+    }
+
+    #[test]
+    fn an_answer_counts_before_the_watch_shows_it_and_brings_nothing_back() {
+        let mut bag = Bag::of_specs();
+        let place = Ref::new("ns", "c");
+        let version =
+            |bag: &Bag| bag.answer(&place).0.found().map(|c| c["metadata"]["resourceVersion"].clone());
+        bag.put(config("1", "a", "x"));
+        bag.refresh(config("3", "a", "y"));
+        bag.put(config("2", "a", "x"));
+        assert_eq!(version(&bag), Some(json!("3")));
+        bag.remove(&place);
+        bag.refresh(config("4", "a", "z"));
+        assert_eq!(version(&bag), None);
     }
 
     #[test]

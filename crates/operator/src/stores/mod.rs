@@ -18,15 +18,18 @@ use tokio::time::Instant;
 pub mod asked;
 pub mod bag;
 pub mod children;
+mod configs;
 pub mod groups;
 pub mod index;
 pub mod pods;
 pub mod raw;
 pub mod served;
 pub mod services;
+pub mod usage;
 pub mod watched;
 pub mod watching;
 
+use crate::queue::Queue;
 use asked::Asked;
 use bag::{Bag, Stamp};
 use children::Children;
@@ -34,6 +37,7 @@ use index::Index;
 use pods::Pods;
 use raw::Raw;
 use services::Services;
+use usage::Usage;
 use watched::{GATEWAY_NAME, Watched};
 
 /// Locks; a holder that panicked left nothing half done, since every change is one call.
@@ -59,7 +63,10 @@ pub struct Stores {
     gateway_services: Mutex<Bag>,
     pods: Mutex<Pods>,
     index: Mutex<Index>,
+    usage: Mutex<Usage>,
     view: Mutex<View>,
+    /// Configs that have to be looked at again, for their own sake: see [`crate::configs`].
+    pub configs_due: Arc<Queue>,
     /// Objects asked for by name.
     pub asked: Asked,
     synced: watch::Sender<BTreeSet<Watched>>,
@@ -72,12 +79,14 @@ impl Stores {
         Self {
             services: Mutex::default(),
             children: Mutex::default(),
-            configs: Mutex::new(Bag::without_status()),
+            configs: Mutex::new(Bag::of_specs()),
             gateways: Mutex::new(Bag::with_status()),
             gateway_services: Mutex::new(Bag::with_status()),
             pods: Mutex::default(),
             index: Mutex::default(),
+            usage: Mutex::default(),
             view: Mutex::new(View { settings, cluster: Arc::new(cluster) }),
+            configs_due: Arc::default(),
             asked: Asked::default(),
             synced: watch::Sender::default(),
         }
@@ -87,13 +96,13 @@ impl Stores {
     pub fn put(&self, watched: Watched, raw: Raw) -> BTreeSet<Ref> {
         let raw = raw.typed(&watched.served());
         match watched {
-            Watched::Services => lock(&self.services).put(&raw).into_iter().collect(),
+            Watched::Services => {
+                self.claim(&raw);
+                lock(&self.services).put(&raw).into_iter().collect()
+            }
             Watched::Child(kind) => lock(&self.children).put(kind, raw),
             Watched::Settings => self.configure(&tree::strings(&raw.value, &["data"])),
-            Watched::Configs => {
-                let changed = lock(&self.configs).put(raw);
-                changed.map_or_else(BTreeSet::new, |place| self.config_dependents(&place))
-            }
+            Watched::Configs => self.put_config(raw),
             Watched::Gateways => {
                 let changed = lock(&self.gateways).put(raw);
                 changed.map_or_else(BTreeSet::new, |place| self.dependents(&Key::Gateway(place)))
@@ -140,11 +149,13 @@ impl Stores {
         match watched {
             Watched::Services => {
                 lock(&self.services).remove(place);
+                self.configs_due.add_all(lock(&self.usage).remove(place));
                 BTreeSet::from([place.clone()])
             }
             Watched::Settings => self.configure(&BTreeMap::new()),
             Watched::Configs => {
                 lock(&self.configs).remove(place);
+                self.configs_due.add_all(lock(&self.usage).rivals(place));
                 self.config_dependents(place)
             }
             Watched::Gateways => {
@@ -238,12 +249,6 @@ impl Stores {
         lock(&self.index).dependents(key).into_iter().collect()
     }
 
-    /// Who uses a config, and who was told which names there are.
-    fn config_dependents(&self, place: &Ref) -> BTreeSet<Ref> {
-        let names = self.dependents(&Key::ConfigNames(place.namespace.clone()));
-        self.dependents(&Key::Config(place.clone())).into_iter().chain(names).collect()
-    }
-
     fn mark_synced(&self, watched: Watched) {
         self.synced.send_if_modified(|synced| synced.insert(watched));
     }
@@ -278,7 +283,10 @@ impl Stores {
 
     /// Takes in the answer to a write of a service.
     pub fn put_service(&self, answer: Value) {
-        lock(&self.services).refresh(&Raw::new(answer));
+        let answer = Raw::new(answer);
+        if lock(&self.services).refresh(&answer) {
+            self.claim(&answer);
+        }
     }
 
     /// Takes in a child that was created.

@@ -56,8 +56,13 @@ impl Raw {
 
     /// `metadata.resourceVersion` as a number: etcd's revision, which only grows.
     pub fn revision(&self) -> u64 {
-        tree::text(&self.value, &["metadata", "resourceVersion"]).parse().unwrap_or_default()
+        revision(&self.value)
     }
+}
+
+/// The same of any object.
+pub fn revision(value: &Value) -> u64 {
+    tree::text(value, &["metadata", "resourceVersion"]).parse().unwrap_or_default()
 }
 
 fn meta(value: &Value) -> ObjectMeta {

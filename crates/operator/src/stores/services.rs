@@ -54,11 +54,13 @@ impl Services {
     }
 
     /// Takes in the answer to a write. A service that the watch has shown to be gone stays gone: its children would
-    /// be made again and again.
-    pub fn refresh(&mut self, raw: &Raw) {
-        if raw.place().is_some_and(|place| self.entries.contains_key(&place)) {
+    /// be made again and again; false then.
+    pub fn refresh(&mut self, raw: &Raw) -> bool {
+        let known = raw.place().is_some_and(|place| self.entries.contains_key(&place));
+        if known {
             self.put(raw);
         }
+        known
     }
 
     /// A service and the stamp of all but its status.

@@ -203,6 +203,10 @@ impl State {
         if object["metadata"]["uid"] != options["preconditions"]["uid"] {
             return Err((409, "the UID in the precondition does not match".to_owned()));
         }
+        let version = &options["preconditions"]["resourceVersion"];
+        if !version.is_null() && object["metadata"]["resourceVersion"] != *version {
+            return Err((409, "the version in the precondition does not match".to_owned()));
+        }
         self.objects.remove(path);
         Ok(json!({"kind": "Status", "status": "Success"}))
     }

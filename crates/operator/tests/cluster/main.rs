@@ -8,6 +8,7 @@ mod admission;
 mod alone;
 mod claims;
 mod converter;
+mod configs;
 mod drift;
 mod equality;
 mod errors;
