@@ -16,8 +16,10 @@ use crate::{names, tree};
 
 mod changes;
 mod covers;
+mod differences;
 pub use changes::changes;
 pub use covers::covers;
+pub use differences::differences;
 
 /// One request to send.
 #[derive(Debug, PartialEq)]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
+use llmisvc_core::adopt::fields;
 use llmisvc_core::facts::Ref;
+use llmisvc_core::labels::ADOPTED;
 use llmisvc_core::object::{Certificate, LiveObject, Object};
 use llmisvc_core::plan::{Action, changes, covers};
 use llmisvc_core::tree;
@@ -19,7 +21,8 @@ use crate::memo::{Mind, shown};
 use crate::metrics::Verb;
 use crate::report;
 use crate::tls::{Authority, Job, TlsError};
-use crate::wire::{Place, WireError};
+use crate::stores::raw::Turn;
+use crate::wire::{MANAGER, Place, WireError};
 use llmisvc_core::status::{Refusal, RefusalReason};
 
 /// Creates of one service that may be under way at once.
@@ -190,7 +193,7 @@ async fn change(
         None => None,
     };
     if turn {
-        turn_into_apply(ctx, subject, object.kind, place, live).await?;
+        turn_into_apply(ctx, subject, object, place, live).await?;
     }
     let answer = ctx.wire.apply(place, filled.as_ref().unwrap_or(&object.body)).await;
     drop(permit);
@@ -233,30 +236,75 @@ async fn make_way(ctx: &Context, subject: &Subject, object: &Object, live: &Live
     ApplyError::Going
 }
 
-/// Makes the entry that our POST left in the managed fields an `Apply`, so that the apply that follows owns what
-/// the POST has set and can remove it.
+/// Makes the entry that our POST or a former controller left in the managed fields our `Apply`, so that the apply that
+/// follows owns what is there and can remove it.
 async fn turn_into_apply(
+    ctx: &Context,
+    subject: &Subject,
+    object: &Object,
+    place: Place<'_>,
+    live: &LiveObject,
+) -> Result<(), ApplyError> {
+    let entries = "/metadata/managedFields";
+    let (version, turned) = match ctx.stores.turn(&subject.place, &(object.kind, object.name.clone())) {
+        None => return Err(ApplyError::Moved),
+        Some(Turn::Posted(entry)) => {
+            let operation = format!("{entries}/{entry}/operation");
+            (live.resource_version.clone(), json!({"op": "replace", "path": operation, "value": "Apply"}))
+        }
+        Some(Turn::Former) => {
+            let whole = marked(ctx, subject, object, place, live).await?;
+            let scaled = tree::get(&object.body, &["spec", "replicas"]).is_none();
+            let taken = fields::taken_over(&whole, MANAGER, scaled).ok_or(ApplyError::Moved)?;
+            let version = tree::text(&whole, &["metadata", "resourceVersion"]).to_owned();
+            (version, json!({"op": "replace", "path": entries, "value": taken}))
+        }
+    };
+    let turned = patch(ctx, subject, object.kind, place, &version, &[turned]).await?;
+    ctx.stores.refresh_child(object.kind, turned);
+    Ok(())
+}
+
+/// A former controller's object with its managed fields. What is to stay as it is says so before it becomes ours: a
+/// process that ends in between would else take it for ours, to be changed.
+async fn marked(
+    ctx: &Context,
+    subject: &Subject,
+    object: &Object,
+    place: Place<'_>,
+    live: &LiveObject,
+) -> Result<Value, ApplyError> {
+    let mark = tree::text(&object.body, &["metadata", "annotations", ADOPTED]);
+    let path = format!("/metadata/annotations/{}", ADOPTED.replace('/', "~1"));
+    let mut ops = vec![json!({"op": "add", "path": path, "value": mark})];
+    if tree::get(&live.body, &["metadata", "annotations"]).is_none() {
+        ops.insert(0, json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+    }
+    if mark.is_empty() {
+        ops.clear();
+    }
+    patch(ctx, subject, object.kind, place, &live.resource_version, &ops).await
+}
+
+/// A JSON patch of the object as it was seen; without operations it only reads it.
+async fn patch(
     ctx: &Context,
     subject: &Subject,
     kind: Kind,
     place: Place<'_>,
-    live: &LiveObject,
-) -> Result<(), ApplyError> {
-    let slot = (kind, place.name.to_owned());
-    let Some(entry) = ctx.stores.post_entry(&subject.place, &slot) else { return Err(ApplyError::Moved) };
-    let ops = json!([
-        {"op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version},
-        {"op": "replace", "path": format!("/metadata/managedFields/{entry}/operation"), "value": "Apply"},
-    ]);
-    match ctx.wire.json_patch(place, "", &ops).await {
-        Ok(turned) => ctx.stores.refresh_child(kind, turned),
+    version: &str,
+    ops: &[Value],
+) -> Result<Value, ApplyError> {
+    let test = json!({"op": "test", "path": "/metadata/resourceVersion", "value": version});
+    let ops: Vec<&Value> = std::iter::once(&test).chain(ops).collect();
+    match ctx.wire.json_patch(place, "", &json!(ops)).await {
+        Ok(object) => Ok(object),
         // A failed test is 422: the live object is another one than the watch has shown.
         Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => {
-            return Err(look_again(ctx, &subject.place, kind, place).await);
+            Err(look_again(ctx, &subject.place, kind, place).await)
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys, so

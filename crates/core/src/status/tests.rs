@@ -34,7 +34,12 @@ fn decided(world: &mut World, merged: &Value) -> Decision {
             "llmisvc-config-llm-template".to_owned(),
         )]),
         warnings: Vec::new(),
-        outcome: Ok(Desired { service, objects: Vec::new(), held: crate::handover::Held::default() }),
+        outcome: Ok(Desired {
+            service,
+            objects: Vec::new(),
+            held: crate::handover::Held::default(),
+            adopted: crate::adopt::Adopted::default(),
+        }),
     }
 }
 
