@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
-use llmisvc_core::adopt::fields;
 use llmisvc_core::facts::Ref;
-use llmisvc_core::labels::ADOPTED;
 use llmisvc_core::object::{Certificate, LiveObject, Object};
 use llmisvc_core::plan::{Action, changes, covers};
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::announce;
@@ -21,8 +19,8 @@ use crate::memo::{Mind, shown};
 use crate::metrics::Verb;
 use crate::report;
 use crate::tls::{Authority, Job, TlsError};
-use crate::stores::raw::Turn;
-use crate::wire::{MANAGER, Place, WireError};
+use crate::turn::turn_into_apply;
+use crate::wire::{Place, WireError};
 use llmisvc_core::status::{Refusal, RefusalReason};
 
 /// Creates of one service that may be under way at once.
@@ -236,77 +234,6 @@ async fn make_way(ctx: &Context, subject: &Subject, object: &Object, live: &Live
     ApplyError::Going
 }
 
-/// Makes the entry that our POST or a former controller left in the managed fields our `Apply`, so that the apply that
-/// follows owns what is there and can remove it.
-async fn turn_into_apply(
-    ctx: &Context,
-    subject: &Subject,
-    object: &Object,
-    place: Place<'_>,
-    live: &LiveObject,
-) -> Result<(), ApplyError> {
-    let entries = "/metadata/managedFields";
-    let (version, turned) = match ctx.stores.turn(&subject.place, &(object.kind, object.name.clone())) {
-        None => return Err(ApplyError::Moved),
-        Some(Turn::Posted(entry)) => {
-            let operation = format!("{entries}/{entry}/operation");
-            (live.resource_version.clone(), json!({"op": "replace", "path": operation, "value": "Apply"}))
-        }
-        Some(Turn::Former) => {
-            let whole = marked(ctx, subject, object, place, live).await?;
-            let scaled = tree::get(&object.body, &["spec", "replicas"]).is_none();
-            let taken = fields::taken_over(&whole, MANAGER, scaled).ok_or(ApplyError::Moved)?;
-            let version = tree::text(&whole, &["metadata", "resourceVersion"]).to_owned();
-            (version, json!({"op": "replace", "path": entries, "value": taken}))
-        }
-    };
-    let turned = patch(ctx, subject, object.kind, place, &version, &[turned]).await?;
-    ctx.stores.refresh_child(object.kind, turned);
-    Ok(())
-}
-
-/// A former controller's object with its managed fields. What is to stay as it is says so before it becomes ours: a
-/// process that ends in between would else take it for ours, to be changed.
-async fn marked(
-    ctx: &Context,
-    subject: &Subject,
-    object: &Object,
-    place: Place<'_>,
-    live: &LiveObject,
-) -> Result<Value, ApplyError> {
-    let mark = tree::text(&object.body, &["metadata", "annotations", ADOPTED]);
-    let path = format!("/metadata/annotations/{}", ADOPTED.replace('/', "~1"));
-    let mut ops = vec![json!({"op": "add", "path": path, "value": mark})];
-    if tree::get(&live.body, &["metadata", "annotations"]).is_none() {
-        ops.insert(0, json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
-    }
-    if mark.is_empty() {
-        ops.clear();
-    }
-    patch(ctx, subject, object.kind, place, &live.resource_version, &ops).await
-}
-
-/// A JSON patch of the object as it was seen; without operations it only reads it.
-async fn patch(
-    ctx: &Context,
-    subject: &Subject,
-    kind: Kind,
-    place: Place<'_>,
-    version: &str,
-    ops: &[Value],
-) -> Result<Value, ApplyError> {
-    let test = json!({"op": "test", "path": "/metadata/resourceVersion", "value": version});
-    let ops: Vec<&Value> = std::iter::once(&test).chain(ops).collect();
-    match ctx.wire.json_patch(place, "", &json!(ops)).await {
-        Ok(object) => Ok(object),
-        // A failed test is 422: the live object is another one than the watch has shown.
-        Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => {
-            Err(look_again(ctx, &subject.place, kind, place).await)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys, so
 /// `live` and the CA are as the API server has them; where it cannot be asked, nothing is issued (L-7).
 async fn filled(
@@ -331,7 +258,7 @@ async fn filled(
 }
 
 /// Reads what really stands under a name, for the pass that follows at once.
-async fn look_again(ctx: &Context, service: &Ref, kind: Kind, place: Place<'_>) -> ApplyError {
+pub async fn look_again(ctx: &Context, service: &Ref, kind: Kind, place: Place<'_>) -> ApplyError {
     match ctx.wire.get(place).await {
         Ok(Some(object)) => ctx.stores.put_guest(kind, service, object),
         Ok(None) => ctx.stores.remove_child(kind, &Ref::new(namespace_of(kind, place), place.name), ""),

@@ -23,6 +23,7 @@ mod stores;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod turn;
 mod wire;
 
 use std::io::IsTerminal as _;

@@ -157,7 +157,8 @@ fn what_is_ours_or_somebody_elses_is_not_kept() {
 
 #[test]
 fn a_group_keeps_its_size_too_and_prefill_goes_with_decode() {
-    let prefill = |image| workload(Kind::LeaderWorkerSet, "m-kserve-mn-prefill", Component::PrefillWorker, image);
+    let prefill =
+        |image| workload(Kind::LeaderWorkerSet, "m-kserve-mn-prefill", Component::PrefillWorker, image);
     let mut world = World::new(3);
     let mut group = theirs(prefill("a"));
     group.body["spec"]["leaderWorkerTemplate"]["size"] = json!(1);
@@ -230,7 +231,8 @@ fn a_route_stays_with_the_pool_that_its_gateways_know() {
     world.carry_out(&objects);
     assert_eq!(world.adopt([route(NEWER)]).0, objects);
 
-    let unknown = json!([{"conditions": [{"type": "ResolvedRefs", "status": "False", "reason": "InvalidKind"}]}]);
+    let unknown =
+        json!([{"conditions": [{"type": "ResolvedRefs", "status": "False", "reason": "InvalidKind"}]}]);
     let mut said = objects[0].clone();
     said.body["status"] = json!({"parents": unknown});
     world.put(&said, false);

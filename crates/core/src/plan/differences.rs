@@ -37,7 +37,12 @@ fn wrapped(path: &str, value: &Value) -> Value {
     }
 }
 
-fn members(path: &str, live: &Map<String, Value>, desired: &Map<String, Value>, paths: &mut BTreeSet<String>) {
+fn members(
+    path: &str,
+    live: &Map<String, Value>,
+    desired: &Map<String, Value>,
+    paths: &mut BTreeSet<String>,
+) {
     for (key, wanted) in desired {
         let found = live.get(key).unwrap_or(&Value::Null);
         walk(&below(path, key), last(path), found, wanted, paths);
