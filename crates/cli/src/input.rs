@@ -102,6 +102,20 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, InputError> {
     all.map(|found| found.into_iter().filter(|d| !d.value.is_null()).collect())
 }
 
+/// The items of lists, such as `kubectl get` prints, in place of the lists.
+pub fn items(documents: Vec<Document>) -> Vec<Document> {
+    documents.into_iter().flat_map(spread).collect()
+}
+
+fn spread(mut document: Document) -> Vec<Document> {
+    match document.value.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => {
+            items.into_iter().map(|value| Document { value, ..document.clone() }).collect()
+        }
+        _ => vec![document],
+    }
+}
+
 fn unreadable(path: &Path, source: std::io::Error) -> InputError {
     InputError::Read { file: path.display().to_string(), source }
 }
@@ -121,6 +135,13 @@ mod tests {
     fn a_broken_document_is_named() {
         let error = parse("f", "a: 1\n---\nb: [1").expect_err("does not parse");
         assert!(error.to_string().starts_with("f:2: not YAML: "), "{error}");
+    }
+
+    #[test]
+    fn a_list_is_its_items() {
+        let found = items(parse("f", "kind: List\nitems: [{a: 1}, {b: 2}]\n---\nc: 3\n").expect("parses"));
+        let values: Vec<String> = found.iter().map(|d| d.value.to_string()).collect();
+        assert_eq!(values, [r#"{"a":1}"#, r#"{"b":2}"#, r#"{"c":3}"#]);
     }
 
     #[test]

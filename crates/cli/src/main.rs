@@ -13,6 +13,7 @@ use llmisvc_core::presets;
 use serde_json::Value;
 
 mod crds;
+mod migrate;
 
 #[derive(Parser)]
 #[command(name = "llmisvc", version, about = "Render and validate LLMInferenceServices without a cluster")]
@@ -35,6 +36,9 @@ enum Command {
     },
     /// Print the CustomResourceDefinitions
     Crds(crds::Args),
+    /// What changes when this operator takes the place of another
+    #[command(subcommand)]
+    Migrate(migrate::Command),
     /// Print the presets that the operator installs
     Presets,
 }
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Command::Render(input) => print_rendered(&input),
         Command::Validate { input, strict } => validate(&input, strict),
         Command::Crds(args) => crds::run(&args, &mut std::io::stdout().lock()).map(|()| true),
+        Command::Migrate(command) => migrate::run(&command),
         Command::Presets => print_presets().map(|()| true),
     };
     match done {

@@ -17,6 +17,8 @@ use crate::offline::Offline;
 pub struct Rendered {
     /// Where it stands in the input.
     pub document: Document,
+    /// The service, in its namespace.
+    pub service: Value,
     /// What was decided.
     pub decision: Decision,
 }
@@ -39,8 +41,9 @@ pub fn render(documents: &[Document], offline: &Offline, namespace: &str) -> Rep
         if let Err(line) = usable(document) {
             report.rejected.push(line);
         } else if tree::text(&document.value, &["kind"]) == KIND {
-            let decision = one(&in_namespace(&document.value, namespace), offline);
-            report.services.push(Rendered { document: document.clone(), decision });
+            let service = in_namespace(&document.value, namespace);
+            let decision = one(&service, offline);
+            report.services.push(Rendered { document: document.clone(), service, decision });
         }
     }
     report

@@ -11,7 +11,7 @@ use crate::apply::{ApplyError, look_again};
 use crate::context::Context;
 use crate::gather::Subject;
 use crate::stores::raw::Turn;
-use crate::wire::{MANAGER, Place};
+use crate::wire::Place;
 
 /// Makes the entry that our POST or a former controller left in the managed fields our `Apply`, so that the apply that
 /// follows owns what is there and can remove it.
@@ -32,7 +32,7 @@ pub async fn turn_into_apply(
         Some(Turn::Former) => {
             let whole = marked(ctx, subject, object, place, live).await?;
             let scaled = tree::get(&object.body, &["spec", "replicas"]).is_none();
-            let taken = fields::taken_over(&whole, MANAGER, scaled).ok_or(ApplyError::Moved)?;
+            let taken = fields::taken_over(&whole, scaled).ok_or(ApplyError::Moved)?;
             let version = tree::text(&whole, &["metadata", "resourceVersion"]).to_owned();
             (version, json!({"op": "replace", "path": entries, "value": taken}))
         }

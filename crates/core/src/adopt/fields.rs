@@ -9,25 +9,28 @@ use serde_json::{Map, Value, json};
 use crate::labels::APPLIED;
 use crate::tree;
 
+/// Our field manager.
+pub const MANAGER: &str = "llmisvc-operator";
+
 /// Field managers of former controllers. They count only where our hash is missing: many controllers have the first
 /// name, and none of them removes annotations of others.
 const FORMER: [&str; 4] =
     ["manager", "llmisvc-controller", "llmisvc-controller-manager", "kserve-controller-manager"];
 
 /// Whether a former controller's entry is among the managed fields of a child.
-pub fn has_former(child: &Value, manager: &str) -> bool {
-    entries(child).iter().any(|entry| is_former(child, entry, manager))
+pub fn has_former(child: &Value) -> bool {
+    entries(child).iter().any(|entry| is_former(child, entry))
 }
 
 fn entries(child: &Value) -> &[Value] {
     tree::list(child, &["metadata", "managedFields"])
 }
 
-fn is_former(child: &Value, entry: &Value, manager: &str) -> bool {
+fn is_former(child: &Value, entry: &Value) -> bool {
     let text = |key| tree::text(entry, &[key]);
     text("operation") == "Update"
         && text("subresource").is_empty()
-        && text("manager") != manager
+        && text("manager") != MANAGER
         && (made(child, entry) || FORMER.contains(&text("manager")) && !is_applied(child))
 }
 
@@ -48,18 +51,18 @@ fn made(child: &Value, entry: &Value) -> bool {
     })
 }
 
-/// The managed fields with all that a former controller has set in the `Apply` entry of `manager`; none when no former
+/// The managed fields with all that a former controller has set in the our `Apply` entry; none when no former
 /// controller is among them. With `scaled` the count of replicas is left to whoever changes it: an apply without it
 /// would otherwise reset it.
-pub fn taken_over(child: &Value, manager: &str, scaled: bool) -> Option<Vec<Value>> {
-    if !has_former(child, manager) {
+pub fn taken_over(child: &Value, scaled: bool) -> Option<Vec<Value>> {
+    if !has_former(child) {
         return None;
     }
     let is_ours = |entry: &Value| {
-        tree::text(entry, &["manager"]) == manager && tree::text(entry, &["subresource"]).is_empty()
+        tree::text(entry, &["manager"]) == MANAGER && tree::text(entry, &["subresource"]).is_empty()
     };
     let (taken, mut others): (Vec<&Value>, Vec<&Value>) =
-        entries(child).iter().partition(|entry| is_ours(entry) || is_former(child, entry, manager));
+        entries(child).iter().partition(|entry| is_ours(entry) || is_former(child, entry));
     let mut fields = json!({});
     for entry in &taken {
         unite(&mut fields, entry.get("fieldsV1").unwrap_or(&Value::Null));
@@ -69,7 +72,7 @@ pub fn taken_over(child: &Value, manager: &str, scaled: bool) -> Option<Vec<Valu
     }
     let time = taken.iter().map(|entry| tree::text(entry, &["time"])).max().unwrap_or_default();
     let entry = json!({
-        "manager": manager,
+        "manager": MANAGER,
         "operation": "Apply",
         "apiVersion": tree::text(child, &["apiVersion"]),
         "time": time,
@@ -95,8 +98,6 @@ fn unite(into: &mut Value, from: &Value) {
 mod tests {
     use super::*;
 
-    const OURS: &str = "llmisvc-operator";
-
     fn entry(manager: &str, operation: &str, fields: &Value) -> Value {
         json!({"manager": manager, "operation": operation, "apiVersion": "apps/v1", "time": "2026-01-01T00:00:00Z",
                "fieldsType": "FieldsV1", "fieldsV1": fields})
@@ -121,57 +122,57 @@ mod tests {
         let scaler = entry("kube-controller-manager", "Update", &json!({"f:spec": {"f:replicas": {}}}));
         let theirs = entry("whatever-the-binary-is-called", "Update", &owner());
         let live = child(&json!([kubectl, theirs, status, scaler]));
-        let expected = [kubectl, status, scaler, entry(OURS, "Apply", &owner())];
-        let mut taken = taken_over(&live, OURS, false).unwrap();
+        let expected = [kubectl, status, scaler, entry(MANAGER, "Apply", &owner())];
+        let mut taken = taken_over(&live, false).unwrap();
         assert_eq!(taken, expected);
         let mut kept = owner();
         kept["f:spec"].as_object_mut().unwrap().remove("f:replicas");
         taken[3]["fieldsV1"] = kept;
-        assert_eq!(taken_over(&live, OURS, true).unwrap(), taken);
+        assert_eq!(taken_over(&live, true).unwrap(), taken);
     }
 
     #[test]
     fn several_entries_become_one() {
         // Another version of the former controller, and ours from before a rollback.
         let all = json!([
-            entry(OURS, "Apply", &json!({"f:spec": {"f:c": {"f:d": {}}}})),
+            entry(MANAGER, "Apply", &json!({"f:spec": {"f:c": {"f:d": {}}}})),
             entry("manager", "Update", &json!({"f:spec": {"f:c": {"f:e": {}}}})),
             entry("older", "Update", &owner()),
         ]);
         let mut fields = owner();
         fields["f:spec"]["f:c"] = json!({"f:d": {}, "f:e": {}});
-        assert_eq!(taken_over(&child(&all), OURS, false).unwrap(), [entry(OURS, "Apply", &fields)]);
+        assert_eq!(taken_over(&child(&all), false).unwrap(), [entry(MANAGER, "Apply", &fields)]);
     }
 
     #[test]
     fn a_controller_with_a_common_name_keeps_its_fields_on_what_is_ours() {
         let mut live = child(&json!([
-            entry(OURS, "Apply", &owner()),
+            entry(MANAGER, "Apply", &owner()),
             entry("manager", "Update", &json!({"f:metadata": {"f:labels": {"f:theirs": {}}}})),
         ]));
-        assert!(has_former(&live, OURS), "it replaced the whole object");
+        assert!(has_former(&live), "it replaced the whole object");
         live["metadata"]["annotations"] = json!({"llmisvc.io/applied": "0"});
-        assert_eq!(taken_over(&live, OURS, false), None);
+        assert_eq!(taken_over(&live, false), None);
     }
 
     #[test]
     fn a_cluster_role_binding_has_no_owner_and_is_known_by_its_role() {
         let mut live = child(&json!([entry("x", "Update", &json!({"f:roleRef": {}, "f:subjects": {}}))]));
         live["metadata"].as_object_mut().unwrap().remove("ownerReferences");
-        assert!(has_former(&live, OURS));
+        assert!(has_former(&live));
         live["metadata"]["managedFields"][0]["fieldsV1"] = json!({"f:subjects": {}});
-        assert!(!has_former(&live, OURS));
+        assert!(!has_former(&live));
     }
 
     #[test]
     fn what_is_ours_and_what_was_made_by_others_is_left_alone() {
         for live in [
-            child(&json!([entry(OURS, "Update", &owner())])),
+            child(&json!([entry(MANAGER, "Update", &owner())])),
             child(&json!([entry("helm", "Apply", &owner())])),
             child(&json!([entry("kubectl-create", "Update", &json!({"f:spec": {}}))])),
             child(&json!([])),
         ] {
-            assert_eq!(taken_over(&live, OURS, false), None);
+            assert_eq!(taken_over(&live, false), None);
         }
     }
 }

@@ -81,7 +81,7 @@ fn meta(value: &Value) -> ObjectMeta {
 }
 
 fn turn(object: &Value) -> Option<Turn> {
-    if fields::has_former(object, MANAGER) {
+    if fields::has_former(object) {
         return Some(Turn::Former);
     }
     post_entry(tree::list(object, &["metadata", "managedFields"])).map(Turn::Posted)
