@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use llmisvc_core::facts::Ref;
 use llmisvc_core::{Inputs, Step};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::memo::Mind;
 use crate::metrics::Metrics;
@@ -52,6 +52,8 @@ pub struct Context {
     pub options: Options,
     /// Bounds writes in flight.
     pub writes: Semaphore,
+    /// Tells that a CRD of our own kinds has changed.
+    pub crds: watch::Sender<()>,
     minds: Mutex<BTreeMap<Ref, Mind>>,
 }
 
@@ -66,6 +68,7 @@ impl Context {
             core,
             options,
             writes: Semaphore::new(WRITES),
+            crds: watch::Sender::new(()),
             minds: Mutex::default(),
         })
     }

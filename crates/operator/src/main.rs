@@ -19,6 +19,7 @@ mod report;
 mod resources;
 mod run;
 mod serve;
+mod storage;
 mod stores;
 #[cfg(test)]
 mod testing;

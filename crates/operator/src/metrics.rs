@@ -91,6 +91,24 @@ impl Verb {
     }
 }
 
+/// What became of an object that was to be stored anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewrite {
+    /// It is of the current version.
+    Done,
+    /// The API server refuses it as it is.
+    Refused,
+}
+
+impl Rewrite {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// All metrics and the registry that encodes them.
 pub struct Metrics {
     registry: Registry,
@@ -99,6 +117,7 @@ pub struct Metrics {
     objects: Counters,
     watch_restarts: Counters,
     status_writes: Counters,
+    stored: Counters,
     queue: Gauge,
     children: Gauge,
 }
@@ -116,6 +135,7 @@ impl Default for Metrics {
             objects: Family::default(),
             watch_restarts: Family::default(),
             status_writes: Family::default(),
+            stored: Family::default(),
             queue: Gauge::default(),
             children: Gauge::default(),
         };
@@ -132,6 +152,7 @@ impl Metrics {
         r.register("objects", "Child objects, by kind and by what was done", self.objects.clone());
         r.register("watch_interruptions", "Interrupted watches, by resource", self.watch_restarts.clone());
         r.register("status_writes", "Status writes, by result", self.status_writes.clone());
+        r.register("stored_anew", "Objects stored in the current version, by result", self.stored.clone());
         r.register("queue_depth", "Services that are due", self.queue.clone());
         r.register("watched_children", "Child objects held by the watches", self.children.clone());
     }
@@ -161,6 +182,11 @@ impl Metrics {
     pub fn status_written(&self, ok: bool) {
         let result = if ok { "written" } else { "failed" };
         self.status_writes.get_or_create(&vec![("result", result)]).inc();
+    }
+
+    /// An object of one of our own kinds was stored in the current version, or could not be.
+    pub fn stored_anew(&self, kind: &'static str, result: Rewrite) {
+        self.stored.get_or_create(&vec![("kind", kind), ("result", result.as_str())]).inc();
     }
 
     /// The text that `/metrics` serves.
