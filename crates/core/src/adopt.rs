@@ -66,9 +66,15 @@ pub fn is_former(live: &LiveObject) -> bool {
     live.created_by_post && tree::text(&live.body, &["metadata", "annotations", APPLIED]).is_empty()
 }
 
-/// Children of a service that a former controller made and that we have not written yet.
-pub fn has_former(live: &Live, uid: &str) -> bool {
-    live.iter().any(|((kind, _), child)| !child.deleting && ours(*kind, child, uid) && is_former(child))
+/// Whether a workload of a former controller is still to be taken over. `desired` is none while nothing is decided.
+pub fn has_former(live: &Live, desired: Option<&[Object]>, uid: &str) -> bool {
+    let is_wanted = |kind: Kind, name: &str| {
+        desired.is_none_or(|objects| objects.iter().any(|o| o.kind == kind && o.name == name))
+    };
+    let mut workloads = live.iter().filter(|((kind, name), child)| {
+        templates(&child.body).next().is_some() && !child.deleting && is_wanted(*kind, name)
+    });
+    workloads.any(|((kind, _), child)| ours(*kind, child, uid) && is_former(child))
 }
 
 /// Pods that are replaced together, since they depend on each other.

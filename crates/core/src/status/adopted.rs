@@ -32,7 +32,7 @@ pub(super) fn observed<'a>(view: &View<'a>) -> Option<&'a Value> {
     let former = tree::get(service, &["status", "observedGeneration"]);
     let uid = tree::text(service, &["metadata", "uid"]);
     match former {
-        Some(former) if has_former(view.input.live, uid) => Some(former),
+        Some(former) if has_former(view.input.live, view.input.decision.objects(), uid) => Some(former),
         _ => tree::get(service, &["metadata", "generation"]),
     }
 }

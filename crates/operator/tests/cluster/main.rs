@@ -19,5 +19,6 @@ mod pairs;
 mod rollout_blocked;
 mod rollouts;
 mod status;
+mod takeover;
 mod tls;
 mod topologies;
