@@ -19,6 +19,7 @@ mod pairs;
 mod rollout_blocked;
 mod rollouts;
 mod status;
+mod storage_version;
 mod takeover;
 mod tls;
 mod topologies;
