@@ -195,6 +195,7 @@ impl fmt::Display for Stories {
         let replaced =
             |story: &&Story| story.fates.iter().any(|(_, _, fate)| matches!(fate, Fate::Replaced(_)));
         let restarting = self.stories.iter().filter(replaced).count();
-        writeln!(f, "{} services, {restarting} with pods that are replaced", self.stories.len())
+        let (services, plural) = (self.stories.len(), if self.stories.len() == 1 { "" } else { "s" });
+        writeln!(f, "{services} service{plural}, {restarting} with pods that are replaced")
     }
 }

@@ -68,7 +68,7 @@ fn a_change_that_nobody_has_carried_out_and_an_explicit_wish_replace_pods() {
         let found = told(&documents);
         let Fate::Replaced(paths) = fate(&found, "Deployment") else { panic!("{found}") };
         assert_eq!(paths.len(), 2, "{paths:?}");
-        assert!(found.to_string().ends_with("1 services, 1 with pods that are replaced\n"), "{found}");
+        assert!(found.to_string().ends_with("1 service, 1 with pods that are replaced\n"), "{found}");
     }
 }
 
