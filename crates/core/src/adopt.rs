@@ -40,6 +40,12 @@ impl Adopted {
     }
 }
 
+impl FromIterator<((Kind, String), Vec<String>)> for Adopted {
+    fn from_iter<I: IntoIterator<Item = ((Kind, String), Vec<String>)>>(kept: I) -> Self {
+        Self(kept.into_iter().collect())
+    }
+}
+
 /// Puts what stays in place of what would be desired.
 pub fn adopt(inputs: &Inputs<'_>, objects: &mut [Object]) -> Adopted {
     let mut adopted = Adopted::default();

@@ -11,6 +11,7 @@ use crate::pass::{Fault, Finding};
 use crate::tree;
 use crate::validate::routing::fixture::{World, default_gateway, spec};
 
+mod adopted;
 mod conditions;
 mod groups;
 mod rollout;
