@@ -2,7 +2,8 @@
 //!
 //! Everything is applied at once but two things. Pod templates stay as they live until ours would be another one than
 //! it was at the takeover: then the user has changed something, and gets ours. A route that leads to a pool of the
-//! older group stays with it, since nobody can tell whether its gateway knows the newer one. Which fields are ours
+//! older group stays with it, since nobody can tell whether its gateway knows the newer one, and a route that shares
+//! its requests with other services goes on doing so. Which fields are ours
 //! from then on is decided in [`fields`].
 
 use std::collections::BTreeMap;
@@ -58,11 +59,13 @@ pub fn adopt(inputs: &Inputs<'_>, objects: &mut [Object]) -> Adopted {
     }
     for object in objects.iter_mut().filter(|object| object.kind == Kind::HTTPRoute) {
         let Some(live) = takeover.live(object) else { continue };
-        if (is_former(live) || is_marked(&live.body)) && route::keep_pool(object, &live.body) {
-            mark(object, route::MARK);
-            let path = "spec.rules.backendRefs.group".to_owned();
-            adopted.0.insert((object.kind, object.name.clone()), vec![path]);
-        }
+        let may_stay = is_former(live) || is_marked(&live.body);
+        let Some((with, path)) = may_stay.then(|| route::keep(object, &live.body, inputs.service)).flatten()
+        else {
+            continue;
+        };
+        mark(object, with);
+        adopted.0.insert((object.kind, object.name.clone()), vec![path.to_owned()]);
     }
     adopted
 }

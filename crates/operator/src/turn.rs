@@ -32,7 +32,10 @@ pub async fn turn_into_apply(
         Some(Turn::Former) => {
             let whole = marked(ctx, subject, object, place, live).await?;
             let scaled = tree::get(&object.body, &["spec", "replicas"]).is_none();
-            let taken = fields::taken_over(&whole, scaled).ok_or(ApplyError::Moved)?;
+            let Some(taken) = fields::taken_over(&whole, scaled) else {
+                ctx.stores.refresh_child(object.kind, whole);
+                return Err(ApplyError::Moved);
+            };
             let version = tree::text(&whole, &["metadata", "resourceVersion"]).to_owned();
             (version, json!({"op": "replace", "path": entries, "value": taken}))
         }

@@ -4,14 +4,39 @@ use serde_json::{Value, json};
 
 use crate::tree;
 
-/// Value of the mark on a route that stays with the older pool.
-pub const MARK: &str = "older-pool";
+use crate::object::Object;
 
 const OLDER: &str = "inference.networking.x-k8s.io";
+/// Label of a route that is one of a group.
+const GROUP: &str = "serving.kserve.io/routing-group";
 
-/// Lets the route lead to the pool of the older group as it does now, unless a gateway says that it does not know
-/// that one. False when there is nothing to keep.
-pub fn keep_pool(route: &mut crate::object::Object, live: &Value) -> bool {
+/// Leaves in a route what must not change with its controller; gives the mark for it, and the path. None when there is
+/// nothing to keep.
+pub fn keep(route: &mut Object, live: &Value, service: &Value) -> Option<(&'static str, &'static str)> {
+    if keep_group(route, live, service) {
+        Some(("group", "spec.rules"))
+    } else {
+        keep_pool(route, live).then_some(("older-pool", "spec.rules.backendRefs.group"))
+    }
+}
+
+/// The routes of a group list the backends of all its members with their weights, which we do not make. They stay as
+/// they are, as long as the service is to be in the group.
+fn keep_group(route: &mut Object, live: &Value, service: &Value) -> bool {
+    let group = tree::text(live, &["metadata", "labels", GROUP]);
+    let spec = live.get("spec");
+    let (Some(spec), false) = (spec, group.is_empty()) else { return false };
+    if tree::text(service, &["spec", "router", "route", "group"]) != group {
+        return false;
+    }
+    *tree::entry(&mut route.body, "spec") = spec.clone();
+    tree::object(tree::entry(&mut route.body, "metadata"), "labels").insert(GROUP.to_owned(), json!(group));
+    true
+}
+
+/// Lets the route lead to the pool of the older group as it does now, unless its gateways say that they do not know
+/// that one.
+fn keep_pool(route: &mut Object, live: &Value) -> bool {
     let leads_there = live.get("spec").is_some_and(leads_to_older);
     if !leads_there || is_unknown_to_gateways(live) {
         return false;

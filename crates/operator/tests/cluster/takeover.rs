@@ -99,7 +99,8 @@ impl<'a> Story<'a> {
         }
         let service = self.world.get("llmisvc", &self.service)?;
         assert_eq!(says(&service, "Adopted", "reason"), "FormerKept", "{service:#}");
-        for child in children(&self.world, &service)? {
+        let workloads = self.workloads()?.into_values();
+        for child in children(&self.world, &service)?.into_iter().chain(workloads) {
             assert_eq!(former_entries(&self.world, &child)?, 0, "{child:#}");
         }
         Ok(())
