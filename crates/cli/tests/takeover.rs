@@ -1,5 +1,6 @@
 //! What `llmisvc migrate adopt --dry-run` says about objects of KServe's controller, and that none of its pods would be
 //! replaced.
+#![allow(clippy::indexing_slicing, reason = "a missing field of a JSON value is null, and a test may panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -38,7 +38,9 @@ impl World {
 
     /// Everything is written as it was decided.
     fn carry_out(&mut self, objects: &[Object]) {
-        objects.iter().for_each(|object| self.put(object, false));
+        for object in objects {
+            self.put(object, false);
+        }
         self.service["status"]["observedGeneration"] = self.service["metadata"]["generation"].clone();
     }
 

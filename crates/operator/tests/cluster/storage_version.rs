@@ -26,7 +26,9 @@ fn store_in(cluster: &Cluster, crd: &str, version: &str) -> Result<()> {
                              "schema": {"openAPIV3Schema": schema}}),
         );
     }
-    versions.iter_mut().for_each(|it| it["storage"] = json!(it["name"] == version));
+    for it in versions.iter_mut() {
+        it["storage"] = json!(it["name"] == version);
+    }
     object["spec"]["conversion"] = json!({"strategy": "None"});
     cluster.kubectl(&["replace", "-f", "-"], Some(&object.to_string())).map(drop)
 }
@@ -73,9 +75,9 @@ fn objects_of_an_older_version_are_stored_anew_once() -> Result<()> {
     let same: Vec<&String> =
         before.iter().filter(|(name, at)| after.get(*name) == Some(at)).map(|it| it.0).collect();
     assert!(same.is_empty(), "not written: {same:?}");
-    let count = format!("llmisvc_stored_anew_total{{kind=\"LLMInferenceServiceConfig\",result=\"done\"}} ");
+    let count = r#"llmisvc_stored_anew_total{kind="LLMInferenceServiceConfig",result="done"} "#;
     let metrics = operator.metrics()?;
-    let counted = metrics.lines().find_map(|line| line.strip_prefix(&count)?.parse::<usize>().ok());
+    let counted = metrics.lines().find_map(|line| line.strip_prefix(count)?.parse::<usize>().ok());
     assert!(counted.is_some_and(|counted| counted >= CONFIGS), "{metrics}");
 
     // A CRD that changes while the operator runs is looked at again, and what is of the version already is not written.
