@@ -87,6 +87,8 @@ pub mod kind {
         SCHEDULER_WORKLOAD_READY = "SchedulerWorkloadReady";
         /// Tokenizer.
         TOKENIZER_READY = "TokenizerReady";
+        /// Pods still run the template of a former controller; there only while they do, never affects `Ready`.
+        ADOPTED = "Adopted";
         /// Old objects stay until new ones are ready; never affects `Ready`.
         HANDING_OVER = "HandingOver";
         /// Warnings: fields that take no effect and the like; never affects `Ready`.
@@ -151,6 +153,8 @@ pub mod reason {
         REFS_INVALID = "RefsInvalid";
         /// Nothing has looked at it yet.
         PENDING = "Pending";
+        /// The next change of the spec replaces what a former controller made.
+        FORMER_KEPT = "FormerKept";
         /// Something waits for something else.
         WAITING = "Waiting";
         /// Fields that take no effect.

@@ -104,12 +104,12 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, InputError> {
 
 /// The objects of a `List`, as `kubectl get -o yaml` prints several; any other document is one object.
 fn items(mut document: Document) -> Vec<Document> {
-    if document.value.get("kind").and_then(Value::as_str) != Some("List") {
+    let kind = document.value.get("kind").and_then(Value::as_str).unwrap_or_default();
+    if !kind.ends_with("List") {
         return vec![document];
     }
     let items = document.value.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take);
-    let of_list = |value| Document { file: document.file.clone(), number: document.number, value };
-    items.unwrap_or_default().into_iter().map(of_list).collect()
+    items.unwrap_or_default().into_iter().map(|value| Document { value, ..document.clone() }).collect()
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> InputError {

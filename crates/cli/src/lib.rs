@@ -1,5 +1,6 @@
 //! `llmisvc`: the operator's core without a cluster.
 
+pub mod adopt;
 pub mod input;
 pub mod moves;
 pub mod offline;

@@ -13,6 +13,7 @@ use llmisvc_core::facts::OWN_PREFIX;
 use serde_json::Value;
 
 mod crds;
+mod migrate;
 mod presets;
 
 #[derive(Parser)]
@@ -38,6 +39,9 @@ enum Command {
     Crds(crds::Args),
     /// Print the presets that the operator installs, or plan a move to them
     Presets(presets::Args),
+    /// What changes when this operator takes the place of another
+    #[command(subcommand)]
+    Migrate(migrate::Command),
 }
 
 #[derive(Args)]
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Command::Validate { input, strict } => validate(&input, strict),
         Command::Crds(args) => crds::run(&args, &mut std::io::stdout().lock()).map(|()| true),
         Command::Presets(args) => presets::run(&args),
+        Command::Migrate(command) => migrate::run(&command),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

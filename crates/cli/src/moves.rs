@@ -5,7 +5,7 @@ use std::fmt;
 
 use llmisvc_api::v1alpha2::{AppliedConfig, ConfigSource, KIND};
 use llmisvc_core::object::Object;
-use llmisvc_core::plan::{changes, differences};
+use llmisvc_core::plan::{changed_fields, changes};
 use llmisvc_core::resolve::{PRESET_VERSION, UNPIN};
 use llmisvc_core::{Decision, tree};
 use llmisvc_kinds::Kind;
@@ -133,7 +133,7 @@ fn children(before: &Slots<'_>, after: &Slots<'_>) -> Vec<Child> {
         let object = format!("{} {}", slot.0.served().kind, slot.1);
         match (before.get(&slot), after.get(&slot)) {
             (Some(before), Some(after)) => {
-                let fields = differences(&before.body, &after.body);
+                let fields = changed_fields(&before.body, &after.body);
                 (!fields.is_empty()).then_some(Child { object, fields })
             }
             _ => Some(Child { object, fields: Vec::new() }),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use llmisvc_api::conversion::convert;
 use llmisvc_api::v1alpha2::CONFIG_KIND;
 use llmisvc_api::version::Version;
+use llmisvc_core::adopt::fields;
 use llmisvc_core::ca_bundle;
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref, reduce_secret};
 use llmisvc_core::object::{Live, LiveObject};
@@ -47,6 +48,8 @@ pub struct Facts {
 pub struct Offline {
     objects: BTreeMap<(String, Ref), Arc<Value>>,
     live: Vec<Value>,
+    /// Whether live children without a trace of ours are a former controller's.
+    adopting: bool,
     pods: Vec<(Ref, Pod)>,
     /// Whether accounts that no file shows are taken to exist.
     trusting: bool,
@@ -72,7 +75,8 @@ impl Offline {
         let system = cluster.system_namespace.clone();
         let (live, pods) =
             (facts.live, facts.pods.into_iter().map(|pod| of_service(pod, namespace)).collect());
-        let mut offline = Self { objects: BTreeMap::new(), live, pods, trusting, cluster, settings };
+        let mut offline =
+            Self { objects: BTreeMap::new(), live, adopting: false, pods, trusting, cluster, settings };
         for preset in presets {
             offline.add(CONFIG_KIND, &system, preset);
         }
@@ -94,6 +98,13 @@ impl Offline {
         }
         offline.add_example_gateway();
         offline
+    }
+
+    /// The same cluster at the moment when our operator comes in place of another controller, whose children these are.
+    #[must_use]
+    pub fn taking_over(mut self, live: Vec<Value>) -> Self {
+        (self.live, self.adopting) = (live, true);
+        self
     }
 
     fn add(&mut self, kind: &str, namespace: &str, object: Value) {
@@ -185,14 +196,24 @@ impl Offline {
         let name = tree::text(service, &["metadata", "name"]);
         let namespace = tree::text(service, &["metadata", "namespace"]);
         let mine = self.live.iter().filter(|o| {
-            tree::text(o, &["metadata", "labels", labels::NAME]) == name
-                && tree::text(o, &["metadata", "namespace"]) == namespace
+            tree::text(o, &["metadata", "labels", labels::NAME]) == name && namespace_of(o) == namespace
         });
         mine.filter_map(|o| {
             let kind = Kind::of(tree::text(o, &["apiVersion"]), tree::text(o, &["kind"]))?;
-            Some(((kind, tree::text(o, &["metadata", "name"]).to_owned()), live_object(o)))
+            let mut live = live_object(o);
+            live.created_by_post = self.adopting && is_former(o);
+            Some(((kind, tree::text(o, &["metadata", "name"]).to_owned()), live))
         })
         .collect()
+    }
+}
+
+/// A cluster-scoped binding belongs where its account is.
+fn namespace_of(child: &Value) -> &str {
+    let subject = || tree::list(child, &["subjects"]).first();
+    match tree::text(child, &["metadata", "namespace"]) {
+        "" => subject().map_or("", |subject| tree::text(subject, &["namespace"])),
+        namespace => namespace,
     }
 }
 
@@ -201,6 +222,14 @@ fn of_service(pod: Body, namespace: &str) -> (Ref, Pod) {
     let place = pod.place();
     let namespace = if place.namespace.is_empty() { namespace } else { &place.namespace };
     (Ref::new(namespace, pod.service()), pod.reduce())
+}
+
+/// `kubectl get` leaves the managed fields out unless it is asked for them; then our hash tells.
+fn is_former(object: &Value) -> bool {
+    match tree::list(object, &["metadata", "managedFields"]) {
+        [] => tree::text(object, &["metadata", "annotations", labels::APPLIED]).is_empty(),
+        _ => fields::has_former(object),
+    }
 }
 
 fn live_object(object: &Value) -> LiveObject {

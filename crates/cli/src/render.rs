@@ -19,6 +19,8 @@ use crate::offline::Offline;
 pub struct Rendered {
     /// Where it stands in the input.
     pub document: Document,
+    /// The service, in its namespace.
+    pub service: Value,
     /// What was decided.
     pub decision: Decision,
 }
@@ -41,8 +43,9 @@ pub fn render(documents: &[Document], offline: &Offline, namespace: &str) -> Rep
         match usable(document) {
             Err(line) => report.rejected.push(line),
             Ok(object) if tree::text(&object, &["kind"]) == KIND => {
-                let decision = one(&in_namespace(&object, namespace), offline);
-                report.services.push(Rendered { document: document.clone(), decision });
+                let service = in_namespace(&object, namespace);
+                let decision = one(&service, offline);
+                report.services.push(Rendered { document: document.clone(), service, decision });
             }
             Ok(_) => {}
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use llmisvc_api::conditions::reason;
 use llmisvc_api::v1alpha2::AppliedConfig;
 
+use crate::adopt::{Adopted, adopt};
 use crate::build::build;
 use crate::ca_bundle;
 use crate::facts::Key;
@@ -50,6 +51,8 @@ pub struct Desired {
     pub objects: Vec<Object>,
     /// What has to wait for others.
     pub held: Held,
+    /// What stays as a former controller made it.
+    pub adopted: Adopted,
 }
 
 impl Decision {
@@ -63,13 +66,18 @@ impl Decision {
         }
     }
 
+    /// What stays as a former controller made it.
+    pub fn adopted(&self) -> Option<&Adopted> {
+        self.outcome.as_ref().ok().map(|desired| &desired.adopted)
+    }
+
     /// What has to wait.
     pub fn held(&self) -> Option<&Held> {
         self.outcome.as_ref().ok().map(|desired| &desired.held)
     }
 }
 
-/// resolve → merge → render → complete → validate → build → hand over
+/// resolve → merge → render → complete → validate → build → adopt → hand over
 ///
 /// No client, infallible: whatever is wrong is a [`Fault`] with the field it is about.
 pub fn decide(inputs: &Inputs<'_>) -> Step {
@@ -102,12 +110,13 @@ fn steps(inputs: &Inputs<'_>, notes: &mut Notes) -> Result<Desired, Fault> {
     notes.pins = layers.pins;
     let service = validate(inputs, &complete, &notes.configs, &mut notes.warnings)?;
     let mut objects = build(&service);
+    let adopted = adopt(inputs, &mut objects);
     seal(&mut objects);
     let namespace = &service.id.namespace;
     let copied = ca_bundle::copy(inputs.seen, inputs.settings, inputs.cluster, namespace, &objects);
     notes.warnings.extend(copied.err());
     let held = handover(inputs, &objects);
-    Ok(Desired { service, objects, held })
+    Ok(Desired { service, objects, held, adopted })
 }
 
 fn unless_stopped(inputs: &Inputs<'_>, fault: Fault) -> Fault {

@@ -23,6 +23,10 @@ pub const KV_REVISION: &str = "llmisvc.io/kv-revision";
 pub const RESTARTED_AT: &str = "llmisvc.io/restarted-at";
 /// Hash of the desired object as last applied.
 pub const APPLIED: &str = "llmisvc.io/applied";
+/// On a Deployment or LeaderWorkerSet whose pods still run the template of a former controller: a hash of ours.
+pub const ADOPTED: &str = "llmisvc.io/adopted";
+/// `now` on a service: nothing is kept of what a former controller made.
+pub const ADOPT: &str = "llmisvc.io/adopt";
 /// `true` stops the service.
 pub const STOP: &str = "serving.kserve.io/stop";
 /// `none` or a resource name: which accelerator the count goes to.

@@ -8,6 +8,7 @@
 //! [`facts::Key`]s, so that the operator answers from its watches and the CLI from files.
 
 pub mod admission;
+pub mod adopt;
 pub mod build;
 pub mod ca_bundle;
 pub mod config;

@@ -104,7 +104,8 @@ pub struct LiveObject {
     pub resource_version: String,
     /// UID of the controlling owner, if any.
     pub controller: Option<String>,
-    /// True while our manager's entry is an `Update` (created by POST): the first apply turns it.
+    /// True while what was set stands in an `Update` entry of the managed fields, ours after a POST or a former
+    /// controller's: the first apply turns it.
     pub created_by_post: bool,
     /// True once `metadata.deletionTimestamp` is set.
     pub deleting: bool,

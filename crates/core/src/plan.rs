@@ -16,8 +16,10 @@ use crate::{names, tree};
 
 mod changes;
 mod covers;
-pub use changes::{changes, differences};
+mod differences;
+pub use changes::{changed_fields, changes};
 pub use covers::covers;
+pub use differences::differences;
 
 /// One request to send.
 #[derive(Debug, PartialEq)]

@@ -9,7 +9,7 @@ use llmisvc_core::object::{Certificate, LiveObject, Object};
 use llmisvc_core::plan::{Action, changes, covers};
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::announce;
@@ -19,6 +19,7 @@ use crate::memo::{Mind, shown};
 use crate::metrics::Verb;
 use crate::report;
 use crate::tls::{Authority, Job, TlsError};
+use crate::turn::turn_into_apply;
 use crate::wire::{Place, WireError};
 use llmisvc_core::status::{Refusal, RefusalReason};
 
@@ -190,7 +191,7 @@ async fn change(
         None => None,
     };
     if turn {
-        turn_into_apply(ctx, subject, object.kind, place, live).await?;
+        turn_into_apply(ctx, subject, object, place, live).await?;
     }
     let answer = ctx.wire.apply(place, filled.as_ref().unwrap_or(&object.body)).await;
     drop(permit);
@@ -233,32 +234,6 @@ async fn make_way(ctx: &Context, subject: &Subject, object: &Object, live: &Live
     ApplyError::Going
 }
 
-/// Makes the entry that our POST left in the managed fields an `Apply`, so that the apply that follows owns what
-/// the POST has set and can remove it.
-async fn turn_into_apply(
-    ctx: &Context,
-    subject: &Subject,
-    kind: Kind,
-    place: Place<'_>,
-    live: &LiveObject,
-) -> Result<(), ApplyError> {
-    let slot = (kind, place.name.to_owned());
-    let Some(entry) = ctx.stores.post_entry(&subject.place, &slot) else { return Err(ApplyError::Moved) };
-    let ops = json!([
-        {"op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version},
-        {"op": "replace", "path": format!("/metadata/managedFields/{entry}/operation"), "value": "Apply"},
-    ]);
-    match ctx.wire.json_patch(place, "", &ops).await {
-        Ok(turned) => ctx.stores.refresh_child(kind, turned),
-        // A failed test is 422: the live object is another one than the watch has shown.
-        Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => {
-            return Err(look_again(ctx, &subject.place, kind, place).await);
-        }
-        Err(error) => return Err(error.into()),
-    }
-    Ok(())
-}
-
 /// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys, so
 /// `live` and the CA are as the API server has them; where it cannot be asked, nothing is issued (L-7).
 async fn filled(
@@ -283,7 +258,7 @@ async fn filled(
 }
 
 /// Reads what really stands under a name, for the pass that follows at once.
-async fn look_again(ctx: &Context, service: &Ref, kind: Kind, place: Place<'_>) -> ApplyError {
+pub async fn look_again(ctx: &Context, service: &Ref, kind: Kind, place: Place<'_>) -> ApplyError {
     match ctx.wire.get(place).await {
         Ok(Some(object)) => ctx.stores.put_guest(kind, service, object),
         Ok(None) => ctx.stores.remove_child(kind, &Ref::new(namespace_of(kind, place), place.name), ""),

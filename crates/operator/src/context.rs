@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use llmisvc_core::facts::Ref;
 use llmisvc_core::{Inputs, Step};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::configs::Memory;
 use crate::memo::Mind;
@@ -56,6 +56,8 @@ pub struct Context {
     pub writes: Semaphore,
     /// Whether the presets of this release stand, so that those of older ones may go.
     pub presets_installed: AtomicBool,
+    /// Tells that a CRD of our own kinds has changed.
+    pub crds: watch::Sender<()>,
     minds: Mutex<BTreeMap<Ref, Mind>>,
     memories: Mutex<BTreeMap<Ref, Memory>>,
 }
@@ -72,6 +74,7 @@ impl Context {
             options,
             writes: Semaphore::new(WRITES),
             presets_installed: AtomicBool::new(false),
+            crds: watch::Sender::new(()),
             minds: Mutex::default(),
             memories: Mutex::default(),
         })

@@ -20,10 +20,12 @@ mod report;
 mod resources;
 mod run;
 mod serve;
+mod storage;
 mod stores;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod turn;
 mod wire;
 
 use std::io::IsTerminal as _;

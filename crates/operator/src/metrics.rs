@@ -115,6 +115,24 @@ impl ConfigWrite {
     }
 }
 
+/// What became of an object that was to be stored anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewrite {
+    /// It is of the current version.
+    Done,
+    /// The API server refuses it as it is.
+    Refused,
+}
+
+impl Rewrite {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// All metrics and the registry that encodes them.
 pub struct Metrics {
     registry: Registry,
@@ -124,6 +142,7 @@ pub struct Metrics {
     watch_restarts: Counters,
     status_writes: Counters,
     config_writes: Counters,
+    stored: Counters,
     queue: Gauge,
     children: Gauge,
 }
@@ -142,6 +161,7 @@ impl Default for Metrics {
             watch_restarts: Family::default(),
             status_writes: Family::default(),
             config_writes: Family::default(),
+            stored: Family::default(),
             queue: Gauge::default(),
             children: Gauge::default(),
         };
@@ -159,6 +179,7 @@ impl Metrics {
         r.register("watch_interruptions", "Interrupted watches, by resource", self.watch_restarts.clone());
         r.register("status_writes", "Status writes, by result", self.status_writes.clone());
         r.register("config_writes", "Writes to configs, by what was written", self.config_writes.clone());
+        r.register("stored_anew", "Objects stored in the current version, by result", self.stored.clone());
         r.register("queue_depth", "Services that are due", self.queue.clone());
         r.register("watched_children", "Child objects held by the watches", self.children.clone());
     }
@@ -193,6 +214,11 @@ impl Metrics {
     /// Something was written about a config.
     pub fn config_written(&self, what: ConfigWrite) {
         self.config_writes.get_or_create(&vec![("what", what.as_str())]).inc();
+    }
+
+    /// An object of one of our own kinds was stored in the current version, or could not be.
+    pub fn stored_anew(&self, kind: &'static str, result: Rewrite) {
+        self.stored.get_or_create(&vec![("kind", kind), ("result", result.as_str())]).inc();
     }
 
     /// The text that `/metrics` serves.

@@ -9,6 +9,7 @@ use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use crate::lease;
+use crate::resources::{CONFIG, SERVICE, crd_name};
 
 /// Name of the ServiceAccount, the ClusterRole is [`CLUSTER_ROLE`].
 const ACCOUNT: &str = "llmisvc-controller-manager";
@@ -73,7 +74,7 @@ fn rules() -> Vec<Value> {
     }
     let rule =
         |((group, verbs), resources)| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
-    rules.into_iter().map(rule).chain([ca_bundle()]).collect()
+    rules.into_iter().map(rule).chain([ca_bundle(), stored_versions()]).collect()
 }
 
 /// Apply of the copies of the CA bundle, and of no other ConfigMap: the name is known to apply, which creates, too.
@@ -83,6 +84,16 @@ fn ca_bundle() -> Value {
         "resources": ["configmaps"],
         "resourceNames": [GLOBAL_CA_BUNDLE],
         "verbs": ["create", "patch"],
+    })
+}
+
+/// To say in the CRDs of our own kinds, and of no others, which versions are stored.
+fn stored_versions() -> Value {
+    json!({
+        "apiGroups": ["apiextensions.k8s.io"],
+        "resources": ["customresourcedefinitions/status"],
+        "resourceNames": [crd_name(&CONFIG), crd_name(&SERVICE)],
+        "verbs": ["patch"],
     })
 }
 

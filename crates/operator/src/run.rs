@@ -17,7 +17,9 @@ use crate::context::{Context, Core, Options};
 use crate::lease::Lease;
 use crate::presets;
 use crate::reconcile::reconcile;
+use crate::resources;
 use crate::serve;
+use crate::storage;
 use crate::stores::watched::Watched;
 use crate::stores::{Stores, served, watching};
 use crate::wire::Wire;
@@ -69,6 +71,9 @@ async fn work(ctx: Arc<Context>, concurrency: u16, shipped: Vec<Value>, stop: wa
     let installing = Arc::clone(&ctx);
     tokio::spawn(async move { presets::install(&installing, shipped).await });
     tokio::spawn(rest(Arc::clone(&ctx)));
+    for served in [resources::SERVICE, resources::CONFIG] {
+        tokio::spawn(storage::keep(Arc::clone(&ctx), served));
+    }
     tokio::select! {
         () = ctx.stores.synced() => {}
         () = stopped(stop.clone()) => return,

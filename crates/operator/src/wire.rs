@@ -8,7 +8,7 @@ use llmisvc_kinds::Served;
 use serde_json::{Value, json};
 
 /// Our field manager, for creates and applies alike.
-pub const MANAGER: &str = "llmisvc-operator";
+pub use llmisvc_core::adopt::fields::MANAGER;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 

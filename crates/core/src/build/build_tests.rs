@@ -226,7 +226,7 @@ fn fields_that_nobody_knows_survive() {
 }
 
 #[test]
-// W-1
+// W-1, E-49
 fn a_live_selector_is_kept_and_its_labels_stay_on_the_pods() {
     let mut fixture = fixture(with(spec(), "/labels", json!({"team": "b"})));
     let selector = json!({"app.kubernetes.io/name": "llama", "team": "a", "llm-d.ai/role": "decode"});

@@ -60,6 +60,7 @@ fn refusals(config: &Value, cluster: &Cluster) -> Vec<String> {
         operation: Operation::Create,
         namespace: tree::text(config, &["metadata", "namespace"]),
         name: tree::text(config, &["metadata", "name"]),
+        user: "",
         object: Some(config),
         old: None,
     };

@@ -24,7 +24,7 @@ pub fn changes(before: &Value, after: &Value) -> Vec<String> {
 }
 
 /// Paths that differ between two versions of an object that have been made by this program, whatever its kind.
-pub fn differences(before: &Value, after: &Value) -> Vec<String> {
+pub fn changed_fields(before: &Value, after: &Value) -> Vec<String> {
     let mut paths = BTreeSet::new();
     field("", before, after, &mut paths);
     paths.remove(&format!("metadata.annotations[{APPLIED}]"));
@@ -50,7 +50,7 @@ fn is_labels(path: &str) -> bool {
     matches!(last(path), "annotations" | "labels")
 }
 
-fn last(path: &str) -> &str {
+pub(super) fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
@@ -62,13 +62,18 @@ fn members(
 ) {
     let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     for key in keys {
-        let below = match path {
-            "" => key.clone(),
-            _ if key.contains(['.', '/']) => format!("{path}[{key}]"),
-            _ => format!("{path}.{key}"),
-        };
+        let below = below(path, key);
         let of = |map: &Map<String, Value>| map.get(key).cloned().unwrap_or(Value::Null);
         field(&below, &of(before), &of(after), paths);
+    }
+}
+
+/// The path of a member.
+pub(super) fn below(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_owned(),
+        _ if key.contains(['.', '/']) => format!("{path}[{key}]"),
+        _ => format!("{path}.{key}"),
     }
 }
 

@@ -26,7 +26,7 @@ pub fn covers(live: &Value, desired: &Value) -> bool {
     field("", live, desired)
 }
 
-fn field(name: &str, live: &Value, desired: &Value) -> bool {
+pub(super) fn field(name: &str, live: &Value, desired: &Value) -> bool {
     match (live, desired) {
         (Value::Object(live), Value::Object(desired)) => map(name, live, desired),
         (Value::Array(live), Value::Array(desired)) => list(name, live, desired),

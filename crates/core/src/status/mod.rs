@@ -1,5 +1,6 @@
 //! The status of a service as a function of what is known. It is always complete, whatever went wrong.
 
+mod adopted;
 pub mod condition;
 mod gateways;
 mod group;
@@ -57,8 +58,7 @@ pub fn status(input: &StatusInput<'_>) -> Value {
     let view = View::new(input);
     let conditions = follow(&conditions_of(input.service), judgements(&view), input.now);
     let mut status = json!({"conditions": conditions});
-    let generation = tree::get(input.service, &["metadata", "generation"]).filter(|g| g.is_i64());
-    if let Some(generation) = generation {
+    if let Some(generation) = adopted::observed(&view).filter(|g| g.is_i64()) {
         *tree::entry(&mut status, "observedGeneration") = generation.clone();
     }
     for (key, value) in report::fields(&view) {
@@ -88,6 +88,7 @@ fn judgements(view: &View<'_>) -> Judgements {
     refusal::apply(view, &mut judgements);
     judgements.extend(roll_ups(view, &judgements));
     judgements.extend(rollout::judge(view, &judgements).map(|j| (kind::ROLLOUT_BLOCKED, j)));
+    judgements.extend(adopted::judge(view).map(|j| (kind::ADOPTED, j)));
     judgements.extend(handing_over(view).map(|j| (kind::HANDING_OVER, j)));
     judgements.extend(spec_ignored(view).map(|j| (kind::SPEC_IGNORED, j)));
     judgements

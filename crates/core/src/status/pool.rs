@@ -17,6 +17,7 @@ use super::condition::Judgement;
 use super::gateways::{former, is_missing, is_stale};
 use super::routes::{condition, describe};
 use super::view::{Route, Sight, View};
+use crate::adopt;
 use crate::facts::{Key, Ref};
 use crate::tree;
 
@@ -24,7 +25,9 @@ use crate::tree;
 pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
     let (name, managed) = view.pool.as_ref()?;
     let at = Ref::new(view.namespace, name);
-    let sight = if *managed {
+    let sight = if *managed && leads_to_older(view, name) {
+        view.look(&Key::OlderInferencePool(at.clone()))
+    } else if *managed {
         view.live(Kind::InferencePool, name).map_or(Sight::Absent, Sight::Found)
     } else {
         view.look(&Key::InferencePool(at.clone()))
@@ -50,6 +53,12 @@ fn judge_pool(view: &View<'_>, at: &Ref, pool: &Value) -> Judgement {
     let leading = view.routes.iter().filter(|route| leads_to(route, &at.name));
     let scope: BTreeSet<Ref> = leading.flat_map(Route::gateways).collect();
     if scope.is_empty() { without_route(view, at, &parents) } else { through_routes(at, &scope, &parents) }
+}
+
+/// A route that a former controller made may lead to its pool of the older group, which is then the one that counts.
+fn leads_to_older(view: &View<'_>, pool: &str) -> bool {
+    let managed = view.routes.iter().filter(|route| route.managed && leads_to(route, pool));
+    managed.filter_map(|route| route.spec).any(adopt::leads_to_older_pool)
 }
 
 fn leads_to(route: &Route<'_>, pool: &str) -> bool {
@@ -100,7 +109,9 @@ struct Parents<'a> {
 
 impl<'a> Parents<'a> {
     fn of(view: &View<'_>, at: &Ref, pool: &'a Value) -> Self {
-        let parents = tree::list(pool, &["status", "parents"]).iter();
+        // The older group calls the list `parent`.
+        let parents = ["parents", "parent"].map(|list| tree::list(pool, &["status", list]));
+        let parents = parents.into_iter().flatten();
         let gateways = parents.filter(|p| matches!(tree::text(p, &["parentRef", "kind"]), "" | "Gateway"));
         let all = gateways.map(|p| {
             let namespace = Some(tree::text(p, &["parentRef", "namespace"])).filter(|n| !n.is_empty());

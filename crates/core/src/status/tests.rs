@@ -11,6 +11,7 @@ use crate::pass::{Fault, Finding};
 use crate::tree;
 use crate::validate::routing::fixture::{World, default_gateway, spec};
 
+mod adopted;
 mod conditions;
 mod groups;
 mod rollout;
@@ -34,7 +35,12 @@ fn decided(world: &mut World, merged: &Value) -> Decision {
             "llmisvc-config-llm-template".to_owned(),
         )]),
         warnings: Vec::new(),
-        outcome: Ok(Desired { service, objects: Vec::new(), held: crate::handover::Held::default() }),
+        outcome: Ok(Desired {
+            service,
+            objects: Vec::new(),
+            held: crate::handover::Held::default(),
+            adopted: crate::adopt::Adopted::default(),
+        }),
     }
 }
 

@@ -13,7 +13,7 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::groups;
-use super::raw::Raw;
+use super::raw::{Raw, Turn};
 
 /// A child at rest.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ struct Child {
     uid: Box<str>,
     revision: u64,
     controller: Option<Box<str>>,
-    post_entry: Option<usize>,
+    turn: Option<Turn>,
     deleting: bool,
     guest: bool,
     json: Box<str>,
@@ -160,9 +160,9 @@ impl Children {
         children.filter(|(_, child)| child.guest).map(|(slot, _)| slot.clone()).collect()
     }
 
-    /// Where our `Update` entry stands among the managed fields of the revision at hand.
-    pub fn post_entry(&self, service: &Ref, slot: &(Kind, String)) -> Option<usize> {
-        self.by_service.get(service)?.get(slot)?.post_entry
+    /// Which entry among the managed fields of the revision at hand has to become ours.
+    pub fn turn(&self, service: &Ref, slot: &(Kind, String)) -> Option<Turn> {
+        self.by_service.get(service)?.get(slot)?.turn
     }
 
     fn body(&self, service: &Ref, slot: &(Kind, String)) -> Option<Value> {
@@ -180,7 +180,7 @@ fn wake(child: &Child) -> Option<LiveObject> {
         uid: child.uid.to_string(),
         resource_version: child.revision.to_string(),
         controller: child.controller.as_deref().map(str::to_owned),
-        created_by_post: child.post_entry.is_some(),
+        created_by_post: child.turn.is_some(),
         deleting: child.deleting,
         body: Arc::new(serde_json::from_str(&child.json).ok()?),
     })
@@ -195,7 +195,7 @@ fn child(kind: Kind, mut raw: Raw, guest: bool) -> Child {
         uid: tree::text(&raw.value, &["metadata", "uid"]).into(),
         revision: raw.revision(),
         controller: owner.map(|o| tree::text(o, &["uid"]).into()),
-        post_entry: raw.post_entry,
+        turn: raw.turn,
         deleting: tree::get(&raw.value, &["metadata", "deletionTimestamp"]).is_some(),
         guest,
         json: raw.value.to_string().into(),

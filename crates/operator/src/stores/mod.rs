@@ -35,7 +35,7 @@ use bag::{Bag, Stamp};
 use children::Children;
 use index::Index;
 use pods::Pods;
-use raw::Raw;
+use raw::{Raw, Turn};
 use services::Services;
 use usage::Usage;
 use watched::{GATEWAY_NAME, Watched};
@@ -324,9 +324,9 @@ impl Stores {
         lock(&self.children).dismiss(service, slot);
     }
 
-    /// Where our `Update` entry stands among a child's managed fields.
-    pub fn post_entry(&self, service: &Ref, slot: &(Kind, String)) -> Option<usize> {
-        lock(&self.children).post_entry(service, slot)
+    /// Which entry among a child's managed fields has to become ours.
+    pub fn turn(&self, service: &Ref, slot: &(Kind, String)) -> Option<Turn> {
+        lock(&self.children).turn(service, slot)
     }
 
     /// How many children are known.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::api::ApiResource;
+use llmisvc_core::adopt::fields;
 use llmisvc_core::facts::Ref;
 use llmisvc_core::tree;
 use llmisvc_kinds::Served;
@@ -22,19 +23,27 @@ pub struct Raw {
     meta: ObjectMeta,
     /// The object.
     pub value: Value,
-    /// Place of our manager's `Update` entry among the managed fields, if it has one and no `Apply` entry:
-    /// then the object was created by our POST and never applied.
-    pub post_entry: Option<usize>,
+    /// The entry among the managed fields that has to become our `Apply` before we apply.
+    pub turn: Option<Turn>,
+}
+
+/// What an apply of ours could not remove fields of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Our own `Update`, at this place, and no `Apply`: the object was created by our POST and never applied.
+    Posted(usize),
+    /// That of a former controller.
+    Former,
 }
 
 impl Raw {
     /// Takes the managed fields off.
     pub fn new(mut value: Value) -> Self {
-        let post_entry = post_entry(tree::list(&value, &["metadata", "managedFields"]));
+        let turn = turn(&value);
         if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
         }
-        Self { meta: meta(&value), value, post_entry }
+        Self { meta: meta(&value), value, turn }
     }
 
     /// With `apiVersion` and `kind`, which a list leaves out of the items of built-in kinds: an object looks the
@@ -74,6 +83,13 @@ fn meta(value: &Value) -> ObjectMeta {
         resource_version: text("resourceVersion"),
         ..ObjectMeta::default()
     }
+}
+
+fn turn(object: &Value) -> Option<Turn> {
+    if fields::has_former(object) {
+        return Some(Turn::Former);
+    }
+    post_entry(tree::list(object, &["metadata", "managedFields"])).map(Turn::Posted)
 }
 
 fn post_entry(entries: &[Value]) -> Option<usize> {
@@ -137,14 +153,26 @@ mod tests {
             {"manager": "kube-controller-manager", "operation": "Update", "subresource": "status"},
             {"manager": MANAGER, "operation": "Update"},
         ]));
-        assert_eq!(raw.post_entry, Some(1));
+        assert_eq!(raw.turn, Some(Turn::Posted(1)));
         assert_eq!(raw.value, json!({"metadata": {"name": "a"}}));
     }
 
     #[test]
     fn an_applied_object_has_no_post_entry() {
         let raw = with(&json!([{"manager": MANAGER, "operation": "Apply"}]));
-        assert_eq!(raw.post_entry, None);
+        assert_eq!(raw.turn, None);
+    }
+
+    #[test]
+    fn an_entry_of_a_former_controller_is_noticed() {
+        let owners = json!({"f:metadata": {"f:ownerReferences": {"k:{\"uid\":\"u\"}": {}}}});
+        let mut object = json!({"metadata": {
+            "ownerReferences": [{"uid": "u", "controller": true}],
+            "managedFields": [{"manager": "manager", "operation": "Update", "fieldsV1": owners}],
+        }});
+        assert_eq!(Raw::new(object.clone()).turn, Some(Turn::Former));
+        object["metadata"]["managedFields"][0]["manager"] = json!(MANAGER);
+        assert_eq!(Raw::new(object).turn, Some(Turn::Posted(0)));
     }
 
     #[test]

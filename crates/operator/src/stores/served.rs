@@ -62,6 +62,7 @@ pub async fn keep(ctx: Arc<Context>, sender: watch::Sender<Option<BTreeSet<Strin
             Ok(Event::Apply(crd) | Event::Delete(crd)) if ours.contains(&crd.name_any()) => {
                 refresh(&ctx, &sender, &DELAYS).await;
             }
+            Ok(Event::Apply(crd)) if is_own(&crd.name_any()) => ctx.crds.send_replace(()),
             Ok(_) => {}
             Err(error) => {
                 tracing::warn!(watch = "crds", error = crate::wire::chain(&error), "watch interrupted");
@@ -69,6 +70,10 @@ pub async fn keep(ctx: Arc<Context>, sender: watch::Sender<Option<BTreeSet<Strin
             }
         }
     }
+}
+
+fn is_own(crd: &str) -> bool {
+    [resources::SERVICE, resources::CONFIG].iter().any(|served| crd_name(served) == crd)
 }
 
 async fn until_answered(ctx: &Context, sender: &watch::Sender<Option<BTreeSet<String>>>) {

@@ -7,6 +7,8 @@ mod lease;
 mod passes;
 mod presets;
 mod server;
+mod storage;
+mod takeover;
 mod tls;
 mod whole;
 

@@ -84,7 +84,7 @@ fn stored(ctx: &Context, server: &Server, generation: i64) -> Value {
     service
 }
 
-fn subject(ctx: &Context, service: &Value) -> Subject {
+pub(super) fn subject(ctx: &Context, service: &Value) -> Subject {
     Subject {
         place: m(),
         service: service.clone(),

@@ -397,3 +397,25 @@ fn an_apply_keeps_the_live_pair_and_takes_the_new_labels() {
     expected["data"] = live["data"].clone();
     assert_eq!(job.filled(Some(&live)).unwrap(), expected);
 }
+
+/// The pair of a former controller, made by its documentation: RSA, signed by itself though it is no CA.
+fn former() -> Value {
+    let bytes = |text: &str| json!(k8s_openapi::ByteString(text.as_bytes().to_vec()));
+    let (certificate, key) = (include_str!("former/tls.crt"), include_str!("former/tls.key"));
+    let data = json!({"tls.crt": bytes(certificate), "ca.crt": bytes(certificate), "tls.key": bytes(key)});
+    json!({"metadata": {"name": CERTS, "namespace": "ns"}, "type": "kubernetes.io/tls", "data": data})
+}
+
+#[test]
+fn the_pair_of_a_former_controller_is_kept_while_it_serves() {
+    let now = at("2027-06-01T00:00:00Z");
+    let plain = written(CERTS, &self_signed(), None, Some(&former()), now).unwrap();
+    assert_eq!(plain["data"], former()["data"]);
+    let ca = new_ca(now);
+    let trusted = renewed_leaf(&ca, &former(), now);
+    assert_eq!(
+        (&trusted["data"]["tls.crt"], &trusted["data"]["tls.key"]),
+        (&plain["data"]["tls.crt"], &plain["data"]["tls.key"])
+    );
+    assert_eq!(trust(&trusted), [own(&ca), own(&former())]);
+}

@@ -7,8 +7,8 @@
 mod admission;
 mod alone;
 mod claims;
-mod converter;
 mod configs;
+mod converter;
 mod drift;
 mod equality;
 mod errors;
@@ -23,6 +23,8 @@ mod pairs;
 mod rollout_blocked;
 mod rollouts;
 mod status;
+mod storage_version;
+mod takeover;
 mod tls;
 mod topologies;
 mod versions;

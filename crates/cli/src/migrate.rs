@@ -1,0 +1,41 @@
+//! `llmisvc migrate`.
+
+use anyhow::Result;
+use llmisvc_cli::adopt;
+use llmisvc_cli::input;
+use llmisvc_cli::offline::Offline;
+
+use crate::{Input, first, shipped};
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Say what the operator would do with each object that KServe's controller has made
+    Adopt {
+        #[command(flatten)]
+        input: Input,
+        /// Only say it; there is nothing else that this command does
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// True when every service can be taken over.
+pub fn run(command: &Command) -> Result<bool> {
+    let Command::Adopt { input, dry_run } = command;
+    if !dry_run {
+        eprintln!(
+            "nothing to do: the operator takes over by itself, when it starts and KServe's controller does not run \
+             any more; --dry-run says what it would do"
+        );
+        return Ok(false);
+    }
+    let documents = input::read(&input.files)?;
+    let config = input.config.as_deref().map(first).transpose()?;
+    let offline = Offline::new(&documents, shipped(input)?, config.as_ref(), None, &input.namespace);
+    let stories = adopt::stories(&documents, offline, &input.namespace);
+    for line in &stories.findings {
+        eprintln!("{line}");
+    }
+    print!("{stories}");
+    Ok(stories.findings.is_empty())
+}
