@@ -101,7 +101,8 @@ fn it_is_kept_beside_what_v1alpha1_cannot_hold() {
     written["spec"]["model"]["lora"]["adapters"][0]["criticality"] = json!("Sheddable");
     let mut stored = convert(written.clone(), V1alpha2).unwrap();
     assert_eq!(convert(stored.clone(), V1alpha1).unwrap(), written);
-    stored["spec"]["model"]["lora"]["adapters"] = adapters(&["chat", "sql"])["model"]["lora"]["adapters"].take();
+    stored["spec"]["model"]["lora"]["adapters"] =
+        adapters(&["chat", "sql"])["model"]["lora"]["adapters"].take();
     let shown = convert(stored.clone(), V1alpha1).unwrap();
     assert_eq!(shown["spec"]["model"]["criticality"], "Critical");
 }
