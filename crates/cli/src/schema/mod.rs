@@ -6,7 +6,7 @@ mod structure;
 
 use std::sync::LazyLock;
 
-use kube_cel::Validator;
+use kube_cel::{ValidationErrors, Validator};
 use llmisvc_api::crd::crds;
 use serde_json::Value;
 
@@ -59,7 +59,7 @@ fn schema(kind: &str, version: &str) -> Option<&'static Value> {
 /// CEL reads a null member as an absent one.
 fn rules(schema: &Value, object: &Value) -> Vec<Said> {
     let result = Validator::new().validate(schema, &without_nulls(object), None);
-    let errors = result.err().map(|errors| errors.into_vec()).unwrap_or_default();
+    let errors = result.err().map(ValidationErrors::into_vec).unwrap_or_default();
     errors.into_iter().map(|error| Said { path: error.field_path, message: error.message }).collect()
 }
 
