@@ -35,6 +35,11 @@ impl Adopted {
         self.0.get(&(kind, name.to_owned())).map(Vec::as_slice)
     }
 
+    /// Everything is ours.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (Kind, &str, &[String])> {
         self.0.iter().map(|((kind, name), paths)| (*kind, name.as_str(), paths.as_slice()))

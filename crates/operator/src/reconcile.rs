@@ -205,11 +205,13 @@ async fn judge(
 }
 
 /// The children that a pass has just written are what it decided, so they do not make it decide anew. What has to
-/// wait does so until a live object says something else, which no premise tells: it is decided anew.
+/// wait does so until a live object says something else, which no premise tells: it is decided anew. So is what
+/// stays as a former controller made it, which is read from the live objects.
 fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Live, mind: &mut Mind) {
     let Considered { decision, mut answers, decided, .. } = considered;
     ctx.stores.depends_on(&subject.place, &answers.keys().cloned().collect());
-    if decision.held().is_some_and(|held| !held.reasons().is_empty()) {
+    let waits = decision.held().is_some_and(|held| !held.reasons().is_empty());
+    if waits || decision.adopted().is_some_and(|adopted| !adopted.is_empty()) {
         return;
     }
     let asides = answers.keys().filter(|key| !decided.contains(key)).cloned().collect();
