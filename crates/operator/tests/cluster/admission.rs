@@ -100,6 +100,7 @@ fn changed(row: &Row, answer: &Answer) -> Option<String> {
 
 #[test]
 fn the_api_server_refuses_every_bad_row_as_stated_and_takes_every_good_one_unchanged() -> Result<()> {
+    // E-32: the deletion of a preset is among the rows
     let bench = bench()?;
     let mut wrong = Vec::new();
     let (mut bad, mut good) = (0, 0);
