@@ -28,9 +28,10 @@ fn bench() -> Result<Bench<'static>> {
     let client = Client::of(world.cluster())?;
     let installed = world.cluster().get("validatingwebhookconfiguration", "", HOOK)?.is_some();
     let own = || format!("llmisvc-v{}-", env!("CARGO_PKG_VERSION").replace('.', "-"));
-    let (prefix, system) = match installed {
-        true => (own(), "kserve".to_owned()),
-        false => ("admission-".to_owned(), world.namespace().to_owned()),
+    let (prefix, system) = if installed {
+        (own(), "kserve".to_owned())
+    } else {
+        ("admission-".to_owned(), world.namespace().to_owned())
     };
     let hook = if installed { None } else { Some(Hook::start(&world, &prefix)?) };
     let served = client.versions()?;
@@ -99,6 +100,7 @@ fn changed(row: &Row, answer: &Answer) -> Option<String> {
 
 #[test]
 fn the_api_server_refuses_every_bad_row_as_stated_and_takes_every_good_one_unchanged() -> Result<()> {
+    // E-32: the deletion of a preset is among the rows
     let bench = bench()?;
     let mut wrong = Vec::new();
     let (mut bad, mut good) = (0, 0);

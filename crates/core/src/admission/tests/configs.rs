@@ -31,7 +31,7 @@ fn the_presets_of_this_release_pass_without_a_word() {
 
 #[test]
 fn a_preset_is_kept_from_deletion_only_where_it_is_the_operators() {
-    // E-30, E-32
+    // E-30
     let name = format!("{OWN_PREFIX}config-llm-template");
     let object = config(&name, json!({}));
     let delete = on("kserve", &name, Operation::Delete, &object);

@@ -30,7 +30,6 @@ fn a_name_that_is_yet_to_be_made_is_not_filled_in() {
 
 #[test]
 fn the_label_follows_the_group() {
-    // E-19
     let group = json!({"model": {"name": "m"}, "router": {"route": {"group": "g", "weight": 1}}});
     let mut object = service(group);
     let path = "/metadata/labels/serving.kserve.io~1routing-group";
