@@ -33,6 +33,10 @@ pub const VLLM_VERSION: &str = "llmisvc.io/vllm-version";
 pub const MODEL_BASED_ROUTING: &str = "serving.kserve.io/model-based-routing-enabled";
 /// Finalizer of services that own something which owner references do not reach.
 pub const FINALIZER: &str = "serving.kserve.io/llmisvc-finalizer";
+/// On the pods of a LeaderWorkerSet: its name.
+pub const GROUP_NAME: &str = "leaderworkerset.sigs.k8s.io/name";
+/// On the pods of a LeaderWorkerSet: their place in the group; 0 is the leader.
+pub const GROUP_WORKER_INDEX: &str = "leaderworkerset.sigs.k8s.io/worker-index";
 
 /// Value of [`COMPONENT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

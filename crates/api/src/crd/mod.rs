@@ -33,7 +33,7 @@ fn service() -> Value {
         "shortNames": ["llmisvc"],
     });
     let schema = schema(&spec(|_| ()), &structural::of::<LlmInferenceServiceStatus>());
-    crd(PLURAL, &names, &columns, &schema)
+    crd(PLURAL, &names, &columns, &schema, &json!({"status": {}, "scale": scale()}))
 }
 
 fn config() -> Value {
@@ -44,7 +44,16 @@ fn config() -> Value {
         "singular": CONFIG_KIND.to_lowercase(),
     });
     let schema = schema(&spec(relax::relax), &structural::of::<LlmInferenceServiceConfigStatus>());
-    crd(CONFIG_PLURAL, &names, &common_columns(), &schema)
+    crd(CONFIG_PLURAL, &names, &common_columns(), &schema, &json!({"status": {}}))
+}
+
+/// What `kubectl scale` and autoscalers read and write (`reference/api.md §9`, edge 12).
+fn scale() -> Value {
+    json!({
+        "specReplicasPath": ".spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    })
 }
 
 fn spec(adapt: impl Fn(&mut Map<String, Value>)) -> Value {
@@ -81,7 +90,7 @@ fn schema(spec: &Value, status: &Value) -> Value {
     })
 }
 
-fn crd(plural: &str, names: &Value, columns: &[Value], schema: &Value) -> Value {
+fn crd(plural: &str, names: &Value, columns: &[Value], schema: &Value, subresources: &Value) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -94,7 +103,7 @@ fn crd(plural: &str, names: &Value, columns: &[Value], schema: &Value) -> Value 
                 "name": VERSION,
                 "served": true,
                 "storage": true,
-                "subresources": {"status": {}},
+                "subresources": subresources,
                 "additionalPrinterColumns": columns,
                 "schema": {"openAPIV3Schema": schema},
             }],

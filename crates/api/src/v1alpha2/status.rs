@@ -40,6 +40,12 @@ pub struct LlmInferenceServiceStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub applied_configs: Option<Vec<AppliedConfig>>,
+    /// Replicas of the main or decode workload that are there now, in groups of pods where it has these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// Label selector of one pod for each of these replicas, for the scale subresource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
 }
 
 /// Status of a config.
@@ -259,6 +265,9 @@ pub struct WorkloadRef {
     pub kind: String,
     /// Name.
     pub name: String,
+    /// Wanted replicas; groups of a LeaderWorkerSet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
     /// Available replicas of a Deployment, ready ones of a LeaderWorkerSet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_replicas: Option<i32>,

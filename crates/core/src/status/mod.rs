@@ -10,6 +10,7 @@ mod refusal;
 mod report;
 mod rollout;
 mod routes;
+mod scale;
 #[cfg(test)]
 mod tests;
 mod url;

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
+use super::scale;
 use super::url::{Url, discover, primary};
 use super::view::{Part, Sight, View};
 use crate::facts::{Key, Ref};
 use crate::names;
+use crate::rollout::Counts;
 use crate::tree;
 use crate::validate::routing::{GATEWAY_GROUP, POOL_GROUP, gateway_of};
 
@@ -19,6 +20,7 @@ pub(super) fn fields(view: &View<'_>) -> Vec<(&'static str, Value)> {
         ("appliedConfigs", applied_configs(view)),
         ("workloads", workloads(view)),
     ];
+    fields.extend(scale::fields(view));
     if !view.stopped {
         fields.extend(reached(view));
     }
@@ -82,11 +84,15 @@ fn workloads(view: &View<'_>) -> Value {
 /// A LeaderWorkerSet counts its groups.
 fn workload(view: &View<'_>, part: Part) -> Value {
     let (kind, name) = (part.kind(), part.name(view.name));
-    let count = if kind == Kind::Deployment { "availableReplicas" } else { "readyReplicas" };
-    let ready = view.live(kind, &name).and_then(|live| tree::get(live, &["status", count])?.as_i64());
+    let counts = view.live(kind, &name).map(|live| Counts::of(kind, live));
     let served = kind.served();
-    let ready = ready.unwrap_or_default();
-    json!({"apiGroup": served.group, "kind": served.kind, "name": name, "readyReplicas": ready})
+    let ready = counts.map_or(0, |counts| counts.ready);
+    let mut workload =
+        json!({"apiGroup": served.group, "kind": served.kind, "name": name, "readyReplicas": ready});
+    if let Some(counts) = counts {
+        *tree::entry(&mut workload, "replicas") = json!(counts.wanted);
+    }
+    workload
 }
 
 fn addresses(view: &View<'_>, urls: &[Url]) -> Value {
