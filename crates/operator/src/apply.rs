@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::gather::Subject;
 use crate::memo::{Mind, shown};
 use crate::metrics::Verb;
+use crate::replicas;
 use crate::report;
 use crate::tls::{Authority, Job, TlsError};
 use crate::wire::{Place, WireError};
@@ -192,6 +193,9 @@ async fn change(
     if turn {
         turn_into_apply(ctx, subject, object.kind, place, live).await?;
     }
+    if let Err(error) = replicas::let_go(ctx, &subject.place, object, place).await {
+        return Err(look_again_after(ctx, subject, object.kind, place, error).await);
+    }
     let answer = ctx.wire.apply(place, filled.as_ref().unwrap_or(&object.body)).await;
     drop(permit);
     let changed = match answer {
@@ -250,13 +254,23 @@ async fn turn_into_apply(
     ]);
     match ctx.wire.json_patch(place, "", &ops).await {
         Ok(turned) => ctx.stores.refresh_child(kind, turned),
-        // A failed test is 422: the live object is another one than the watch has shown.
-        Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => {
-            return Err(look_again(ctx, &subject.place, kind, place).await);
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(look_again_after(ctx, subject, kind, place, error).await),
     }
     Ok(())
+}
+
+/// A failed test is 422: the live object is another one than the watch has shown.
+async fn look_again_after(
+    ctx: &Context,
+    subject: &Subject,
+    kind: Kind,
+    place: Place<'_>,
+    error: WireError,
+) -> ApplyError {
+    match error.code() {
+        Some(404 | 409 | 422) => look_again(ctx, &subject.place, kind, place).await,
+        _ => error.into(),
+    }
 }
 
 /// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys, so

@@ -25,16 +25,19 @@ pub struct Raw {
     /// Place of our manager's `Update` entry among the managed fields, if it has one and no `Apply` entry:
     /// then the object was created by our POST and never applied.
     pub post_entry: Option<usize>,
+    /// Places among the managed fields of those entries of our manager that hold `spec.replicas`.
+    pub count_entries: Box<[usize]>,
 }
 
 impl Raw {
     /// Takes the managed fields off.
     pub fn new(mut value: Value) -> Self {
-        let post_entry = post_entry(tree::list(&value, &["metadata", "managedFields"]));
+        let entries = tree::list(&value, &["metadata", "managedFields"]);
+        let (post_entry, count_entries) = (post_entry(entries), count_entries(entries));
         if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
         }
-        Self { meta: meta(&value), value, post_entry }
+        Self { meta: meta(&value), value, post_entry, count_entries }
     }
 
     /// With `apiVersion` and `kind`, which a list leaves out of the items of built-in kinds: an object looks the
@@ -71,12 +74,18 @@ fn meta(value: &Value) -> ObjectMeta {
     }
 }
 
+fn is_ours(entry: &Value) -> bool {
+    tree::text(entry, &["manager"]) == MANAGER && tree::text(entry, &["subresource"]).is_empty()
+}
+
+fn count_entries(entries: &[Value]) -> Box<[usize]> {
+    let holds = |entry: &Value| tree::get(entry, &["fieldsV1", "f:spec", "f:replicas"]).is_some();
+    let held = entries.iter().enumerate().filter(|(_, entry)| is_ours(entry) && holds(entry));
+    held.map(|(place, _)| place).collect()
+}
+
 fn post_entry(entries: &[Value]) -> Option<usize> {
-    let is = |entry: &Value, operation| {
-        tree::text(entry, &["manager"]) == MANAGER
-            && tree::text(entry, &["operation"]) == operation
-            && tree::text(entry, &["subresource"]).is_empty()
-    };
+    let is = |entry: &Value, operation| is_ours(entry) && tree::text(entry, &["operation"]) == operation;
     if entries.iter().any(|e| is(e, "Apply")) {
         return None;
     }
@@ -140,6 +149,18 @@ mod tests {
     fn an_applied_object_has_no_post_entry() {
         let raw = with(&json!([{"manager": MANAGER, "operation": "Apply"}]));
         assert_eq!(raw.post_entry, None);
+    }
+
+    #[test]
+    fn our_entries_that_hold_the_count_are_remembered() {
+        let holds = |manager: &str, subresource: &str| {
+            json!({"manager": manager, "operation": "Update", "subresource": subresource,
+                   "fieldsV1": {"f:spec": {"f:replicas": {}}}})
+        };
+        let others =
+            json!({"manager": MANAGER, "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {}}}});
+        let raw = with(&json!([holds("hpa", "scale"), others, holds(MANAGER, ""), holds(MANAGER, "status")]));
+        assert_eq!(*raw.count_entries, [2]);
     }
 
     #[test]

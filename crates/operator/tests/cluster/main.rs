@@ -18,6 +18,7 @@ mod node;
 mod pairs;
 mod rollout_blocked;
 mod rollouts;
+mod scale;
 mod status;
 mod tls;
 mod topologies;

@@ -359,8 +359,7 @@ fn prefill_and_decode_are_told_apart() {
     world.live(Kind::Deployment, "llama-kserve-prefill", deployment(3));
     let status = status_of(&mut world, &merged);
     assert_eq!(line(&status, "Ready"), "Ready=True");
-    let prefill =
-        json!({"apiGroup": "apps", "kind": "Deployment", "name": "llama-kserve-prefill", "replicas": 3, "readyReplicas": 3});
+    let prefill = json!({"apiGroup": "apps", "kind": "Deployment", "name": "llama-kserve-prefill", "replicas": 3, "readyReplicas": 3});
     assert_eq!(status["workloads"]["prefill"], prefill);
 }
 
