@@ -54,7 +54,10 @@ fn fields(of: &'static Shape, steps: &mut Vec<Step>, found: &mut Vec<Leaf>) {
 
 fn value(shape: &'static Shape, steps: &mut Vec<Step>, found: &mut Vec<Leaf>) {
     let is_struct = |shape: &Shape| shape.kind() == Kind::Struct && !shape.fields().is_empty();
-    let element = shape.element().filter(|element| shape.kind() == Kind::List && is_struct(element));
+    // No pod template can have them, so their members, which are a container's, are not looked at one by one.
+    let whole = matches!(steps.last(), Some(Step::Field("ephemeralContainers", _)));
+    let element =
+        shape.element().filter(|element| shape.kind() == Kind::List && is_struct(element) && !whole);
     if is_struct(shape) && !is_repeated(shape, steps) {
         fields(shape, steps, found);
     } else if let Some(element) = element {

@@ -57,7 +57,8 @@ pub fn validate(
     warnings: &mut Vec<Finding>,
 ) -> Result<ValidService, Fault> {
     let mut spec = tree.value();
-    let unheard = unheard::unheard(&spec);
+    let own = inputs.service.get("spec").unwrap_or(&Value::Null);
+    let unheard = [unheard::outdone(own, tree), unheard::unheard(&spec)].concat();
     unheard::settle_accounts(&mut spec);
     let id = identity::identity(inputs.service);
     let origin = |path: &str| origin(tree, configs, path);

@@ -44,6 +44,10 @@ pub enum Problem {
     // Warnings: these block nothing.
     #[error("{old:?} is ignored: serviceAccountName is {new:?}; remove one of the two")]
     SecondAccount { old: String, new: String },
+    #[error(
+        "{said} is taken for a default that KServe's CRD filled in, so {kept} of a lower layer stays; change it there"
+    )]
+    TakenForDefault { said: String, kept: String },
     #[error("is ignored: an adapter has only name and uri")]
     AdapterMember,
     #[error("{ranks} ranks over pods of {per_pod} are {size} pods, rounded up: the last one has room left")]

@@ -4,6 +4,8 @@
 use serde_json::Value;
 
 use super::problem::Problem;
+use crate::merge::defaults::{self, Outdone};
+use crate::node::Node;
 use crate::pass::Finding;
 use crate::tree;
 
@@ -24,6 +26,16 @@ pub fn refused(spec: &Value) -> Vec<Finding> {
         .filter(debugging)
         .map(|pod| finding(&below(pod, "ephemeralContainers"), &Problem::EphemeralContainers))
         .collect()
+}
+
+/// What the service itself says and what is taken for a default that KServe's CRDs filled in (edge 3).
+pub fn outdone(own: &Value, merged: &Node) -> Vec<Finding> {
+    let taken = defaults::outdone(own, merged).into_iter();
+    let finding = |it: Outdone| {
+        let problem = Problem::TakenForDefault { said: it.said.to_string(), kept: it.kept.to_string() };
+        Finding::new(it.path, problem.to_string())
+    };
+    taken.map(finding).collect()
 }
 
 /// What is not heard.
@@ -95,6 +107,19 @@ mod tests {
         let expected = ["spec.worker", "spec.router.scheduler.template"]
             .map(|pod| format!("{pod}.ephemeralContainers: {why}"));
         assert_eq!(lines(&refused(&spec)), expected);
+    }
+
+    // E-3
+    #[test]
+    fn a_value_that_is_taken_for_a_stored_default_is_named_with_the_one_that_stays() {
+        let shape = Some(crate::shape::spec());
+        let preset = json!({"kvCacheOffloading": {"cpu": "10Gi", "evictionPolicy": "arc"}});
+        let own = json!({"kvCacheOffloading": {"cpu": "20Gi", "evictionPolicy": "lru"}});
+        let merged = crate::merge::merge(Node::of(&preset, 0), Node::of(&own, 1), shape);
+        let told = "spec.kvCacheOffloading.evictionPolicy: \"lru\" is taken for a default that KServe's CRD filled in, so \
+                    \"arc\" of a lower layer stays; change it there";
+        assert_eq!(lines(&outdone(&own, &merged)), [told]);
+        assert!(outdone(&own, &crate::merge::merge(Node::empty(0), Node::of(&own, 1), shape)).is_empty());
     }
 
     // E-8
