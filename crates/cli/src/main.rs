@@ -13,6 +13,7 @@ use llmisvc_core::presets;
 use serde_json::Value;
 
 mod crds;
+mod explain;
 
 #[derive(Parser)]
 #[command(name = "llmisvc", version, about = "Render and validate LLMInferenceServices without a cluster")]
@@ -32,6 +33,16 @@ enum Command {
         /// Warnings count as findings
         #[arg(long)]
         strict: bool,
+    },
+    /// Print every effective value of a service, and whether the service, a config or the operator says it
+    Explain {
+        #[command(flatten)]
+        input: Input,
+        /// The service, where the input has several
+        #[arg(long)]
+        name: Option<String>,
+        /// Only what stands at this path, for example spec.template.containers[main]
+        path: Option<String>,
     },
     /// Print the CustomResourceDefinitions
     Crds(crds::Args),
@@ -65,6 +76,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Render(input) => print_rendered(&input),
         Command::Validate { input, strict } => validate(&input, strict),
+        Command::Explain { input, name, path } => explain::run(input, name.as_deref(), path),
         Command::Crds(args) => crds::run(&args, &mut std::io::stdout().lock()).map(|()| true),
         Command::Presets => print_presets().map(|()| true),
     };
@@ -117,11 +129,17 @@ fn complain(warnings: &[String], findings: &[String]) {
 }
 
 fn report(input: &Input) -> Result<Report> {
+    let (documents, offline) = surroundings(input)?;
+    Ok(render(&documents, &offline, &input.namespace))
+}
+
+/// The documents of the input, and the cluster that it describes.
+fn surroundings(input: &Input) -> Result<(Vec<Document>, Offline)> {
     let documents = input::read(&input.files)?;
     let facts = input.facts.as_deref().map(facts).transpose()?;
     let config = input.config.as_deref().map(first).transpose()?;
     let offline = Offline::new(&documents, shipped(input)?, config.as_ref(), facts, &input.namespace);
-    Ok(render(&documents, &offline, &input.namespace))
+    Ok((documents, offline))
 }
 
 fn shipped(input: &Input) -> Result<Vec<Value>> {

@@ -11,6 +11,7 @@ pub mod admission;
 pub mod build;
 pub mod ca_bundle;
 pub mod decide;
+pub mod explain;
 pub mod facts;
 pub mod handover;
 pub mod labels;
