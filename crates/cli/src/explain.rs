@@ -1,5 +1,6 @@
 //! `llmisvc explain` on the command line.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -53,10 +54,10 @@ fn print(document: &Document, report: &Report, path: &str, output: &str) -> Resu
     if output == "json" {
         let fields = effective::json(explained, path).with_context(absent)?;
         let all = serde_json::json!({"service": report.service, "fields": fields});
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&all)?)?;
     } else {
         let text = effective::yaml(explained, path).with_context(absent)?;
-        print!("---\n# {}\n{text}", report.service);
+        write!(std::io::stdout(), "---\n# {}\n{text}", report.service)?;
     }
     complain(&[], &report.findings.iter().map(line).collect::<Vec<_>>());
     Ok(report.findings.is_empty())
