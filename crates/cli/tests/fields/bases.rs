@@ -70,6 +70,11 @@ fn group(parallelism: &Value) -> Value {
     with(with(single(), "parallelism", parallelism.clone()), "worker", worker())
 }
 
+/// A service of groups of pods.
+pub fn groups() -> Value {
+    group(&json!({"pipeline": 2, "tensor": 1}))
+}
+
 fn tiers() -> Value {
     json!({"cpu": "10Gi", "secondary": [{"fileSystem": {"emptyDir": {"size": "100Gi"}}}]})
 }
@@ -130,7 +135,7 @@ fn workloads() -> Vec<Base> {
         },
         Base {
             name: "groups",
-            spec: group(&pipeline),
+            spec: groups(),
             of: &[
                 "spec.replicas",
                 "spec.parallelism.tensor",

@@ -16,7 +16,7 @@ use llmisvc_core::node::Node;
 use llmisvc_core::shape;
 use outcome::{Outcome, World};
 use probe::Probe;
-use serde_json::Value;
+use serde_json::{Value, json};
 use walk::{Leaf, leaves};
 
 /// A leaf in a base where it means something.
@@ -121,6 +121,67 @@ fn every_leaf_of_the_spec_has_an_effect_or_is_named() {
         leaves.len(),
         ignored.join("\n")
     );
+}
+
+/// A service with this metadata.
+fn service(metadata: &Value, spec: &Value) -> Value {
+    let mut all = json!({"metadata": {"name": "m", "namespace": "default"}, "spec": spec});
+    llmisvc_core::tree::overlay(&mut all["metadata"], metadata);
+    all
+}
+
+/// Keys of metadata that say something, each with a value, what else there is, and the spec in which it counts.
+fn annotations() -> Vec<(&'static str, Value, Value, Value)> {
+    let (one, groups) =
+        (json!({"model": {"uri": "hf://org/m"}, "parallelism": {"tensor": 2}}), bases::groups());
+    let device = json!({"annotations": {"serving.kserve.io/exp-dra-device-class": "gpu.example.com"}});
+    let cache = json!({
+        "labels": {"internal.serving.kserve.io/localmodel": "cache"},
+        "annotations": {
+            "internal.serving.kserve.io/localmodel-pvc-name": "cache-gpu",
+            "internal.serving.kserve.io/localmodel-sourceuri": "hf://org/m",
+        },
+    });
+    let (none, text) = (|| json!({}), |value: &str| json!(value));
+    vec![
+        ("serving.kserve.io/stop", text("true"), none(), one.clone()),
+        ("serving.kserve.io/exp-dra-device-class", text("gpu.example.com"), none(), one.clone()),
+        ("serving.kserve.io/exp-dra-device-count", text("3"), device.clone(), one.clone()),
+        ("serving.kserve.io/exp-dra-cel-selector", text("device.driver == 'x'"), device.clone(), one.clone()),
+        ("serving.kserve.io/exp-dra-container-name", text("other"), device, one.clone()),
+        ("serving.kserve.io/disable-localmodel", text("true"), cache, one.clone()),
+        ("serving.kserve.io/nodegroup", text("gpu"), none(), one.clone()),
+        ("serving.kserve.io/storageSecretName", text("hub"), none(), one.clone()),
+        ("prometheus.io/scrape", text("true"), none(), one.clone()),
+        ("k8s.v1.cni.cncf.io/networks", text("rdma"), none(), one.clone()),
+        ("kueue.x-k8s.io/queue-name", text("q"), none(), one.clone()),
+        ("leaderworkerset.sigs.k8s.io/exclusive-topology", text("rack"), none(), groups),
+        ("llmisvc.io/accelerator", text("none"), none(), one.clone()),
+        ("llmisvc.io/restarted-at", text("now"), none(), one),
+    ]
+}
+
+#[test]
+fn every_annotation_of_a_service_has_an_effect_or_is_named() {
+    let world = World::new(&bases::beside());
+    for (key, value, beside, spec) in annotations() {
+        let without = world.of_service(&service(&beside, &spec));
+        let mut with = service(&beside, &spec);
+        with["metadata"]["annotations"][key] = value;
+        assert_ne!(world.of_service(&with), without, "{key} is ignored");
+    }
+}
+
+// E-50
+#[test]
+fn no_object_carries_a_key_that_nothing_reads() {
+    let world = World::new(&bases::beside());
+    for base in bases::all() {
+        let text = json!(world.of(&base.spec).objects).to_string();
+        for dead in ["enable-served-by-header", "inferencepool-migrated"] {
+            assert!(!text.contains(dead), "{dead} ({})", base.name);
+        }
+    }
 }
 
 #[test]

@@ -107,6 +107,7 @@ fn a_failure_mode_that_only_a_user_can_have_written_counts() {
     assert_eq!(mode(json!({"failureMode": "FailClose"})), "FailClose");
 }
 
+// E-3
 #[test]
 fn partial_routes_keep_the_rules_of_the_preset() {
     // C-6, api.md §9 edge 4

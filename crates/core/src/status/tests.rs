@@ -205,6 +205,7 @@ fn router() -> Value {
     })
 }
 
+// E-39
 #[test]
 fn a_ready_service_has_this_status() {
     let merged = with_route();
@@ -279,6 +280,7 @@ fn before_any_child_exists_the_status_is_complete() {
     assert_eq!(status_of(&mut world, &merged), expected);
 }
 
+// E-35
 #[test]
 // router edges 37, 38
 fn a_service_without_a_router_is_reached_directly() {
@@ -311,6 +313,7 @@ fn a_service_without_a_router_is_reached_directly() {
     assert_eq!(status_of(&mut world, &merged), expected);
 }
 
+// E-35, E-36
 #[test]
 // router edges 37, 45
 fn a_stopped_service_has_conditions_for_what_it_consists_of() {

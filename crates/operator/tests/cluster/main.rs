@@ -10,6 +10,7 @@ mod drift;
 mod equality;
 mod errors;
 mod examples;
+mod gitops;
 mod groups;
 mod handover;
 mod lifecycle;
