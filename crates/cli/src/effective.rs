@@ -78,13 +78,14 @@ fn only(node: &Node, steps: &[&str]) -> Option<Node> {
 fn flatten(explained: &Explained, path: &str, node: &Node, fields: &mut Vec<Value>) {
     match node {
         Node::Map(map, _) if !map.is_empty() => {
-            map.iter().for_each(|(key, value)| flatten(explained, &member(path, key), value, fields));
+            for (key, value) in map {
+                flatten(explained, &member(path, key), value, fields);
+            }
         }
         Node::List(items, _) if !items.is_empty() => {
-            let named = items.iter().enumerate();
-            named.for_each(|(at, item)| {
-                flatten(explained, &format!("{path}[{}]", name(at, item)), item, fields)
-            });
+            for (at, item) in items.iter().enumerate() {
+                flatten(explained, &format!("{path}[{}]", name(at, item)), item, fields);
+            }
         }
         leaf => {
             let from = explained.origin(leaf.layer()).to_string();
@@ -117,7 +118,11 @@ impl Writer<'_> {
                     self.entry(&format!("{}{}:", " ".repeat(indent), scalar(&json!(key))), value, indent + 2);
                 }
             }
-            Node::List(items, _) => items.iter().for_each(|item| self.item(item, indent)),
+            Node::List(items, _) => {
+                for item in items {
+                    self.item(item, indent);
+                }
+            }
             Node::Leaf(..) => {}
         }
     }

@@ -22,6 +22,18 @@ pub struct Base {
 }
 
 impl Base {
+    const fn new(name: &'static str, spec: Value, of: &'static [&'static str]) -> Self {
+        Self { name, spec, of, special: Vec::new(), container: None, values: Vec::new() }
+    }
+
+    fn values<const N: usize>(self, values: [(&'static str, Value); N]) -> Self {
+        Self { values: Vec::from(values), ..self }
+    }
+
+    fn special<const N: usize>(self, special: [(&'static str, Value, Value); N]) -> Self {
+        Self { special: Vec::from(special), ..self }
+    }
+
     /// Whether the leaf is one of this base's.
     pub fn has(&self, leaf: &Leaf) -> bool {
         let path = leaf.to_string();
@@ -81,294 +93,203 @@ fn tiers() -> Value {
 
 /// Every base.
 pub fn all() -> Vec<Base> {
-    let mut all = workloads();
-    all.extend(models());
-    all.extend(routing());
+    let mut all = vec![one_node(), prefill(), in_groups(), prefill_in_groups()];
+    all.extend([data_parallel(), data_parallel_prefill(), with_tiers()]);
+    all.extend([model(), download(), adapters(), encrypted(), route(), scheduler(), tokenizer()]);
     all
 }
 
-fn workloads() -> Vec<Base> {
-    let values = || vec![("spec.parallelism.tensor", json!(2)), ("spec.replicas", json!(3))];
+fn one_node() -> Base {
+    let of = &[
+        "spec.replicas",
+        "spec.scaling",
+        "spec.parallelism.tensor",
+        "spec.parallelism.expert",
+        "spec.labels",
+        "spec.annotations",
+        "spec.template",
+        "spec.rolloutStrategy",
+        "spec.tracing",
+        "spec.baseRefs",
+    ];
+    let values = [("spec.parallelism.tensor", json!(2)), ("spec.replicas", json!(3))];
+    Base::new("one node", single(), of).values(values)
+}
+
+fn prefill() -> Base {
+    let of = &[
+        "spec.replicas",
+        "spec.scaling",
+        "spec.labels",
+        "spec.annotations",
+        "spec.template",
+        "spec.rolloutStrategy",
+        "spec.prefill.replicas",
+        "spec.prefill.scaling",
+        "spec.prefill.parallelism.tensor",
+        "spec.prefill.parallelism.expert",
+        "spec.prefill.labels",
+        "spec.prefill.annotations",
+        "spec.prefill.template",
+        "spec.prefill.rolloutStrategy",
+    ];
+    let values = [
+        ("spec.replicas", json!(3)),
+        ("spec.prefill.replicas", json!(3)),
+        ("spec.prefill.parallelism.tensor", json!(2)),
+    ];
+    let spec = with(scheduled(), "prefill", json!({"replicas": 1}));
+    Base::new("prefill and decode", spec, of).values(values)
+}
+
+fn in_groups() -> Base {
+    let of = &[
+        "spec.replicas",
+        "spec.parallelism.tensor",
+        "spec.parallelism.pipeline",
+        "spec.labels",
+        "spec.annotations",
+        "spec.template",
+        "spec.worker",
+        "spec.rolloutStrategy",
+    ];
+    let values = [
+        ("spec.replicas", json!(3)),
+        ("spec.parallelism.tensor", json!(2)),
+        ("spec.parallelism.pipeline", json!(4)),
+    ];
+    Base::new("groups", groups(), of).values(values)
+}
+
+fn prefill_in_groups() -> Base {
     let pipeline = json!({"pipeline": 2, "tensor": 1});
-    vec![
-        Base {
-            name: "one node",
-            spec: single(),
-            of: &[
-                "spec.replicas",
-                "spec.scaling",
-                "spec.parallelism.tensor",
-                "spec.parallelism.expert",
-                "spec.labels",
-                "spec.annotations",
-                "spec.template",
-                "spec.rolloutStrategy",
-                "spec.tracing",
-                "spec.baseRefs",
-            ],
-            container: None,
-            special: Vec::new(),
-            values: values(),
-        },
-        Base {
-            name: "prefill and decode",
-            spec: with(scheduled(), "prefill", json!({"replicas": 1})),
-            of: &[
-                "spec.replicas",
-                "spec.scaling",
-                "spec.labels",
-                "spec.annotations",
-                "spec.template",
-                "spec.rolloutStrategy",
-                "spec.prefill.replicas",
-                "spec.prefill.scaling",
-                "spec.prefill.parallelism.tensor",
-                "spec.prefill.parallelism.expert",
-                "spec.prefill.labels",
-                "spec.prefill.annotations",
-                "spec.prefill.template",
-                "spec.prefill.rolloutStrategy",
-            ],
-            container: None,
-            special: Vec::new(),
-            values: with_prefill(values()),
-        },
-        Base {
-            name: "groups",
-            spec: groups(),
-            of: &[
-                "spec.replicas",
-                "spec.parallelism.tensor",
-                "spec.parallelism.pipeline",
-                "spec.labels",
-                "spec.annotations",
-                "spec.template",
-                "spec.worker",
-                "spec.rolloutStrategy",
-            ],
-            container: None,
-            special: Vec::new(),
-            values: [values(), vec![("spec.parallelism.pipeline", json!(4))]].concat(),
-        },
-        Base {
-            name: "prefill and decode in groups",
-            spec: with(
-                with(scheduled(), "parallelism", pipeline.clone()),
-                "prefill",
-                json!({"replicas": 1, "parallelism": pipeline, "worker": worker()}),
-            ),
-            of: &["spec.prefill.parallelism.pipeline", "spec.prefill.template", "spec.prefill.worker"],
-            container: None,
-            special: Vec::new(),
-            values: vec![("spec.prefill.parallelism.pipeline", json!(4))],
-        },
-        Base {
-            name: "data parallel groups",
-            spec: group(&json!({"data": 4, "dataLocal": 2, "tensor": 1})),
-            of: &["spec.parallelism"],
-            container: None,
-            special: Vec::new(),
-            values: vec![
-                ("spec.parallelism.tensor", json!(2)),
-                ("spec.parallelism.data", json!(8)),
-                ("spec.parallelism.dataLocal", json!(4)),
-                // Only one of the two can be: refused.
-                ("spec.parallelism.pipeline", json!(2)),
-            ],
-        },
-        Base {
-            name: "data parallel prefill",
-            spec: with(
-                scheduled(),
-                "prefill",
-                json!({"parallelism": {"data": 4, "dataLocal": 2, "tensor": 1}, "worker": worker()}),
-            ),
-            of: &["spec.prefill.parallelism"],
-            container: None,
-            special: Vec::new(),
-            values: vec![
-                ("spec.prefill.parallelism.tensor", json!(2)),
-                ("spec.prefill.parallelism.data", json!(8)),
-                ("spec.prefill.parallelism.dataLocal", json!(4)),
-                ("spec.prefill.parallelism.pipeline", json!(2)),
-            ],
-        },
-        Base {
-            name: "tiers",
-            spec: with(
-                with(scheduled(), "kvCacheOffloading", tiers()),
-                "prefill",
-                json!({"kvCacheOffloading": tiers()}),
-            ),
-            of: &["spec.kvCacheOffloading", "spec.prefill.kvCacheOffloading"],
-            container: None,
-            special: tier_choices(),
-            values: vec![
-                ("spec.kvCacheOffloading.evictionPolicy", json!("arc")),
-                ("spec.prefill.kvCacheOffloading.evictionPolicy", json!("arc")),
-            ],
-        },
-    ]
+    let prefill = json!({"replicas": 1, "parallelism": pipeline, "worker": worker()});
+    let spec = with(with(scheduled(), "parallelism", pipeline), "prefill", prefill);
+    let of = &["spec.prefill.parallelism.pipeline", "spec.prefill.template", "spec.prefill.worker"];
+    Base::new("prefill and decode in groups", spec, of)
+        .values([("spec.prefill.parallelism.pipeline", json!(4))])
 }
 
-fn with_prefill(values: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
-    let mut all = values;
-    all.push(("spec.prefill.parallelism.tensor", json!(2)));
-    all.push(("spec.prefill.replicas", json!(3)));
-    all
+fn data_parallel() -> Base {
+    let spec = group(&json!({"data": 4, "dataLocal": 2, "tensor": 1}));
+    Base::new("data parallel groups", spec, &["spec.parallelism"]).values([
+        ("spec.parallelism.tensor", json!(2)),
+        ("spec.parallelism.data", json!(8)),
+        ("spec.parallelism.dataLocal", json!(4)),
+        // Only one of the two can be: refused.
+        ("spec.parallelism.pipeline", json!(2)),
+    ])
 }
 
-/// The members of `secondary[]` that need others.
-fn tier_choices() -> Vec<(&'static str, Value, Value)> {
-    let claim = |reference: Value| json!([{"fileSystem": {"pvc": {"ref": reference}}}]);
-    let path = (claim(json!({"name": "probe", "path": "probe"})), claim(json!({"name": "probe"})));
-    let main = |secondary: &Value| json!({"kvCacheOffloading": {"secondary": secondary}});
-    let prefill = |secondary: &Value| json!({"prefill": main(secondary)});
-    vec![
-        ("spec.kvCacheOffloading.secondary[].fileSystem.pvc.ref.path", main(&path.0), main(&path.1)),
-        (
-            "spec.prefill.kvCacheOffloading.secondary[].fileSystem.pvc.ref.path",
-            prefill(&path.0),
-            prefill(&path.1),
-        ),
-    ]
+fn data_parallel_prefill() -> Base {
+    let prefill = json!({"parallelism": {"data": 4, "dataLocal": 2, "tensor": 1}, "worker": worker()});
+    let spec = with(scheduled(), "prefill", prefill);
+    Base::new("data parallel prefill", spec, &["spec.prefill.parallelism"]).values([
+        ("spec.prefill.parallelism.tensor", json!(2)),
+        ("spec.prefill.parallelism.data", json!(8)),
+        ("spec.prefill.parallelism.dataLocal", json!(4)),
+        ("spec.prefill.parallelism.pipeline", json!(2)),
+    ])
 }
 
-fn models() -> Vec<Base> {
-    let adapters = |adapter: Value| json!({"model": {"lora": {"adapters": [adapter]}}});
+fn with_tiers() -> Base {
+    let prefill = json!({"kvCacheOffloading": tiers()});
+    let spec = with(with(scheduled(), "kvCacheOffloading", tiers()), "prefill", prefill);
+    let claim = |reference: Value| json!({"kvCacheOffloading": {"secondary": [{"fileSystem": {"pvc": {"ref": reference}}}]}});
+    let (bare, path) = (claim(json!({"name": "probe"})), claim(json!({"name": "probe", "path": "probe"})));
+    let prefill = |of: &Value| json!({"prefill": of});
+    let below = "spec.prefill.kvCacheOffloading.secondary[].fileSystem.pvc.ref.path";
+    Base::new("tiers", spec, &["spec.kvCacheOffloading", "spec.prefill.kvCacheOffloading"])
+        .special([
+            (below, prefill(&path), prefill(&bare)),
+            ("spec.kvCacheOffloading.secondary[].fileSystem.pvc.ref.path", path, bare),
+        ])
+        .values([
+            ("spec.kvCacheOffloading.evictionPolicy", json!("arc")),
+            ("spec.prefill.kvCacheOffloading.evictionPolicy", json!("arc")),
+        ])
+}
+
+fn model() -> Base {
+    let of = &["spec.model.uri", "spec.model.name", "spec.storageInitializer"];
+    Base::new("a model", single(), of).values([("spec.storageInitializer.enabled", json!(false))])
+}
+
+fn download() -> Base {
+    let container = "storage-initializer";
+    let own = json!({"template": {"initContainers": [{"name": container, "image": "own"}]}});
+    let base = Base::new("the download", single(), &["spec.template.initContainers"]);
+    let name = ("spec.template.initContainers[].name", own, json!({}));
+    Base { container: Some(container), ..base.special([name]) }
+}
+
+fn adapters() -> Base {
     let adapter = || json!({"name": "a", "uri": "hf://org/a"});
-    let other = |key: &str, value: Value| adapters(with(adapter(), key, value));
-    let lora = with(single(), "model", json!({"uri": "hf://org/m", "lora": {"adapters": [adapter()]}}));
-    let secret = json!({"enabled": true, "resourceId": "kbs:///a/b/c"});
-    let confidential = with(single(), "model", json!({"uri": "hf://org/m", "confidential": secret}));
-    vec![
-        Base {
-            name: "a model",
-            spec: single(),
-            of: &["spec.model.uri", "spec.model.name", "spec.storageInitializer"],
-            container: None,
-            special: Vec::new(),
-            values: vec![("spec.storageInitializer.enabled", json!(false))],
-        },
-        Base {
-            name: "the download",
-            spec: single(),
-            of: &["spec.template.initContainers"],
-            container: Some("storage-initializer"),
-            special: vec![(
-                "spec.template.initContainers[].name",
-                json!({"template": {"initContainers": [{"name": "storage-initializer", "image": "own"}]}}),
-                json!({}),
-            )],
-            values: Vec::new(),
-        },
-        Base {
-            name: "adapters",
-            spec: lora,
-            of: &["spec.model.lora"],
-            container: None,
-            special: vec![
-                ("spec.model.lora.adapters[].name", other("name", json!("b")), json!({})),
-                ("spec.model.lora.adapters[].uri", other("uri", json!("hf://org/b")), json!({})),
-                ("spec.model.lora.adapters[].lora", other("lora", json!({"maxRank": 8})), json!({})),
-                (
-                    "spec.model.lora.adapters[].confidential",
-                    other("confidential", json!({"enabled": true})),
-                    json!({}),
-                ),
-                (
-                    "spec.model.lora.adapters[].confidential.enabled",
-                    other("confidential", json!({"enabled": true})),
-                    json!({}),
-                ),
-                (
-                    "spec.model.lora.adapters[].confidential.resourceId",
-                    other("confidential", json!({"resourceId": "kbs:///a/b/c"})),
-                    json!({}),
-                ),
-            ],
-            values: Vec::new(),
-        },
-        Base {
-            name: "an encrypted model",
-            spec: confidential,
-            of: &["spec.model.confidential"],
-            container: None,
-            special: Vec::new(),
-            values: vec![
-                ("spec.model.confidential.enabled", json!(false)),
-                ("spec.model.confidential.resourceId", json!("kbs:///d/e/f")),
-            ],
-        },
-    ]
+    let other =
+        |key: &str, value: Value| json!({"model": {"lora": {"adapters": [with(adapter(), key, value)]}}});
+    let spec = with(single(), "model", json!({"uri": "hf://org/m", "lora": {"adapters": [adapter()]}}));
+    let confidential = "spec.model.lora.adapters[].confidential";
+    let secret = |of: Value| other("confidential", of);
+    Base::new("adapters", spec, &["spec.model.lora"]).special([
+        ("spec.model.lora.adapters[].name", other("name", json!("b")), json!({})),
+        ("spec.model.lora.adapters[].uri", other("uri", json!("hf://org/b")), json!({})),
+        ("spec.model.lora.adapters[].lora", other("lora", json!({"maxRank": 8})), json!({})),
+        (confidential, secret(json!({"enabled": true})), json!({})),
+        ("spec.model.lora.adapters[].confidential.enabled", secret(json!({"enabled": true})), json!({})),
+        ("spec.model.lora.adapters[].confidential.resourceId", secret(json!({"resourceId": "x"})), json!({})),
+    ])
 }
 
-fn routing() -> Vec<Base> {
-    let scheduler = |scheduler: Value| json!({"router": {"scheduler": scheduler}});
-    let reference = |more: Value| {
+fn encrypted() -> Base {
+    let secret = json!({"enabled": true, "resourceId": "kbs:///a/b/c"});
+    let spec = with(single(), "model", json!({"uri": "hf://org/m", "confidential": secret}));
+    Base::new("an encrypted model", spec, &["spec.model.confidential"]).values([
+        ("spec.model.confidential.enabled", json!(false)),
+        ("spec.model.confidential.resourceId", json!("kbs:///d/e/f")),
+    ])
+}
+
+fn route() -> Base {
+    let refs = |gateway: Value| json!({"router": {"gateway": {"refs": [gateway]}}});
+    let bare = || refs(json!({"name": "probe"}));
+    let (namespace, section) =
+        (json!({"name": "probe", "namespace": "probe"}), json!({"name": "probe", "sectionName": "probe"}));
+    Base::new("a route", single(), &["spec.router.route", "spec.router.gateway", "spec.router.ingress"])
+        .special([
+            ("spec.router.gateway.refs[].namespace", refs(namespace), bare()),
+            ("spec.router.gateway.refs[].sectionName", refs(section), bare()),
+        ])
+}
+
+fn scheduler() -> Base {
+    let of = &[
+        "spec.router.scheduler.replicas",
+        "spec.router.scheduler.labels",
+        "spec.router.scheduler.annotations",
+        "spec.router.scheduler.template",
+        "spec.router.scheduler.config",
+        "spec.router.scheduler.pool",
+    ];
+    let config = |more: Value| {
         let mut reference = json!({"name": "picker", "key": "epp"});
         llmisvc_core::tree::overlay(&mut reference, &more);
-        scheduler(json!({"config": {"ref": reference}}))
+        json!({"router": {"scheduler": {"config": {"ref": reference}}}})
     };
-    let tokenizer = json!({"gateway": {}, "route": {}, "scheduler": {"tokenizer": {}}});
-    let gateway = |gateway: Value| json!({"router": {"gateway": {"refs": [gateway]}}});
-    vec![
-        Base {
-            name: "a route",
-            spec: single(),
-            of: &["spec.router.route", "spec.router.gateway", "spec.router.ingress"],
-            container: None,
-            special: vec![
-                (
-                    "spec.router.gateway.refs[].namespace",
-                    gateway(json!({"name": "probe", "namespace": "probe"})),
-                    gateway(json!({"name": "probe"})),
-                ),
-                (
-                    "spec.router.gateway.refs[].sectionName",
-                    gateway(json!({"name": "probe", "sectionName": "probe"})),
-                    gateway(json!({"name": "probe"})),
-                ),
-            ],
-            values: Vec::new(),
-        },
-        Base {
-            name: "a scheduler",
-            spec: scheduled(),
-            of: &[
-                "spec.router.scheduler.replicas",
-                "spec.router.scheduler.labels",
-                "spec.router.scheduler.annotations",
-                "spec.router.scheduler.template",
-                "spec.router.scheduler.config",
-                "spec.router.scheduler.pool",
-            ],
-            container: None,
-            special: vec![
-                ("spec.router.scheduler.config.ref.name", reference(json!({})), json!({})),
-                (
-                    "spec.router.scheduler.config.ref.key",
-                    reference(json!({"key": "probe"})),
-                    reference(json!({})),
-                ),
-                (
-                    "spec.router.scheduler.config.ref.optional",
-                    reference(json!({"key": "absent", "optional": true})),
-                    reference(json!({"key": "absent"})),
-                ),
-            ],
-            values: vec![
-                ("spec.router.scheduler.replicas", json!(2)),
-                ("spec.router.scheduler.pool.spec.endpointPickerRef.failureMode", json!("FailClose")),
-            ],
-        },
-        Base {
-            name: "a tokenizer",
-            spec: with(single(), "router", tokenizer),
-            of: &["spec.router.scheduler.tokenizer"],
-            container: None,
-            special: Vec::new(),
-            values: Vec::new(),
-        },
-    ]
+    let absent = |optional: bool| config(json!({"key": "absent", "optional": optional}));
+    Base::new("a scheduler", scheduled(), of)
+        .special([
+            ("spec.router.scheduler.config.ref.name", config(json!({})), json!({})),
+            ("spec.router.scheduler.config.ref.key", config(json!({"key": "probe"})), config(json!({}))),
+            ("spec.router.scheduler.config.ref.optional", absent(true), absent(false)),
+        ])
+        .values([
+            ("spec.router.scheduler.replicas", json!(2)),
+            ("spec.router.scheduler.pool.spec.endpointPickerRef.failureMode", json!("FailClose")),
+        ])
+}
+
+fn tokenizer() -> Base {
+    let router = json!({"gateway": {}, "route": {}, "scheduler": {"tokenizer": {}}});
+    let spec = with(single(), "router", router);
+    Base::new("a tokenizer", spec, &["spec.router.scheduler.tokenizer"])
 }

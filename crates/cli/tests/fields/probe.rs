@@ -40,13 +40,13 @@ fn is_only(list: &Shape) -> bool {
     list.element().is_some_and(|element| element.fields().len() == 1)
 }
 
-/// The tree with `last` at the end of the way; none where there is nothing at all to hold.
-fn grow(steps: &[Step], at: At, last: Option<&Value>) -> Option<Value> {
-    let Some((step, rest)) = steps.split_first() else { return last.cloned() };
-    let below = grow(rest, at, last);
+/// The tree with `end` at the end of the way; none where there is nothing at all to hold.
+fn grow(steps: &[Step], at: At, end: Option<&Value>) -> Option<Value> {
+    let Some((step, rest)) = steps.split_first() else { return end.cloned() };
+    let below = grow(rest, at, end);
     match (step, rest.first()) {
         (Step::Field(name, _), Some(Step::Item(list))) => {
-            let item = grow(rest.get(1..).unwrap_or_default(), at, last).unwrap_or_else(|| json!({}));
+            let item = grow(rest.get(1..).unwrap_or_default(), at, end).unwrap_or_else(|| json!({}));
             Some(json!({*name: [keyed(name, list, at, item)]}))
         }
         // The last step without its value: the object above it stays.

@@ -71,7 +71,7 @@ fn spec(more: Value) -> Value {
     spec
 }
 
-// E-20
+// E-16, E-20
 #[test]
 fn an_explicit_model_name_wins_over_that_of_a_config() {
     // C-2

@@ -17,7 +17,7 @@ fn writers_of_spec(world: &World<'_>, kind: &str, name: &str) -> Result<Vec<Stri
     Ok(of_spec.map(|it| it["manager"].as_str().unwrap_or_default().to_owned()).collect())
 }
 
-// E-15, E-16
+// E-15
 #[test]
 fn the_spec_is_never_edited_and_a_diff_against_git_stays_empty() -> Result<()> {
     let world = World::with_operator()?;

@@ -232,8 +232,7 @@ fn the_tokenizer_has_a_condition_where_there_is_one() {
     let tokenizer = json!({"template": {"containers": [{"name": "main", "image": "t"}]}});
     let mut with = spec(json!({"scheduler": {"tokenizer": tokenizer}}));
     with["model"]["uri"] = json!("hf://org/m");
-    let why =
-        "TokenizerReady=False Progressing: Deployment ml/llama-kserve-tokenizer has not been created yet";
+    let why = "TokenizerReady=False Progressing: Deployment ml/llama-tokenizer has not been created yet";
     assert_eq!(line(&status_of(&mut World::new(), &with), "TokenizerReady"), why);
     let without = spec(json!({"scheduler": {}}));
     assert_eq!(line(&status_of(&mut World::new(), &without), "TokenizerReady"), "");
