@@ -123,6 +123,29 @@ fn every_leaf_of_the_spec_has_an_effect_or_is_named() {
     );
 }
 
+/// Every place that the CRD's schema knows, as paths of leaves are written.
+fn places(path: &str, schema: &Value, found: &mut Vec<String>) {
+    found.push(path.to_owned());
+    for (key, below) in schema["properties"].as_object().into_iter().flatten() {
+        places(&format!("{path}.{key}"), below, found);
+    }
+    if schema["items"]["properties"].is_object() {
+        places(&format!("{path}[]"), &schema["items"], found);
+    }
+}
+
+#[test]
+fn no_field_of_the_crd_is_left_out() {
+    let crd = llmisvc_api::crd::crds().remove(0);
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let (mut places_of_crd, leaves) = (Vec::new(), leaves());
+    places("spec", schema, &mut places_of_crd);
+    let paths: Vec<String> = leaves.iter().map(ToString::to_string).collect();
+    let walked = |place: &&String| paths.iter().any(|leaf| is_below(leaf, place) || is_below(place, leaf));
+    let left: Vec<&String> = places_of_crd.iter().filter(|place| !walked(place)).collect();
+    assert!(places_of_crd.len() > 500 && left.is_empty(), "{} places: {left:#?}", places_of_crd.len());
+}
+
 /// A service with this metadata.
 fn service(metadata: &Value, spec: &Value) -> Value {
     let mut all = json!({"metadata": {"name": "m", "namespace": "default"}, "spec": spec});
