@@ -13,6 +13,7 @@ use llmisvc_core::facts::OWN_PREFIX;
 use serde_json::Value;
 
 mod crds;
+mod explain;
 mod migrate;
 mod presets;
 
@@ -34,6 +35,16 @@ enum Command {
         /// Warnings count as findings
         #[arg(long)]
         strict: bool,
+    },
+    /// Print every effective value of a service, and whether the service, a config or the operator says it
+    Explain {
+        #[command(flatten)]
+        input: Input,
+        /// The service, where the input has several
+        #[arg(long)]
+        name: Option<String>,
+        /// Only what stands at this path, for example spec.template.containers[main]
+        path: Option<String>,
     },
     /// Print the CustomResourceDefinitions
     Crds(crds::Args),
@@ -70,6 +81,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Render(input) => print_rendered(&input),
         Command::Validate { input, strict } => validate(&input, strict),
+        Command::Explain { input, name, path } => explain::run(input, name.as_deref(), path),
         Command::Crds(args) => crds::run(&args, &mut std::io::stdout().lock()).map(|()| true),
         Command::Presets(args) => presets::run(&args),
         Command::Migrate(command) => migrate::run(&command),

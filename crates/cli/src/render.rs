@@ -66,7 +66,8 @@ pub(crate) fn usable(document: &Document) -> Result<Value, String> {
     Ok(object)
 }
 
-pub(crate) fn in_namespace(service: &Value, namespace: &str) -> Value {
+/// The service in this namespace, unless it names one.
+pub fn in_namespace(service: &Value, namespace: &str) -> Value {
     let mut service = service.clone();
     let metadata = tree::object(&mut service, "metadata");
     metadata.entry("namespace").or_insert_with(|| json!(namespace));
@@ -74,6 +75,15 @@ pub(crate) fn in_namespace(service: &Value, namespace: &str) -> Value {
 }
 
 pub(crate) fn one(service: &Value, offline: &Offline) -> Decision {
+    decided(service, offline, |_, decision| decision)
+}
+
+/// Decides a service, and gives what `then` makes of the decision and what it was made from.
+pub fn passed<T>(service: &Value, offline: &Offline, then: fn(&Inputs<'_>, &Decision) -> T) -> T {
+    decided(service, offline, |inputs, decision| then(inputs, &decision))
+}
+
+fn decided<T>(service: &Value, offline: &Offline, then: impl FnOnce(&Inputs<'_>, Decision) -> T) -> T {
     let live = offline.live(service);
     let mut seen = Seen::default();
     loop {
@@ -85,7 +95,7 @@ pub(crate) fn one(service: &Value, offline: &Offline) -> Decision {
             live: &live,
         };
         match decide(&inputs) {
-            Step::Done(decision) => return *decision,
+            Step::Done(decision) => return then(&inputs, *decision),
             Step::Need(keys) => keys.into_iter().for_each(|key| {
                 let answer = offline.answer(&key, service);
                 seen.insert(key, answer);

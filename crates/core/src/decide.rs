@@ -10,6 +10,7 @@ use crate::build::build;
 use crate::ca_bundle;
 use crate::facts::Key;
 use crate::handover::{Held, handover};
+use crate::node::Node;
 use crate::object::Object;
 use crate::pass::{Fault, Finding, Inputs, is_stopped};
 use crate::plan::{Action, plan, seal};
@@ -117,6 +118,14 @@ fn steps(inputs: &Inputs<'_>, notes: &mut Notes) -> Result<Desired, Fault> {
     notes.warnings.extend(copied.err());
     let held = handover(inputs, &objects);
     Ok(Desired { service, objects, held, adopted })
+}
+
+/// The complete spec and the configs in it, for [`crate::explain`].
+pub(crate) fn effective(inputs: &Inputs<'_>) -> Result<(Node, Vec<AppliedConfig>), Fault> {
+    let layers = resolve(inputs)?;
+    let merged = assemble::merged(inputs, &layers);
+    let rendered = assemble::rendered(inputs, &layers, &merged, &mut Vec::new())?;
+    Ok((assemble::completed(inputs, rendered)?, layers.configs))
 }
 
 fn unless_stopped(inputs: &Inputs<'_>, fault: Fault) -> Fault {

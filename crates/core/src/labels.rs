@@ -43,6 +43,10 @@ pub const CONFIG_FINALIZER: &str = "serving.kserve.io/llmisvcconfig-finalizer";
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY`].
 pub const MANAGED_BY_VALUE: &str = "llmisvc-operator";
+/// On the pods of a LeaderWorkerSet: its name.
+pub const GROUP_NAME: &str = "leaderworkerset.sigs.k8s.io/name";
+/// On the pods of a LeaderWorkerSet: their place in the group; 0 is the leader.
+pub const GROUP_WORKER_INDEX: &str = "leaderworkerset.sigs.k8s.io/worker-index";
 
 /// Value of [`COMPONENT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

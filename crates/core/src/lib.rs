@@ -13,6 +13,7 @@ pub mod build;
 pub mod ca_bundle;
 pub mod config;
 pub mod decide;
+pub mod explain;
 pub mod facts;
 pub mod handover;
 pub mod labels;

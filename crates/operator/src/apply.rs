@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::gather::Subject;
 use crate::memo::{Mind, shown};
 use crate::metrics::Verb;
+use crate::replicas;
 use crate::report;
 use crate::tls::{Authority, Job, TlsError};
 use crate::turn::turn_into_apply;
@@ -193,6 +194,9 @@ async fn change(
     if turn {
         turn_into_apply(ctx, subject, object, place, live).await?;
     }
+    if let Err(error) = replicas::let_go(ctx, &subject.place, object, place).await {
+        return Err(look_again_after(ctx, subject, object.kind, place, error).await);
+    }
     let answer = ctx.wire.apply(place, filled.as_ref().unwrap_or(&object.body)).await;
     drop(permit);
     let changed = match answer {
@@ -232,6 +236,20 @@ async fn make_way(ctx: &Context, subject: &Subject, object: &Object, live: &Live
     );
     report::tell(ctx, &subject.place, &subject.service, ("Normal", "Recreating", &message)).await;
     ApplyError::Going
+}
+
+/// A failed test is 422: the live object is another one than the watch has shown.
+pub async fn look_again_after(
+    ctx: &Context,
+    subject: &Subject,
+    kind: Kind,
+    place: Place<'_>,
+    error: WireError,
+) -> ApplyError {
+    match error.code() {
+        Some(404 | 409 | 422) => look_again(ctx, &subject.place, kind, place).await,
+        _ => error.into(),
+    }
 }
 
 /// The desired Secret with its key pair: the live one while it serves, else a new one. The store holds no keys, so

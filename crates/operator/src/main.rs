@@ -16,6 +16,7 @@ mod prune;
 mod queue;
 mod rbac;
 mod reconcile;
+mod replicas;
 mod report;
 mod resources;
 mod run;

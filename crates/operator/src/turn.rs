@@ -7,7 +7,7 @@ use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
-use crate::apply::{ApplyError, look_again};
+use crate::apply::{ApplyError, look_again_after};
 use crate::context::Context;
 use crate::gather::Subject;
 use crate::stores::raw::Turn;
@@ -79,10 +79,6 @@ async fn patch(
     let ops: Vec<&Value> = std::iter::once(&test).chain(ops).collect();
     match ctx.wire.json_patch(place, "", &json!(ops)).await {
         Ok(object) => Ok(object),
-        // A failed test is 422: the live object is another one than the watch has shown.
-        Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => {
-            Err(look_again(ctx, &subject.place, kind, place).await)
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(look_again_after(ctx, subject, kind, place, error).await),
     }
 }

@@ -225,6 +225,7 @@ fn fields_that_nobody_knows_survive() {
     assert_eq!(pod["newerThanUs"], json!({"a": 1}));
 }
 
+// E-49
 #[test]
 // W-1, E-49
 fn a_live_selector_is_kept_and_its_labels_stay_on_the_pods() {
@@ -238,6 +239,7 @@ fn a_live_selector_is_kept_and_its_labels_stay_on_the_pods() {
     assert_eq!(deployment["spec"]["template"]["metadata"]["labels"], labels);
 }
 
+// E-49
 #[test]
 // W-1
 fn labels_that_collide_with_the_selector_are_ignored() {

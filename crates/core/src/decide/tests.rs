@@ -71,6 +71,7 @@ fn spec(more: Value) -> Value {
     spec
 }
 
+// E-16, E-20
 #[test]
 fn an_explicit_model_name_wins_over_that_of_a_config() {
     // C-2, E-20
@@ -89,6 +90,21 @@ fn an_explicit_model_name_wins_over_that_of_a_config() {
         assert_eq!(world.model(), expected);
     }
     assert_eq!(World::new(json!({"model": {"uri": "pvc://w"}})).model(), "llm");
+}
+
+// E-19
+#[test]
+fn a_group_that_a_config_brings_is_seen_like_ones_own() {
+    let group = || json!({"router": {"route": {"group": "g", "weight": 3}}});
+    let lines = |mut world: World| -> Vec<String> {
+        let warnings = world.decide().warnings;
+        warnings.iter().filter(|it| it.path.ends_with("route.group")).map(ToString::to_string).collect()
+    };
+    let told = "spec.router.route.group: is ignored: traffic splitting between services is not supported yet";
+    assert_eq!(lines(World::new(spec(group()))), [told]);
+    let mut world = World::new(spec(json!({"baseRefs": [{"name": "shared"}]})));
+    world.config("shared", group());
+    assert_eq!(lines(world), [format!("{told} (from config team/shared)")]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::node::Node;
 use crate::shape::{Kind, Shape};
 
-mod defaults;
+pub mod defaults;
 mod list;
 mod oneof;
 
@@ -47,10 +47,11 @@ fn map(mut base: Fields, over: Fields, shape: Option<&Shape>) -> Fields {
     if structure {
         oneof::give_way(&mut base, &over);
     }
+    let filled_in = structure && defaults::is_filled_in(&over);
     for (key, value) in over {
         let below = base.remove(&key);
         let merged = match below {
-            Some(below) if structure && keeps(&key, &value) => Some(below),
+            Some(below) if structure && keeps(&key, &value, filled_in) => Some(below),
             Some(below) if !is_null(&value) && key != "inline" => {
                 Some(merge(below, value, shape.and_then(|s| s.field(&key).or_else(|| s.element()))))
             }
@@ -63,8 +64,8 @@ fn map(mut base: Fields, over: Fields, shape: Option<&Shape>) -> Fields {
 
 /// Whether a lower layer's field stays: typed clients write `containers: null` for an absent list (edge C-20),
 /// and stored defaults are nobody's wish.
-fn keeps(key: &str, over: &Node) -> bool {
-    (key == "containers" && is_null(over)) || defaults::stored(key, over)
+fn keeps(key: &str, over: &Node, filled_in: bool) -> bool {
+    (key == "containers" && is_null(over)) || defaults::stored(key, over, filled_in)
 }
 
 fn is_null(node: &Node) -> bool {

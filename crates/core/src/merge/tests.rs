@@ -92,6 +92,22 @@ fn a_stored_default_does_not_override_a_lower_layer() {
     assert_eq!(merged(&[json!({}), above.clone()]), above);
 }
 
+// E-3, C-6
+#[test]
+fn a_failure_mode_that_only_a_user_can_have_written_counts() {
+    let picker =
+        |picker: Value| json!({"router": {"scheduler": {"pool": {"spec": {"endpointPickerRef": picker}}}}});
+    let below = || picker(json!({"name": "p", "failureMode": "FailOpen"}));
+    let filled_in = json!({"group": "", "kind": "Service", "name": "p", "failureMode": "FailClose"});
+    let mode = |above: Value| {
+        let merged = merged(&[below(), picker(above)]);
+        merged["router"]["scheduler"]["pool"]["spec"]["endpointPickerRef"]["failureMode"].clone()
+    };
+    assert_eq!(mode(filled_in), "FailOpen");
+    assert_eq!(mode(json!({"failureMode": "FailClose"})), "FailClose");
+}
+
+// E-3
 #[test]
 fn partial_routes_keep_the_rules_of_the_preset() {
     // C-6, api.md §9 edge 4

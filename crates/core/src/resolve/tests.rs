@@ -83,6 +83,7 @@ fn presets_follow_the_precedence_of_the_final_merge() {
     assert_eq!(world.names(), ["kserve/v1-config-llm-template", "team/pd"]);
 }
 
+// E-51
 #[test]
 fn a_missing_config_names_where_it_was_looked_for_and_what_there_is() {
     // C-19

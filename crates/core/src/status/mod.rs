@@ -11,6 +11,7 @@ mod refusal;
 mod report;
 mod rollout;
 mod routes;
+mod scale;
 #[cfg(test)]
 mod tests;
 mod url;

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
+use super::scale;
 use super::url::{Url, discover, primary};
 use super::view::{Part, Sight, View};
 use crate::facts::{Key, Ref};
 use crate::names;
+use crate::rollout::Counts;
 use crate::tree;
-use crate::validate::routing::{GATEWAY_GROUP, POOL_GROUP, gateway_of};
+use crate::validate::routing::{GATEWAY_GROUP, OLDER_POOL_GROUP, POOL_GROUP, gateway_of};
 
 /// Fields by name; null where there is nothing to say.
 pub(super) fn fields(view: &View<'_>) -> Vec<(&'static str, Value)> {
@@ -19,6 +20,7 @@ pub(super) fn fields(view: &View<'_>) -> Vec<(&'static str, Value)> {
         ("appliedConfigs", applied_configs(view)),
         ("workloads", workloads(view)),
     ];
+    fields.extend(scale::fields(view));
     if !view.stopped {
         fields.extend(reached(view));
     }
@@ -82,11 +84,15 @@ fn workloads(view: &View<'_>) -> Value {
 /// A LeaderWorkerSet counts its groups.
 fn workload(view: &View<'_>, part: Part) -> Value {
     let (kind, name) = (part.kind(), part.name(view.name));
-    let count = if kind == Kind::Deployment { "availableReplicas" } else { "readyReplicas" };
-    let ready = view.live(kind, &name).and_then(|live| tree::get(live, &["status", count])?.as_i64());
+    let counts = view.live(kind, &name).map(|live| Counts::of(kind, live));
     let served = kind.served();
-    let ready = ready.unwrap_or_default();
-    json!({"apiGroup": served.group, "kind": served.kind, "name": name, "readyReplicas": ready})
+    let ready = counts.map_or(0, |counts| counts.ready);
+    let mut workload =
+        json!({"apiGroup": served.group, "kind": served.kind, "name": name, "readyReplicas": ready});
+    if let Some(counts) = counts {
+        *tree::entry(&mut workload, "replicas") = json!(counts.wanted);
+    }
+    workload
 }
 
 fn addresses(view: &View<'_>, urls: &[Url]) -> Value {
@@ -163,13 +169,23 @@ fn router(view: &View<'_>) -> Value {
 fn scheduler(view: &View<'_>, pool: &str) -> Value {
     let namespace = view.namespace;
     let mut scheduler = json!({
-        "inferencePool": {"group": POOL_GROUP, "kind": "InferencePool", "name": pool, "namespace": namespace},
+        "inferencePool": {"group": pool_group(view, pool), "kind": "InferencePool", "name": pool, "namespace": namespace},
     });
     if let Some(picker) = &view.picker {
         let service = json!({"group": "", "kind": "Service", "name": picker, "namespace": namespace});
         *tree::entry(&mut scheduler, "service") = service;
     }
     scheduler
+}
+
+/// A pool of somebody else may be there in the older group only (edge 39).
+fn pool_group(view: &View<'_>, pool: &str) -> &'static str {
+    let at = || Ref::new(view.namespace, pool);
+    let managed = view.pool.as_ref().is_some_and(|(_, managed)| *managed);
+    let older = !managed
+        && matches!(view.look(&Key::InferencePool(at())), Sight::Absent)
+        && view.look(&Key::OlderInferencePool(at())).found().is_some();
+    if older { OLDER_POOL_GROUP } else { POOL_GROUP }
 }
 
 /// Gateways with the routes that name them, and the listeners these are bound to.

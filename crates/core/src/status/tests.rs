@@ -15,6 +15,7 @@ mod adopted;
 mod conditions;
 mod groups;
 mod rollout;
+mod scale;
 mod urls;
 
 const NOW: &str = "2026-01-02T03:04:05Z";
@@ -186,8 +187,11 @@ fn address(name: &str, url: &str, models: &[&str]) -> Value {
     json!({"name": name, "url": url, "models": models, "origin": origin})
 }
 
+const SELECTOR: &str = "app.kubernetes.io/component=llminferenceservice-workload,app.kubernetes.io/name=llama,\
+                        app.kubernetes.io/part-of=llminferenceservice";
+
 fn workloads() -> Value {
-    let deployment = |name: &str, ready: i64| json!({"apiGroup": "apps", "kind": "Deployment", "name": name, "readyReplicas": ready});
+    let deployment = |name: &str, ready: i64| json!({"apiGroup": "apps", "kind": "Deployment", "name": name, "replicas": ready, "readyReplicas": ready});
     json!({
         "primary": deployment("llama-kserve", 2),
         "scheduler": deployment("llama-kserve-router-scheduler", 1),
@@ -207,6 +211,7 @@ fn router() -> Value {
     })
 }
 
+// E-39
 #[test]
 fn a_ready_service_has_this_status() {
     let merged = with_route();
@@ -239,6 +244,8 @@ fn a_ready_service_has_this_status() {
         ],
         "router": router(),
         "workloads": workloads(),
+        "replicas": 2,
+        "selector": SELECTOR,
     });
     assert_eq!(status_of(&mut world, &merged), expected);
 }
@@ -252,8 +259,10 @@ fn before_any_child_exists_the_status_is_complete() {
     let created = |what: &str| format!("{what} has not been created yet");
     let main = created("Deployment ml/llama-kserve");
     let mut none = workloads();
-    none["primary"]["readyReplicas"] = json!(0);
-    none["scheduler"]["readyReplicas"] = json!(0);
+    for part in ["primary", "scheduler"] {
+        none[part]["readyReplicas"] = json!(0);
+        none[part].as_object_mut().unwrap().remove("replicas");
+    }
     let expected = json!({
         "observedGeneration": 1,
         "annotations": {"serving.kserve.io/config-llm-template": "llmisvc-config-llm-template"},
@@ -271,10 +280,13 @@ fn before_any_child_exists_the_status_is_complete() {
         ],
         "router": router(),
         "workloads": none,
+        "replicas": 0,
+        "selector": SELECTOR,
     });
     assert_eq!(status_of(&mut world, &merged), expected);
 }
 
+// E-35
 #[test]
 // router edges 37, 38
 fn a_service_without_a_router_is_reached_directly() {
@@ -301,10 +313,13 @@ fn a_service_without_a_router_is_reached_directly() {
             "models": [{"name": "publishers/ml/models/llama-8b"}, {"name": "llama-8b"}],
         }],
         "workloads": reached,
+        "replicas": 2,
+        "selector": SELECTOR,
     });
     assert_eq!(status_of(&mut world, &merged), expected);
 }
 
+// E-35, E-36
 #[test]
 // router edges 37, 45
 fn a_stopped_service_has_conditions_for_what_it_consists_of() {
@@ -326,6 +341,8 @@ fn a_stopped_service_has_conditions_for_what_it_consists_of() {
             stopped("RouterReady"),
             stopped("WorkloadsReady"),
         ],
+        "replicas": 2,
+        "selector": SELECTOR,
     });
     assert_eq!(status_of(&mut world, &merged), expected);
 }

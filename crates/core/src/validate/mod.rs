@@ -33,6 +33,7 @@ pub(crate) mod scope;
 pub mod storage;
 pub mod template;
 pub mod tracing;
+pub(crate) mod unheard;
 pub mod workload;
 
 /// What the validating functions share.
@@ -55,7 +56,10 @@ pub fn validate(
     configs: &[AppliedConfig],
     warnings: &mut Vec<Finding>,
 ) -> Result<ValidService, Fault> {
-    let spec = tree.value();
+    let mut spec = tree.value();
+    let own = inputs.service.get("spec").unwrap_or(&Value::Null);
+    let unheard = [unheard::outdone(own, tree), unheard::unheard(&spec)].concat();
+    unheard::settle_accounts(&mut spec);
     let id = identity::identity(inputs.service);
     let origin = |path: &str| origin(tree, configs, path);
     let ctx = Context { inputs, id: &id, spec: &spec, origin: &origin };
@@ -64,6 +68,8 @@ pub fn validate(
     let given = |v: Violation| with_origin(&ctx, Finding::new(v.path, v.message));
     let broken = rules::check(&id.namespace, &id.name, &id.annotations, &typed);
     findings.extend(broken.into_iter().filter(|v| !about_parents_of_others(&ctx, v)).map(given));
+    findings.extend(unheard::refused(&spec).into_iter().map(|finding| with_origin(&ctx, finding)));
+    warnings.extend(unheard.into_iter().map(|finding| with_origin(&ctx, finding)));
     let doubtful = rules::warnings(&id.namespace, &typed);
     warnings.extend(doubtful.into_iter().filter(|v| !about_parents_of_others(&ctx, v)).map(given));
     let service = assemble(&ctx, &typed, &mut findings, warnings);

@@ -38,8 +38,18 @@ pub enum Problem {
     GroupNameLength { name: String, most: usize, over: usize },
     #[error("vLLM {got} runs over several nodes with Ray only: use an image with {needed} or newer")]
     GroupVersion { got: String, needed: String },
+    #[error("can't be part of a pod template: add them to a running pod with `kubectl debug`")]
+    EphemeralContainers,
 
     // Warnings: these block nothing.
+    #[error("{old:?} is ignored: serviceAccountName is {new:?}; remove one of the two")]
+    SecondAccount { old: String, new: String },
+    #[error(
+        "{said} is taken for a default that KServe's CRD filled in, so {kept} of a lower layer stays; change it there"
+    )]
+    TakenForDefault { said: String, kept: String },
+    #[error("is ignored: an adapter has only name and uri")]
+    AdapterMember,
     #[error("{ranks} ranks over pods of {per_pod} are {size} pods, rounded up: the last one has room left")]
     Uneven { ranks: i64, per_pod: i64, size: i64 },
     #[error("label {key}={got} would change the selector, {key}={kept} is kept")]

@@ -31,6 +31,8 @@ pub use tokenizer::Tokenizer;
 
 /// API group of the pools that we make and route to.
 pub const POOL_GROUP: &str = Kind::InferencePool.served().group;
+/// API group of pools that were made for the Inference Extension before its v1.
+pub const OLDER_POOL_GROUP: &str = "inference.networking.x-k8s.io";
 /// API group of Gateways and routes.
 pub const GATEWAY_GROUP: &str = Kind::HTTPRoute.served().group;
 

@@ -76,14 +76,12 @@ fn single(scope: &mut Scope<'_, '_>, plain: Workload) -> Option<Workload> {
 
 /// What later versions do, and what must not be ignored in silence.
 fn unsupported(scope: &mut Scope<'_, '_>) {
-    if scope.role == Role::Prefill {
-        if tree::get(scope.ctx.spec, &["router", "scheduler"]).is_none_or(Value::is_null) {
-            scope.warn("template", &Problem::PrefillWithoutScheduler);
-        }
-        return;
-    }
     if scope.given(&["scaling"]).is_some() {
         scope.warn("scaling", &Problem::NoEffect { feature: "autoscaling" });
+    }
+    let scheduled = tree::get(scope.ctx.spec, &["router", "scheduler"]).is_some_and(|it| !it.is_null());
+    if scope.role == Role::Prefill && !scheduled {
+        scope.warn("template", &Problem::PrefillWithoutScheduler);
     }
 }
 

@@ -22,6 +22,7 @@ struct Child {
     revision: u64,
     controller: Option<Box<str>>,
     turn: Option<Turn>,
+    count_entries: Box<[usize]>,
     deleting: bool,
     guest: bool,
     json: Box<str>,
@@ -165,6 +166,12 @@ impl Children {
         self.by_service.get(service)?.get(slot)?.turn
     }
 
+    /// The revision at hand, and where among its managed fields our entries stand that hold `spec.replicas`.
+    pub fn count_entries(&self, service: &Ref, slot: &(Kind, String)) -> Option<(u64, Box<[usize]>)> {
+        let child = self.by_service.get(service)?.get(slot)?;
+        Some((child.revision, child.count_entries.clone())).filter(|(_, held)| !held.is_empty())
+    }
+
     fn body(&self, service: &Ref, slot: &(Kind, String)) -> Option<Value> {
         serde_json::from_str(&self.by_service.get(service)?.get(slot)?.json).ok()
     }
@@ -196,6 +203,7 @@ fn child(kind: Kind, mut raw: Raw, guest: bool) -> Child {
         revision: raw.revision(),
         controller: owner.map(|o| tree::text(o, &["uid"]).into()),
         turn: raw.turn,
+        count_entries: raw.count_entries,
         deleting: tree::get(&raw.value, &["metadata", "deletionTimestamp"]).is_some(),
         guest,
         json: raw.value.to_string().into(),

@@ -329,6 +329,12 @@ impl Stores {
         lock(&self.children).turn(service, slot)
     }
 
+    /// The revision at hand of a child, and where our entries stand that hold its `spec.replicas`; none where they do
+    /// not.
+    pub fn count_entries(&self, service: &Ref, slot: &(Kind, String)) -> Option<(u64, Box<[usize]>)> {
+        lock(&self.children).count_entries(service, slot)
+    }
+
     /// How many children are known.
     pub fn child_count(&self) -> usize {
         lock(&self.children).len()

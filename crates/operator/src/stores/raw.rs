@@ -25,6 +25,8 @@ pub struct Raw {
     pub value: Value,
     /// The entry among the managed fields that has to become our `Apply` before we apply.
     pub turn: Option<Turn>,
+    /// Places among the managed fields of those entries of our manager that hold `spec.replicas`.
+    pub count_entries: Box<[usize]>,
 }
 
 /// What an apply of ours could not remove fields of.
@@ -40,10 +42,11 @@ impl Raw {
     /// Takes the managed fields off.
     pub fn new(mut value: Value) -> Self {
         let turn = turn(&value);
+        let count_entries = count_entries(tree::list(&value, &["metadata", "managedFields"]));
         if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
         }
-        Self { meta: meta(&value), value, turn }
+        Self { meta: meta(&value), value, turn, count_entries }
     }
 
     /// With `apiVersion` and `kind`, which a list leaves out of the items of built-in kinds: an object looks the
@@ -92,12 +95,18 @@ fn turn(object: &Value) -> Option<Turn> {
     post_entry(tree::list(object, &["metadata", "managedFields"])).map(Turn::Posted)
 }
 
+fn is_ours(entry: &Value) -> bool {
+    tree::text(entry, &["manager"]) == MANAGER && tree::text(entry, &["subresource"]).is_empty()
+}
+
+fn count_entries(entries: &[Value]) -> Box<[usize]> {
+    let holds = |entry: &Value| tree::get(entry, &["fieldsV1", "f:spec", "f:replicas"]).is_some();
+    let held = entries.iter().enumerate().filter(|(_, entry)| is_ours(entry) && holds(entry));
+    held.map(|(place, _)| place).collect()
+}
+
 fn post_entry(entries: &[Value]) -> Option<usize> {
-    let is = |entry: &Value, operation| {
-        tree::text(entry, &["manager"]) == MANAGER
-            && tree::text(entry, &["operation"]) == operation
-            && tree::text(entry, &["subresource"]).is_empty()
-    };
+    let is = |entry: &Value, operation| is_ours(entry) && tree::text(entry, &["operation"]) == operation;
     if entries.iter().any(|e| is(e, "Apply")) {
         return None;
     }
@@ -173,6 +182,18 @@ mod tests {
         assert_eq!(Raw::new(object.clone()).turn, Some(Turn::Former));
         object["metadata"]["managedFields"][0]["manager"] = json!(MANAGER);
         assert_eq!(Raw::new(object).turn, Some(Turn::Posted(0)));
+    }
+
+    #[test]
+    fn our_entries_that_hold_the_count_are_remembered() {
+        let holds = |manager: &str, subresource: &str| {
+            json!({"manager": manager, "operation": "Update", "subresource": subresource,
+                   "fieldsV1": {"f:spec": {"f:replicas": {}}}})
+        };
+        let others =
+            json!({"manager": MANAGER, "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {}}}});
+        let raw = with(&json!([holds("hpa", "scale"), others, holds(MANAGER, ""), holds(MANAGER, "status")]));
+        assert_eq!(*raw.count_entries, [2]);
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn a_405b_pipeline_is_two_groups_of_four_whose_leaders_answer() -> Result<()> {
 
     assert_eq!(says(&service, "WorkerWorkloadReady", "status"), "True");
     assert_eq!(says(&service, "MainWorkloadReady", "status"), "", "there is no Deployment of model servers");
-    let primary = json!({"apiGroup": "leaderworkerset.x-k8s.io", "kind": "LeaderWorkerSet", "name": set, "readyReplicas": 2});
+    let primary = json!({"apiGroup": "leaderworkerset.x-k8s.io", "kind": "LeaderWorkerSet", "name": set, "replicas": 2, "readyReplicas": 2});
     assert_eq!(service["status"]["workloads"]["primary"], primary);
     the_start_and_the_end_of_a_change_are_told(&world)
 }

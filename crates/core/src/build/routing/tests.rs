@@ -69,6 +69,7 @@ fn scheduler_deployment_is_the_preset_with_its_configuration() {
     assert!(command.iter().all(|c| c != ""));
 }
 
+// E-51
 #[test]
 fn names_on_the_command_line_exist() {
     let objects = World::new().objects(&spec(json!({"scheduler": {}})));

@@ -210,6 +210,34 @@ fn an_external_pool_is_judged_or_named() {
     );
 }
 
+// E-39
+#[test]
+fn the_group_of_a_pool_is_the_one_it_was_found_in() {
+    let merged = spec(json!({"scheduler": {"pool": {"ref": {"name": "shared"}}}}));
+    let mut world = ready_world(&merged);
+    let group = |world: &mut World| {
+        status_of(world, &merged)["router"]["scheduler"]["inferencePool"]["group"].clone()
+    };
+    let at = || Ref::new("ml", "shared");
+    world.seen.insert(Key::OlderInferencePool(at()), Answer::Found(json!({}).into()));
+    world.seen.insert(Key::InferencePool(at()), Answer::Absent);
+    assert_eq!(group(&mut world), "inference.networking.x-k8s.io");
+    world.seen.insert(Key::InferencePool(at()), Answer::Found(json!({}).into()));
+    assert_eq!(group(&mut world), "inference.networking.k8s.io");
+}
+
+// E-37
+#[test]
+fn the_tokenizer_has_a_condition_where_there_is_one() {
+    let tokenizer = json!({"template": {"containers": [{"name": "main", "image": "t"}]}});
+    let mut with = spec(json!({"scheduler": {"tokenizer": tokenizer}}));
+    with["model"]["uri"] = json!("hf://org/m");
+    let why = "TokenizerReady=False Progressing: Deployment ml/llama-tokenizer has not been created yet";
+    assert_eq!(line(&status_of(&mut World::new(), &with), "TokenizerReady"), why);
+    let without = spec(json!({"scheduler": {}}));
+    assert_eq!(line(&status_of(&mut World::new(), &without), "TokenizerReady"), "");
+}
+
 #[test]
 fn routes_of_the_user_are_judged_or_named() {
     let merged = spec(json!({"route": {"http": {"refs": [{"name": "mine"}]}}}));
@@ -308,6 +336,7 @@ fn one_lost_pod_after_the_rollout_is_no_rollout() {
     );
 }
 
+// E-33
 #[test]
 // W-9: a percent sign comes out as it went in
 fn pods_that_cannot_be_made_are_explained() {
@@ -359,11 +388,11 @@ fn prefill_and_decode_are_told_apart() {
     world.live(Kind::Deployment, "llama-kserve-prefill", deployment(3));
     let status = status_of(&mut world, &merged);
     assert_eq!(line(&status, "Ready"), "Ready=True");
-    let prefill =
-        json!({"apiGroup": "apps", "kind": "Deployment", "name": "llama-kserve-prefill", "readyReplicas": 3});
+    let prefill = json!({"apiGroup": "apps", "kind": "Deployment", "name": "llama-kserve-prefill", "replicas": 3, "readyReplicas": 3});
     assert_eq!(status["workloads"]["prefill"], prefill);
 }
 
+// E-33, E-34
 #[test]
 // router edge 42; W-9
 fn a_fault_does_not_hide_what_runs() {
@@ -391,6 +420,7 @@ fn a_fault_does_not_hide_what_runs() {
     assert_eq!((&status["observedGeneration"], &status["appliedConfigs"]), (&json!(2), &Value::Null));
 }
 
+// E-34
 #[test]
 fn a_fault_before_anything_was_made_leaves_the_rest_unknown() {
     let status = report(&World::new(), &faulty("ConfigNotFound"), &[]);
@@ -562,6 +592,7 @@ fn what_waits_is_said_and_does_not_count() {
     assert_eq!(line(&status, "Ready"), "Ready=True");
 }
 
+// E-38
 #[test]
 fn times_move_only_with_the_status() {
     let mut world = World::new();

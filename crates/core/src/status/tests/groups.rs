@@ -59,7 +59,7 @@ fn a_service_of_groups_is_ready_by_its_leader_worker_set() {
         "WorkloadsReady=True",
     ];
     assert_eq!(lines(&status), expected);
-    let primary = json!({"apiGroup": "leaderworkerset.x-k8s.io", "kind": "LeaderWorkerSet", "name": LWS, "readyReplicas": 2});
+    let primary = json!({"apiGroup": "leaderworkerset.x-k8s.io", "kind": "LeaderWorkerSet", "name": LWS, "replicas": 2, "readyReplicas": 2});
     let service = json!({"kind": "Service", "name": "llama-kserve-workload-svc"});
     assert_eq!(status["workloads"], json!({"primary": primary, "service": service}));
 }

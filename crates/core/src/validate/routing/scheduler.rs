@@ -30,6 +30,7 @@ pub(super) fn scheduler(
     let account = account(ctx, &pod);
     *tree::entry(&mut pod, "serviceAccountName") = json!(account.name());
     let pool = pool(ctx, spec, findings);
+    check_picker_port(ctx, &pod, &pool, warnings);
     let live = live(ctx);
     Some(Scheduler {
         replicas: replicas(ctx, spec, findings),
@@ -131,6 +132,27 @@ fn complete_picker(picker: &mut Value, service: &str) {
     let port = tree::get(picker, &["port", "number"]).and_then(Value::as_i64).unwrap_or_default();
     if port == 0 && matches!(tree::text(picker, &["kind"]), "" | "Service") {
         *tree::entry(picker, "port") = json!({"number": PICKER_PORT});
+    }
+}
+
+/// The Service of the picker has the named ports of its containers, so the pool can't reach it at another one.
+fn check_picker_port(ctx: &Context<'_>, pod: &Value, pool: &Value, warnings: &mut Vec<Finding>) {
+    let containers = tree::list(pod, &["containers"]).iter();
+    let named = containers.flat_map(|container| tree::list(container, &["ports"]));
+    let named = named.filter(|port| !tree::text(port, &["name"]).is_empty());
+    let ports: BTreeSet<i64> =
+        named.filter_map(|port| tree::get(port, &["containerPort"])?.as_i64()).collect();
+    let picker = tree::get(pool, &["endpointPickerRef"]).unwrap_or(&Value::Null);
+    let port = tree::get(picker, &["port", "number"]).and_then(Value::as_i64);
+    let is_service = matches!(tree::text(picker, &["kind"]), "" | "Service");
+    if let Some(port) = port.filter(|port| is_service && !ports.is_empty() && !ports.contains(port)) {
+        let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "{port} is no port of the endpoint picker, which has {}: no request gets through; set the port that \
+             its --grpc-port says",
+            ports.join(", ")
+        );
+        warnings.push(ctx.finding(&format!("{PATH}.pool.spec.endpointPickerRef.port.number"), message));
     }
 }
 

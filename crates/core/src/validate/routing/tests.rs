@@ -57,6 +57,7 @@ fn without_a_scheduler_everything_goes_to_the_service() {
     assert!(got.iter().all(|rule| rule.2 == "/Service/llama-kserve-workload-svc"), "{got:?}");
 }
 
+// E-13
 #[test]
 fn an_external_pool_takes_the_place_of_ours() {
     let mut world = World::new();
@@ -229,6 +230,7 @@ fn every_finding_names_its_field() {
     }
 }
 
+// E-13
 #[test]
 fn what_takes_no_effect_is_said() {
     let router = json!({
@@ -249,6 +251,25 @@ fn what_takes_no_effect_is_said() {
     ];
     assert_eq!(paths, expected);
     assert_eq!(routing.scheduler.unwrap().labels, crate::labels::labels([("team", "y")]));
+}
+
+// E-51
+#[test]
+fn a_pool_that_asks_the_picker_at_another_port_is_told() {
+    let ports = json!([{"name": "grpc", "containerPort": 9002}, {"name": "metrics", "containerPort": 9090}]);
+    let template = json!({"containers": [{"name": "main", "ports": ports}]});
+    let told = |port: i64| {
+        let pool =
+            json!({"targetPorts": [{"number": 8000}], "endpointPickerRef": {"port": {"number": port}}});
+        let scheduler = json!({"template": template, "pool": {"spec": pool}});
+        let (_, _, warnings) = World::new().validate(&spec(json!({"scheduler": scheduler})));
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(told(9002), [""; 0]);
+    let path = "spec.router.scheduler.pool.spec.endpointPickerRef.port.number";
+    let why = "9004 is no port of the endpoint picker, which has 9002, 9090: no request gets through; set the port \
+               that its --grpc-port says";
+    assert_eq!(told(9004), [format!("{path}: {why}")]);
 }
 
 #[test]

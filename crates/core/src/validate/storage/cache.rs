@@ -6,14 +6,20 @@ use super::{Problem, Site};
 
 const LABEL: &str = "internal.serving.kserve.io/localmodel";
 const DISABLED: &str = "serving.kserve.io/disable-localmodel";
+const NODE_GROUP: &str = "serving.kserve.io/nodegroup";
 const SOURCE_URI: &str = "internal.serving.kserve.io/localmodel-sourceuri";
 const CLAIM: &str = "internal.serving.kserve.io/localmodel-pvc-name";
 
 /// The URI to use: the cache's claim where the service is cached, else the given one.
 pub fn uri(site: &mut Site<'_, '_>, given: &str) -> Option<String> {
     let id = site.ctx.id;
-    let cached = id.labels.get(LABEL).filter(|_| !id.annotations.contains_key(DISABLED));
-    let Some(cache) = cached else { return Some(given.to_owned()) };
+    let disabled = id.annotations.get(DISABLED).is_some_and(|value| !value.eq_ignore_ascii_case("false"));
+    let Some(cache) = id.labels.get(LABEL).filter(|_| !disabled) else {
+        if !disabled && id.annotations.contains_key(NODE_GROUP) {
+            site.warn_at(format!("metadata.annotations[{NODE_GROUP}]"), &Problem::NoCache { label: LABEL });
+        }
+        return Some(given.to_owned());
+    };
     let annotation = |site: &mut Site<'_, '_>, annotation: &'static str| {
         let value = id.annotations.get(annotation);
         if value.is_none() {

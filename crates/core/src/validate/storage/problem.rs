@@ -70,6 +70,8 @@ pub enum Problem {
         "headers of Secret {secret:?} are not sent: {host:?} can't be part of a variable's name; use a host name"
     )]
     HeadersHost { host: String, secret: String },
+    #[error("is ignored: the service has no label {label}, by which it would be on a local model cache")]
+    NoCache { label: &'static str },
     #[error("command and args of storage-initializer are the operator's: yours are ignored")]
     StorageInitializerOverride,
     #[error("Secret {name:?} of ServiceAccount {account:?} not found: no credentials are taken from it")]

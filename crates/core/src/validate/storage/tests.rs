@@ -301,6 +301,26 @@ fn a_model_whose_name_only_begins_like_the_caches_is_not_taken_from_it() {
     assert!(fixture.pod()["volumes"][0].get("persistentVolumeClaim").is_none());
 }
 
+// E-18
+#[test]
+fn false_does_not_turn_the_cache_off() {
+    let mut fixture = of("hf://org/m");
+    fixture.label("internal.serving.kserve.io/localmodel", "cache");
+    fixture.annotate("serving.kserve.io/disable-localmodel", "false");
+    fixture.annotate("internal.serving.kserve.io/localmodel-pvc-name", "cache-gpu");
+    fixture.annotate("internal.serving.kserve.io/localmodel-sourceuri", "hf://org/m");
+    assert!(fixture.pod()["volumes"].to_string().contains("cache-gpu"), "{}", fixture.pod()["volumes"]);
+}
+
+#[test]
+fn a_node_group_without_a_cache_is_told() {
+    let mut fixture = hf();
+    fixture.annotate("serving.kserve.io/nodegroup", "gpu");
+    let told = "metadata.annotations[serving.kserve.io/nodegroup]: is ignored: the service has no label \
+                internal.serving.kserve.io/localmodel, by which it would be on a local model cache";
+    assert_eq!(fixture.outcome().warnings, [told]);
+}
+
 #[test]
 fn a_service_that_turns_the_cache_off_downloads() {
     let mut fixture = hf();
