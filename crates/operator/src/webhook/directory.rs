@@ -107,20 +107,19 @@ mod tests {
 
     #[test]
     fn files_are_told_when_they_change_and_only_when_they_can_be_used() {
-        let folder = std::env::temp_dir().join(format!("llmisvc-webhooks-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         let (mut last, one, two) = (None, secret(), secret());
-        let missing = look(&folder, &mut last).err().unwrap().to_string();
+        let missing = look(folder, &mut last).err().unwrap().to_string();
         assert!(missing.contains("tls.crt in --webhook-cert-dir cannot be read"), "{missing}");
-        write(&folder, &one, &["tls.crt", "tls.key"]);
-        let first = look(&folder, &mut last).unwrap().unwrap();
+        write(folder, &one, &["tls.crt", "tls.key"]);
+        let first = look(folder, &mut last).unwrap().unwrap();
         assert!(first.bundle.is_empty(), "ca.crt is optional");
-        assert!(look(&folder, &mut last).unwrap().is_none());
-        write(&folder, &two, &["tls.crt"]);
-        assert!(matches!(look(&folder, &mut last), Err(DirectoryError::Pair(..))), "half written");
-        write(&folder, &two, &["tls.key", "ca.crt"]);
-        let second = look(&folder, &mut last).unwrap().unwrap();
+        assert!(look(folder, &mut last).unwrap().is_none());
+        write(folder, &two, &["tls.crt"]);
+        assert!(matches!(look(folder, &mut last), Err(DirectoryError::Pair(..))), "half written");
+        write(folder, &two, &["tls.key", "ca.crt"]);
+        let second = look(folder, &mut last).unwrap().unwrap();
         assert!(second.pair.id != first.pair.id && second.bundle.len() == 1);
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -142,7 +142,8 @@ pub fn start(
             tracing::error!(error = crate::wire::chain(&error), "the webhooks are not served any more");
         }
         runtime.shutdown_background();
-        drop(sender.send(()));
+        // Nobody may be waiting any more.
+        let _ = sender.send(());
     };
     std::thread::Builder::new().name("webhooks".to_owned()).spawn(thread).map_err(io::Error::from)?;
     Ok(Running { done })
