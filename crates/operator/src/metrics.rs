@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use llmisvc_api::version::Version;
-use llmisvc_core::admission::Subject;
 use llmisvc_kinds::Kind;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -100,8 +98,8 @@ impl Verb {
 /// A webhook, as it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// Validation of a kind, in a version.
-    Validate(Subject, Version),
+    /// Validation.
+    Validate,
     /// Defaults.
     Mutate,
     /// Conversion.
@@ -111,7 +109,7 @@ pub enum Call {
 impl Call {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Validate(..) => "validate",
+            Self::Validate => "validate",
             Self::Mutate => "mutate",
             Self::Convert => "convert",
         }

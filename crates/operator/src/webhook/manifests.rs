@@ -71,6 +71,7 @@ impl Hook {
     }
 }
 
+/// Runs of white space are one space.
 fn condition(name: &str, expression: &str) -> Value {
     json!({"name": name, "expression": expression.split_whitespace().collect::<Vec<_>>().join(" ")})
 }
@@ -87,15 +88,15 @@ fn conditions() -> Vec<Value> {
     ]
 }
 
-/// Deletions concern presets of the system namespace only, and not those by which a namespace goes or the operator
-/// clears up.
-fn deletions(namespace: &str) -> Value {
+/// Deletions concern presets only, and not those by which a namespace goes or the operator clears up. No namespace is
+/// named here, so that tools which set one need not know of it.
+fn deletions() -> Value {
     let expression = format!(
-        "request.operation != 'DELETE' || (request.namespace == '{namespace}'
-         && oldObject.metadata.name.contains('config-llm-')
+        "request.operation != 'DELETE' || (oldObject.metadata.name.contains('config-llm-')
          && !(request.userInfo.username in [
-           'system:serviceaccount:kube-system:namespace-controller', 'system:kube-controller-manager',
-           'system:serviceaccount:{namespace}:{ACCOUNT}']))"
+           'system:serviceaccount:kube-system:namespace-controller', 'system:kube-controller-manager'])
+         && !(request.userInfo.username.startsWith('system:serviceaccount:')
+           && request.userInfo.username.endsWith(':{ACCOUNT}')))"
     );
     condition("deletes-a-preset", &expression)
 }
@@ -123,7 +124,7 @@ fn validators(address: Address<'_>) -> Vec<Value> {
         path: "validate",
         resource: "llminferenceserviceconfigs",
         operations: &["CREATE", "UPDATE", "DELETE"],
-        conditions: [conditions(), vec![deletions(address.namespace)]].concat(),
+        conditions: [conditions(), vec![deletions()]].concat(),
     };
     vec![
         validating(SERVICE_CONFIGURATION, &services, address),

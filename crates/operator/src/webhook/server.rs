@@ -11,7 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use llmisvc_api::version::Version;
-use llmisvc_core::admission::{Site, Subject};
+use llmisvc_core::admission::Site;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot, watch};
 
@@ -51,8 +51,8 @@ impl Desk {
 
     fn answer(&self, call: Call, body: &[u8]) -> Result<Answer, ReviewError> {
         match call {
-            Call::Validate(subject, version) => review::validate(body, subject, version, &self.site),
-            Call::Mutate => review::mutate(body, self.defaults),
+            Call::Validate => review::validate(body, &self.site),
+            Call::Mutate => review::mutate(body, &self.site, self.defaults),
             Call::Convert => review::conversion(body),
         }
     }
@@ -60,7 +60,6 @@ impl Desk {
 
 /// The paths (`reference/api.md §5.2`).
 pub fn router(desk: &Arc<Desk>) -> Router {
-    let subjects = [(Subject::Service, "llminferenceservice"), (Subject::Config, "llminferenceserviceconfig")];
     let at = |router: Router, path: &str, call: Call| {
         let desk = Arc::clone(desk);
         router.route(path, post(move |body: Body| serve(desk, call, body)))
@@ -69,8 +68,8 @@ pub fn router(desk: &Arc<Desk>) -> Router {
     for version in Version::ALL {
         let place = format!("serving-kserve-io-{}", version.as_str());
         router = at(router, &format!("/mutate-{place}-llminferenceservice"), Call::Mutate);
-        for (subject, name) in subjects {
-            router = at(router, &format!("/validate-{place}-{name}"), Call::Validate(subject, version));
+        for kind in ["llminferenceservice", "llminferenceserviceconfig"] {
+            router = at(router, &format!("/validate-{place}-{kind}"), Call::Validate);
         }
     }
     router
@@ -90,7 +89,7 @@ async fn serve(desk: Arc<Desk>, call: Call, body: Body) -> Response {
     } else {
         let desk = Arc::clone(&desk);
         let work = tokio::task::spawn_blocking(move || desk.answer(call, &body));
-        work.await.unwrap_or(Err(ReviewError::NotJson))
+        work.await.unwrap_or(Err(ReviewError::Unfinished))
     };
     match answer {
         Ok(answer) => {

@@ -75,7 +75,8 @@ impl Hooks {
 
 fn review() -> Vec<u8> {
     let object = json!({"metadata": {"name": "m"}, "spec": {"model": {"uri": "hf://o/m"}}});
-    let request = json!({"uid": "u", "operation": "CREATE", "object": object});
+    let kind = json!({"group": "serving.kserve.io", "version": "v1alpha2", "kind": "LLMInferenceService"});
+    let request = json!({"uid": "u", "operation": "CREATE", "kind": kind, "object": object});
     let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
     review.to_string().into_bytes()
 }
@@ -154,7 +155,8 @@ async fn after_the_stop_the_server_ends() {
     assert!(TcpStream::connect(hooks.address).await.is_err());
 }
 
-/// A review takes far less than what an API server waits; a generous bound, since tests are not optimised.
+/// A review takes far less than what an API server waits. The bound is generous: tests are not optimised, and share their
+/// processors.
 #[test]
 fn reviews_take_milliseconds() {
     let object = json!({
@@ -166,7 +168,8 @@ fn reviews_take_milliseconds() {
             "template": {"containers": vec![json!({"name": "main", "env": vec![json!({"name": "A", "value": "b"}); 50]}); 5]},
         },
     });
-    let request = json!({"uid": "u", "operation": "CREATE", "object": object});
+    let kind = json!({"group": "serving.kserve.io", "version": "v1alpha2", "kind": "LLMInferenceService"});
+    let request = json!({"uid": "u", "operation": "CREATE", "kind": kind, "object": object});
     let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
     let body = review.to_string().into_bytes();
     let site = Site {
@@ -178,11 +181,11 @@ fn reviews_take_milliseconds() {
     let mut times: Vec<Duration> = (0..500)
         .map(|_| {
             let begin = Instant::now();
-            desk.answer(Call::Validate(Subject::Service, Version::V1alpha2), &body).unwrap();
+            desk.answer(Call::Validate, &body).unwrap();
             begin.elapsed()
         })
         .collect();
     times.sort();
     println!("{} bytes: p50 {:?}, p99 {:?}", body.len(), times[250], times[495]);
-    assert!(times[250] < Duration::from_millis(20), "{:?}", times[250]);
+    assert!(times[250] < Duration::from_millis(200), "{:?}", times[250]);
 }
