@@ -203,12 +203,19 @@ fn a_pair_in_a_directory_is_served_trusted_and_read_again() -> Result<()> {
     world.until("deployment", "second-kserve", "is created", is_there, PATIENCE).map(drop)
 }
 
-// E-32
+// E-17, E-32
 #[test]
-fn presets_are_protected_by_the_configuration_that_is_installed() -> Result<()> {
+fn no_settings_are_needed_for_admission_and_presets_are_protected() -> Result<()> {
     let cluster = Cluster::own("webhook-presets", Variant::Small)?;
     let operator = Operator::start(&cluster, &operator::Options::default())?;
     let world = World::new(&cluster)?.watched_by(&operator);
+    ensure!(cluster.get("configmap", "kserve", "inferenceservice-config")?.is_none());
+    world.apply(&plain("without-settings"))?;
+    let nonsense = ["--from-literal=localModel={nonsense", "--from-literal=ingress={nonsense"];
+    let create = ["create", "configmap", "inferenceservice-config", "-n", "kserve"];
+    cluster.kubectl(&[create.as_slice(), &nonsense].concat(), None)?;
+    world.apply(&plain("with-bad-settings"))?;
+
     let preset = "llmisvc-v0-1-0-config-llm-template";
     let installed = || Ok(cluster.get("llminferenceserviceconfig", "kserve", preset)?.map(drop));
     world.eventually("the presets are installed", PATIENCE, installed)?;
