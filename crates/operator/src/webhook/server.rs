@@ -53,7 +53,7 @@ impl Desk {
         match call {
             Call::Validate => review::validate(body, &self.site),
             Call::Mutate => review::mutate(body, &self.site, self.defaults),
-            Call::Convert => review::conversion(body),
+            Call::Convert => review::convert(body),
         }
     }
 }

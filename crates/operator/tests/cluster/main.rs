@@ -6,6 +6,7 @@
 
 mod alone;
 mod claims;
+mod converter;
 mod drift;
 mod equality;
 mod errors;
@@ -21,5 +22,6 @@ mod rollouts;
 mod status;
 mod tls;
 mod topologies;
+mod versions;
 mod webhooks;
 mod webhooks_rotation;
