@@ -50,7 +50,9 @@ impl Rule {
     /// as clients know them (edge 23).
     pub const fn class(self) -> Class {
         match self {
-            Self::T2 | Self::T3 | Self::SC4 | Self::SC5 | Self::SC7 | Self::SC10 | Self::L4 => Class::Required,
+            Self::T2 | Self::T3 | Self::SC4 | Self::SC5 | Self::SC7 | Self::SC10 | Self::L4 => {
+                Class::Required
+            }
             Self::KV1 | Self::KV2 | Self::KV3 | Self::KV5 | Self::KV7 | Self::RO5 | Self::DR1 => {
                 Class::Required
             }

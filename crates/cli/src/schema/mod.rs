@@ -1,5 +1,5 @@
-//! The CRDs' schemas without an API server: structure first and, where that holds, the CEL rules, in the words of the
-//! API server.
+//! The CRDs' schemas without an API server: structure first and, unless that is too far off, the CEL rules, in the
+//! words of the API server.
 
 mod limits;
 mod structure;
@@ -37,9 +37,9 @@ impl std::fmt::Display for Said {
 /// What the schema of the kind says in this version; of a version that no CRD serves, nothing.
 pub fn check(kind: &str, version: &str, object: &Value) -> Answer {
     let Some(schema) = schema(kind, version) else { return Answer::default() };
-    let mut answer = structure::check(schema, object);
-    if answer.refused.is_empty() {
-        answer.refused = rules(schema, object);
+    let (mut answer, blocked) = structure::check(schema, object);
+    if !blocked {
+        answer.refused.extend(rules(schema, object));
     }
     answer
 }

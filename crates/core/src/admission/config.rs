@@ -18,7 +18,9 @@ pub fn check(request: &Request<'_>, site: &Site) -> Vec<Violation> {
     let Some(object) = request.object else { return Vec::new() };
     let object = match converted(request.version, object) {
         Ok(object) => object,
-        Err(error) => return vec![violation(Rule::CG3, "", format!("failed to parse template config: {error}"))],
+        Err(error) => {
+            return vec![violation(Rule::CG3, "", format!("failed to parse template config: {error}"))];
+        }
     };
     let spec = object.get("spec").cloned().unwrap_or_default();
     let mut found = fixed(&spec);
@@ -43,7 +45,8 @@ fn violation(rule: Rule, path: &str, message: impl Into<String>) -> Violation {
 /// CG1 and CG2.
 fn fixed(spec: &Value) -> Vec<Violation> {
     let refs = !tree::list(spec, &["baseRefs"]).is_empty();
-    let message = "baseRefs is not a permitted field: a config cannot build on others; list them in the service";
+    let message =
+        "baseRefs is not a permitted field: a config cannot build on others; list them in the service";
     let refs = refs.then(|| violation(Rule::CG1, "spec.baseRefs", message));
     let replicas = tree::get(spec, &["router", "scheduler", "replicas"]).and_then(Value::as_i64);
     let replicas = replicas.filter(|n| *n <= 0).map(|n| {

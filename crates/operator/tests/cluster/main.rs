@@ -4,6 +4,7 @@
 // Helpers of tests may index and unwrap, as tests may.
 #![cfg(test)]
 
+mod admission;
 mod alone;
 mod claims;
 mod converter;
