@@ -12,6 +12,9 @@ use crate::look::{PATIENCE, example, plain};
 const KINDS: [&str; 2] = ["llminferenceservices", "llminferenceserviceconfigs"];
 const OLDER: &str = "llminferenceservices.v1alpha1.serving.kserve.io";
 
+/// Under the name that installed them: what it set and does not set any more goes.
+const APPLY: &[&str] = &["apply", "--server-side", "--force-conflicts", "--field-manager=localcluster"];
+
 fn folder(name: &str) -> String {
     paths::repository().join("config").join(name).display().to_string()
 }
@@ -19,7 +22,7 @@ fn folder(name: &str) -> String {
 /// Applies these CRDs from the server's side and waits until what they serve is what they say.
 fn install(world: &World<'_>, crds: &[Value]) -> Result<()> {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": crds}).to_string();
-    world.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", "-"], Some(&list))?;
+    world.kubectl(&[APPLY, &["-f", "-"]].concat(), Some(&list))?;
     let versions = crds[0]["spec"]["versions"].as_array().context("versions")?;
     until_served(world, versions.len())
 }
@@ -79,8 +82,7 @@ fn the_full_variant_is_taken_and_explains_pods() -> Result<()> {
     let cluster = Cluster::own("full-crds", Variant::Small)?;
     let world = World::new(&cluster)?;
     world.apply(&plain("before"))?;
-    let said =
-        world.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &folder("crd-full")], None)?;
+    let said = world.kubectl(&[APPLY, &["-f", &folder("crd-full")]].concat(), None)?;
     ensure!(said.lines().count() == 2, "{said}");
     let explain = |place: &str| world.kubectl(&["explain", place], None);
     let described = |place: &'static str| {
