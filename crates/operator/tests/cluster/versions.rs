@@ -1,4 +1,5 @@
-//! The CRDs on a real API server: both variants, both versions, with and without a conversion webhook.
+//! The CRDs on a real API server: both variants, both versions, with and without a conversion webhook. One control
+//! plane has all of it, one after the other, since they are the same two objects.
 
 use anyhow::{Context as _, Result, ensure};
 use llmisvc_api::crd::{Conversion, Options, generate};
@@ -12,17 +13,14 @@ use crate::look::{PATIENCE, example, plain};
 const KINDS: [&str; 2] = ["llminferenceservices", "llminferenceserviceconfigs"];
 const OLDER: &str = "llminferenceservices.v1alpha1.serving.kserve.io";
 
-/// Under the name that installed them: what it set and does not set any more goes.
-const APPLY: &[&str] = &["apply", "--server-side", "--force-conflicts", "--field-manager=localcluster"];
-
 fn folder(name: &str) -> String {
     paths::repository().join("config").join(name).display().to_string()
 }
 
-/// Applies these CRDs from the server's side and waits until what they serve is what they say.
-fn install(world: &World<'_>, crds: &[Value]) -> Result<()> {
+/// Puts these CRDs in place of those that are there. Another way of conversion is no change that an apply makes.
+fn replace(world: &World<'_>, crds: &[Value]) -> Result<()> {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": crds}).to_string();
-    world.kubectl(&[APPLY, &["-f", "-"]].concat(), Some(&list))?;
+    world.kubectl(&["replace", "-f", "-"], Some(&list))?;
     let versions = crds[0]["spec"]["versions"].as_array().context("versions")?;
     until_served(world, versions.len())
 }
@@ -42,29 +40,42 @@ fn remove_crds(world: &World<'_>) -> Result<()> {
 }
 
 #[test]
-fn a_plain_apply_takes_the_crds_twice_and_services_can_be_scaled() -> Result<()> {
-    let cluster = Cluster::own("plain-apply", Variant::Small)?;
+fn both_versions_on_an_api_server() -> Result<()> {
+    let cluster = Cluster::own("versions", Variant::Small)?;
     let world = World::new(&cluster)?;
-    remove_crds(&world)?;
+    a_plain_apply_takes_the_crds_twice(&world)?;
+    services_can_be_scaled_and_adapters_are_typed(&world)?;
+    without_a_webhook_v1alpha1_says_why_it_fails(&world)?;
+    the_full_variant_explains_pods(&world)?;
+    a_client_of_v1alpha1_loses_nothing_of_v1alpha2(&world)?;
+    // Without webhooks v1alpha1 is gone, and v1alpha2 as it was.
+    replace(&world, &generate(&Options { conversion: Conversion::Off, ..Options::default() }))?;
+    world.get("llmisvc", "scaled").map(drop)
+}
+
+fn a_plain_apply_takes_the_crds_twice(world: &World<'_>) -> Result<()> {
+    remove_crds(world)?;
     let crds = folder("crd");
     let apply = || world.kubectl(&["apply", "-f", &crds], None);
     let said = apply()?;
     ensure!(said.lines().all(|line| line.ends_with("created")), "{said}");
     let said = apply()?;
     ensure!(said.lines().count() == 2 && said.lines().all(|line| line.ends_with("unchanged")), "{said}");
-    until_served(&world, 2)?;
+    until_served(world, 2)
+}
 
+fn services_can_be_scaled_and_adapters_are_typed(world: &World<'_>) -> Result<()> {
     // E-12
-    world.apply(&plain("llama"))?;
-    world.kubectl(&["scale", "llmisvc", "llama", "--replicas=3"], None)?;
-    assert_eq!(world.get("llmisvc", "llama")?["spec"]["replicas"], 3);
+    world.apply(&plain("scaled"))?;
+    world.kubectl(&["scale", "llmisvc", "scaled", "--replicas=3"], None)?;
+    assert_eq!(world.get("llmisvc", "scaled")?["spec"]["replicas"], 3);
     let status = r#"{"status": {"replicas": 2, "selector": "app=llama"}}"#;
     world.kubectl(
-        &["patch", "llmisvc", "llama", "--subresource=status", "--type=merge", "-p", status],
+        &["patch", "llmisvc", "scaled", "--subresource=status", "--type=merge", "-p", status],
         None,
     )?;
     let path = format!(
-        "/apis/serving.kserve.io/v1alpha2/namespaces/{}/llminferenceservices/llama/scale",
+        "/apis/serving.kserve.io/v1alpha2/namespaces/{}/llminferenceservices/scaled/scale",
         world.namespace()
     );
     let scale: Value = serde_json::from_str(&world.kubectl(&["get", "--raw", &path], None)?)?;
@@ -77,12 +88,9 @@ fn a_plain_apply_takes_the_crds_twice_and_services_can_be_scaled() -> Result<()>
     Ok(())
 }
 
-#[test]
-fn the_full_variant_is_taken_and_explains_pods() -> Result<()> {
-    let cluster = Cluster::own("full-crds", Variant::Small)?;
-    let world = World::new(&cluster)?;
-    world.apply(&plain("before"))?;
-    let said = world.kubectl(&[APPLY, &["-f", &folder("crd-full")]].concat(), None)?;
+fn the_full_variant_explains_pods(world: &World<'_>) -> Result<()> {
+    let said =
+        world.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &folder("crd-full")], None)?;
     ensure!(said.lines().count() == 2, "{said}");
     let explain = |place: &str| world.kubectl(&["explain", place], None);
     let described = |place: &'static str| {
@@ -101,18 +109,15 @@ fn the_full_variant_is_taken_and_explains_pods() -> Result<()> {
     for name in ["config-inheritance", "llama-405b-pipeline", "oci-image-volume", "kv-cache-tiers", "lora"] {
         world.apply(&example(name)?)?;
     }
-    world.get("llmisvc", "before")?;
+    world.get("llmisvc", "scaled")?;
     let typo = plain("typo").replace("spec: {", "spec: {template: {containers: [{name: main, imagee: x}]}, ");
     ensure!(world.refuses(&typo)?.contains(r#"unknown field "spec.template.containers[0].imagee""#));
     Ok(())
 }
 
-#[test]
-fn a_client_of_v1alpha1_loses_nothing_of_v1alpha2() -> Result<()> {
+fn a_client_of_v1alpha1_loses_nothing_of_v1alpha2(world: &World<'_>) -> Result<()> {
     // E-42, E-43, E-44, E-45
-    let cluster = Cluster::own("v1alpha1", Variant::Small)?;
-    let world = World::new(&cluster)?;
-    install(&world, &converter::crds()?)?;
+    replace(world, &converter::crds()?)?;
     let spec = json!({
         "model": {
             "uri": "hf://org/llama", "confidential": {"enabled": true, "resourceId": "kbs:///a/b/c"},
@@ -128,7 +133,8 @@ fn a_client_of_v1alpha1_loses_nothing_of_v1alpha2() -> Result<()> {
         "apiVersion": "serving.kserve.io/v1alpha2", "kind": "LLMInferenceService",
         "metadata": {"name": "llama"}, "spec": spec,
     });
-    world.apply(&object.to_string())?;
+    // No apply: kubectl gives what a client-side apply owned to whoever applies from the server's side next.
+    world.kubectl(&["create", "-f", "-"], Some(&object.to_string()))?;
     let status = json!({"status": {
         "router": {"gateways": [{"group": "g", "kind": "Gateway", "name": "gw"}], "group": {"name": "blue"}},
         "workloads": {"primary": {"kind": "Deployment", "name": "llama-kserve", "readyReplicas": 1}},
@@ -138,7 +144,9 @@ fn a_client_of_v1alpha1_loses_nothing_of_v1alpha2() -> Result<()> {
     world.kubectl(&[&patch[..], &[&status.to_string()]].concat(), None)?;
     let before = world.get("llmisvc", "llama")?;
 
-    let shown = world.get(OLDER, "llama")?;
+    // The API server takes a moment until it asks another webhook.
+    let read = || Ok(world.find(OLDER, "llama").ok().flatten());
+    let shown = world.eventually("v1alpha1 can be read", PATIENCE, read)?;
     assert_eq!(shown["spec"]["router"]["scheduler"]["pool"]["spec"], json!({"targetPortNumber": 8000}));
     assert_eq!(shown["status"]["router"]["gateways"], status["status"]["router"]["gateways"]);
     assert_eq!(shown["spec"].get("kvCacheOffloading"), None);
@@ -175,22 +183,10 @@ fn a_client_of_v1alpha1_loses_nothing_of_v1alpha2() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn without_webhooks_there_is_v1alpha2_and_with_them_it_needs_none() -> Result<()> {
-    let cluster = Cluster::own("off", Variant::Small)?;
-    let world = World::new(&cluster)?;
-    // config/crd names a Service that nobody has: v1alpha2 works, and v1alpha1 says why it doesn't.
-    world.apply(&plain("llama"))?;
-    let older = plain("older").replace("v1alpha2", "v1alpha1");
-    let said = world.refuses(&older)?;
+fn without_a_webhook_v1alpha1_says_why_it_fails(world: &World<'_>) -> Result<()> {
+    // config/crd names a Service that nobody has here.
+    let said = world.refuses(&plain("older").replace("v1alpha2", "v1alpha1"))?;
     ensure!(said.contains("conversion webhook for serving.kserve.io/v1alpha1"), "{said}");
-    let off = generate(&Options { conversion: Conversion::Off, ..Options::default() });
-    install(&world, &off)?;
-    let said = world.refuses(&older)?;
-    ensure!(
-        said.contains(r#"no matches for kind "LLMInferenceService" in version "serving.kserve.io/v1alpha1""#),
-        "{said}"
-    );
-    world.get("llmisvc", "llama")?;
+    ensure!(said.contains("llmisvc-webhook-server-service"), "{said}");
     Ok(())
 }
