@@ -1,4 +1,7 @@
 //! The tables of `tests/admission` against `llmisvc validate`: the verdicts of the API server, without one.
+#![allow(clippy::indexing_slicing, reason = "a missing field of a JSON value is null, and a test may panic")]
+// Helpers of tests may index and unwrap, as tests may.
+#![cfg(test)]
 
 use llmisvc_cli::input::Document;
 use llmisvc_cli::offline::Offline;

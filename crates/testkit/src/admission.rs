@@ -229,7 +229,7 @@ fn changed(base: &Value, at: &str, to: Option<Value>) -> Result<Value> {
     match (object.pointer_mut(parent), to) {
         (Some(Value::Object(map)), Some(value)) => drop(map.insert(key, value)),
         (Some(Value::Object(map)), None) => {
-            drop(map.remove(&key).with_context(|| format!("{at} is not there"))?)
+            map.remove(&key).with_context(|| format!("{at} is not there"))?;
         }
         (Some(Value::Array(items)), Some(value)) => {
             let item = key.parse::<usize>().ok().and_then(|index| items.get_mut(index));

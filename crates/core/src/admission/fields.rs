@@ -47,7 +47,7 @@ fn check(shape: &Shape, value: &Value, path: &str, found: &mut Vec<Violation>) {
         }
         (Kind::Map, Value::Object(entries)) => {
             for (key, value) in entries {
-                each(shape, value, format!("{path}[{key}]"), found);
+                each(shape, value, &format!("{path}[{key}]"), found);
             }
         }
         (Kind::List, Value::Array(items)) => list(shape, items, path, found),
@@ -63,9 +63,9 @@ fn check(shape: &Shape, value: &Value, path: &str, found: &mut Vec<Violation>) {
     }
 }
 
-fn each(shape: &Shape, value: &Value, path: String, found: &mut Vec<Violation>) {
+fn each(shape: &Shape, value: &Value, path: &str, found: &mut Vec<Violation>) {
     if let Some(element) = shape.element() {
-        check(element, value, &path, found);
+        check(element, value, path, found);
     }
 }
 
@@ -79,7 +79,7 @@ fn list(shape: &Shape, items: &[Value], path: &str, found: &mut Vec<Violation>) 
             let message = format!("duplicate {}: an item before has {key}", shape.list_key().join(" and "));
             add(found, Rule::PF3, path.clone(), message);
         }
-        each(shape, item, path, found);
+        each(shape, item, &path, found);
     }
 }
 

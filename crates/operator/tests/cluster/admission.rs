@@ -28,9 +28,10 @@ fn bench() -> Result<Bench<'static>> {
     let client = Client::of(world.cluster())?;
     let installed = world.cluster().get("validatingwebhookconfiguration", "", HOOK)?.is_some();
     let own = || format!("llmisvc-v{}-", env!("CARGO_PKG_VERSION").replace('.', "-"));
-    let (prefix, system) = match installed {
-        true => (own(), "kserve".to_owned()),
-        false => ("admission-".to_owned(), world.namespace().to_owned()),
+    let (prefix, system) = if installed {
+        (own(), "kserve".to_owned())
+    } else {
+        ("admission-".to_owned(), world.namespace().to_owned())
     };
     let hook = if installed { None } else { Some(Hook::start(&world, &prefix)?) };
     let served = client.versions()?;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::admission::wire::{Review, WireError, response};
 
+#[allow(clippy::needless_pass_by_value)] // reads better in the tests
 fn body(request: Value) -> Value {
     let mut body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"});
     body["request"] = json!({

@@ -105,7 +105,7 @@ impl Review {
         !self.text("subResource").is_empty()
     }
 
-    fn answer(&self, response: Value) -> Value {
+    fn answer(&self, response: &Value) -> Value {
         json!({"apiVersion": tree::text(&self.body, &["apiVersion"]), "kind": "AdmissionReview", "response": response})
     }
 
@@ -113,7 +113,7 @@ impl Review {
     pub fn validated(&self, site: &Site) -> Value {
         let request = self.request();
         let verdict = if self.is_about_a_subresource() { Verdict::default() } else { review(&request, site) };
-        self.answer(response(self.uid(), &verdict, &request))
+        self.answer(&response(self.uid(), &verdict, &request))
     }
 
     /// The body of a mutating webhook's answer.
@@ -124,7 +124,7 @@ impl Review {
             *tree::entry(&mut response, "patchType") = json!("JSONPatch");
             *tree::entry(&mut response, "patch") = json!(STANDARD.encode(Value::Array(patches).to_string()));
         }
-        self.answer(response)
+        self.answer(&response)
     }
 }
 
