@@ -1,6 +1,6 @@
 use super::*;
 
-const PACE: Pace = Pace { settle: Duration::from_secs(5), patience: Duration::from_secs(600) };
+const PACE: Pace = Pace { settle: Duration::from_secs(5), patience: Duration::from_mins(10) };
 const DAY: i64 = 24 * 3600;
 
 fn at(days: i64) -> Timestamp {
