@@ -1,7 +1,10 @@
 //! Metrics; every label value comes from a closed set.
 
+mod label;
+
 use std::time::Duration;
 
+use jiff::Timestamp;
 use llmisvc_kinds::Kind;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -10,128 +13,16 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub use label::{Call, CallResult, ConfigWrite, Outcome, Rewrite, Step, Verb};
+
 type Labels = Vec<(&'static str, &'static str)>;
 type Counters = Family<Labels, Counter>;
 
 /// Upper bounds in seconds: a settled pass takes less than a millisecond, one over a slow API server seconds.
 const BUCKETS: [f64; 9] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 2.0, 10.0, 30.0];
 
-/// How a pass ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Everything is as it should be, or waits for something that a watch will show.
-    Settled,
-    /// To be tried again with backoff.
-    Retry,
-    /// The service is gone, or on its way.
-    Deleted,
-    /// Held back for a moment.
-    Held,
-}
-
-impl Outcome {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Settled => "settled",
-            Self::Retry => "retry",
-            Self::Deleted => "deleted",
-            Self::Held => "held",
-        }
-    }
-}
-
-/// A step of a pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Answers and decision.
-    Decide,
-    /// Creates and applies.
-    Apply,
-    /// Deletes.
-    Prune,
-    /// Status and event.
-    Report,
-}
-
-impl Step {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Decide => "decide",
-            Self::Apply => "apply",
-            Self::Prune => "prune",
-            Self::Report => "report",
-        }
-    }
-}
-
-/// What was done to an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// Created by POST.
-    Created,
-    /// Changed by server-side apply.
-    Applied,
-    /// Found as it should be.
-    Unchanged,
-    /// Deleted.
-    Pruned,
-    /// Refused by the API server, or not ours.
-    Refused,
-}
-
-impl Verb {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Applied => "applied",
-            Self::Unchanged => "unchanged",
-            Self::Pruned => "pruned",
-            Self::Refused => "refused",
-        }
-    }
-}
-
-/// What was written about a config.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConfigWrite {
-    /// Its finalizer was set.
-    Held,
-    /// Its finalizer was taken off.
-    Released,
-    /// It was deleted, as a preset of an older release.
-    Retired,
-    /// Its status.
-    Status,
-}
-
-impl ConfigWrite {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Held => "held",
-            Self::Released => "released",
-            Self::Retired => "retired",
-            Self::Status => "status",
-        }
-    }
-}
-
-/// What became of an object that was to be stored anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rewrite {
-    /// It is of the current version.
-    Done,
-    /// The API server refuses it as it is.
-    Refused,
-}
-
-impl Rewrite {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Refused => "refused",
-        }
-    }
-}
+/// The same for reviews, which take a millisecond at most.
+const CALL_BUCKETS: [f64; 8] = [0.0001, 0.0005, 0.001, 0.005, 0.02, 0.1, 1.0, 5.0];
 
 /// All metrics and the registry that encodes them.
 pub struct Metrics {
@@ -143,12 +34,19 @@ pub struct Metrics {
     status_writes: Counters,
     config_writes: Counters,
     stored: Counters,
+    calls: Counters,
+    call_times: Family<Labels, Histogram, fn() -> Histogram>,
+    certificate: Gauge,
     queue: Gauge,
     children: Gauge,
 }
 
 fn histogram() -> Histogram {
     Histogram::new(BUCKETS)
+}
+
+fn call_histogram() -> Histogram {
+    Histogram::new(CALL_BUCKETS)
 }
 
 impl Default for Metrics {
@@ -162,6 +60,9 @@ impl Default for Metrics {
             status_writes: Family::default(),
             config_writes: Family::default(),
             stored: Family::default(),
+            calls: Family::default(),
+            call_times: Family::new_with_constructor(call_histogram),
+            certificate: Gauge::default(),
             queue: Gauge::default(),
             children: Gauge::default(),
         };
@@ -180,6 +81,15 @@ impl Metrics {
         r.register("status_writes", "Status writes, by result", self.status_writes.clone());
         r.register("config_writes", "Writes to configs, by what was written", self.config_writes.clone());
         r.register("stored_anew", "Objects stored in the current version, by result", self.stored.clone());
+        r.register(
+            "webhook_requests",
+            "Calls of webhooks, by what was asked and how it ended",
+            self.calls.clone(),
+        );
+        r.register("webhook_duration_seconds", "Duration of calls of webhooks", self.call_times.clone());
+        let expiry =
+            "When the certificate of the webhooks ends, in seconds since 1970; 0 while there is none";
+        r.register("webhook_certificate_expiry_seconds", expiry, self.certificate.clone());
         r.register("queue_depth", "Services that are due", self.queue.clone());
         r.register("watched_children", "Child objects held by the watches", self.children.clone());
     }
@@ -221,6 +131,18 @@ impl Metrics {
         self.stored.get_or_create(&vec![("kind", kind), ("result", result.as_str())]).inc();
     }
 
+    /// A webhook was called.
+    pub fn called(&self, call: Call, result: CallResult, duration: Duration) {
+        let path = ("path", call.as_str());
+        self.calls.get_or_create(&vec![path, ("result", result.as_str())]).inc();
+        self.call_times.get_or_create(&vec![path]).observe(duration.as_secs_f64());
+    }
+
+    /// The webhooks serve a certificate that ends then.
+    pub fn certificate_ends(&self, at: Timestamp) {
+        self.certificate.set(at.as_second());
+    }
+
     /// The text that `/metrics` serves.
     pub fn text(&self, queue: usize, children: usize) -> Result<String, std::fmt::Error> {
         self.queue.set(i64::try_from(queue).unwrap_or(i64::MAX));
@@ -243,9 +165,14 @@ mod tests {
         metrics.took(Step::Apply, Duration::from_millis(2));
         metrics.status_written(true);
         metrics.watch_restarted("services");
+        metrics.called(Call::Convert, CallResult::Ok, Duration::from_millis(1));
+        metrics.certificate_ends(Timestamp::from_second(7).unwrap());
         let text = metrics.text(3, 4).unwrap();
         assert!(text.contains(r#"llmisvc_reconciles_total{outcome="settled"} 1"#), "{text}");
         assert!(text.contains(r#"llmisvc_objects_total{kind="Deployment",verb="created"} 2"#), "{text}");
         assert!(text.contains("llmisvc_queue_depth 3"), "{text}");
+        let calls = r#"llmisvc_webhook_requests_total{path="convert",result="ok"} 1"#;
+        assert!(text.contains(calls), "{text}");
+        assert!(text.contains("llmisvc_webhook_certificate_expiry_seconds 7"), "{text}");
     }
 }

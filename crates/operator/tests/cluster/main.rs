@@ -30,3 +30,5 @@ mod takeover;
 mod tls;
 mod topologies;
 mod versions;
+mod webhooks;
+mod webhooks_rotation;

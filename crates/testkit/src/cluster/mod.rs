@@ -9,6 +9,7 @@ mod lws;
 mod nodes;
 mod part;
 mod tools;
+pub mod webhooks;
 
 use std::env;
 use std::ops::Deref;
@@ -109,6 +110,9 @@ impl Cluster {
 
     fn equip(&self, variant: Variant) -> Result<()> {
         install::all(self, variant).context("installing CRDs, nodes and gateway")?;
+        if self.is_local() {
+            webhooks::remove(self).context("removing webhooks of an operator that has ended")?;
+        }
         if variant == Variant::Full { self.add_leader_worker_sets() } else { Ok(()) }
     }
 
@@ -140,6 +144,11 @@ impl Cluster {
     fn new(kubeconfig: PathBuf, program: PathBuf) -> Self {
         let kubectl = Kubectl::new(program, &kubeconfig);
         Self { kubeconfig, kubectl }
+    }
+
+    /// Whether it is a control plane of ours, on this machine.
+    pub fn is_local(&self) -> bool {
+        self.kubeconfig.starts_with(paths::cache())
     }
 
     /// The kubeconfig with full permissions.
