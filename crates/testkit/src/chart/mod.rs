@@ -1,0 +1,3 @@
+//! The charts in `charts/`, through the real Helm.
+
+pub mod generate;
