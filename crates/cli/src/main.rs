@@ -13,6 +13,7 @@ use llmisvc_core::presets;
 use serde_json::Value;
 
 mod crds;
+mod images;
 
 #[derive(Parser)]
 #[command(name = "llmisvc", version, about = "Render and validate LLMInferenceServices without a cluster")]
@@ -37,6 +38,8 @@ enum Command {
     Crds(crds::Args),
     /// Print the presets that the operator installs
     Presets,
+    /// Print the container images of this release, one a line
+    Images(images::Args),
 }
 
 #[derive(Args)]
@@ -67,6 +70,9 @@ fn main() -> ExitCode {
         Command::Validate { input, strict } => validate(&input, strict),
         Command::Crds(args) => crds::run(&args, &mut std::io::stdout().lock()).map(|()| true),
         Command::Presets => print_presets().map(|()| true),
+        Command::Images(args) => {
+            images::run(&args, &mut std::io::stdout().lock()).map(|()| true).map_err(Into::into)
+        }
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -13,6 +13,7 @@ pub mod ca_bundle;
 pub mod decide;
 pub mod facts;
 pub mod handover;
+pub mod images;
 pub mod labels;
 pub mod merge;
 pub mod names;
