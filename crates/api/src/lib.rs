@@ -5,5 +5,6 @@ pub mod conditions;
 pub mod conversion;
 pub mod crd;
 pub mod rules;
+pub mod v1alpha1;
 pub mod v1alpha2;
 pub mod version;

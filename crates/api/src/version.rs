@@ -2,7 +2,7 @@
 
 use crate::v1alpha2::GROUP;
 
-/// A version that the CRDs serve. Objects are stored as the last one.
+/// A version that the CRDs serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
     /// Served.
@@ -14,6 +14,9 @@ pub enum Version {
 impl Version {
     /// Every version, the oldest first.
     pub const ALL: [Self; 2] = [Self::V1alpha1, Self::V1alpha2];
+
+    /// The one that objects are stored as, and that everything of ours reads.
+    pub const STORED: Self = Self::V1alpha2;
 
     /// `v1alpha1`.
     pub const fn as_str(self) -> &'static str {

@@ -1,7 +1,9 @@
 //! The CRDs, generated from the types.
 
 pub mod cel;
+mod manifest;
 pub mod nodes;
+mod options;
 mod relax;
 mod structural;
 #[cfg(test)]
@@ -9,95 +11,91 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
+pub use options::{Conversion, Options, Pods};
+
+use crate::v1alpha1;
 use crate::v1alpha2::{
-    CONFIG_KIND, CONFIG_PLURAL, GROUP, KIND, LlmInferenceServiceConfigStatus, LlmInferenceServiceSpec,
-    LlmInferenceServiceStatus, PLURAL, VERSION,
+    LlmInferenceServiceConfigStatus, LlmInferenceServiceSpec, LlmInferenceServiceStatus,
 };
+use crate::version::Version;
+
+/// Where a spec holds PodSpecs, as pointers into its schema; the first one is described in full.
+const POD_SPECS: [&str; 6] = [
+    "/properties/template",
+    "/properties/worker",
+    "/properties/prefill/properties/template",
+    "/properties/prefill/properties/worker",
+    "/properties/router/properties/scheduler/properties/template",
+    "/properties/router/properties/scheduler/properties/tokenizer/properties/template",
+];
+
+/// Both CRDs as they are shipped, the service's first. The stored version is the first of each.
+pub fn crds() -> Vec<Value> {
+    generate(&Options::default())
+}
 
 /// Both CRDs, the service's first.
-pub fn crds() -> Vec<Value> {
-    vec![service(), config()]
+pub fn generate(options: &Options) -> Vec<Value> {
+    vec![manifest::service(options), manifest::config(options)]
 }
 
-fn service() -> Value {
-    let mut columns = vec![column("URL", ".status.url")];
-    columns.extend(common_columns());
-    columns.push(
-        json!({"name": "URLs", "type": "string", "priority": 1, "jsonPath": ".status.addresses[*].url"}),
-    );
-    let names = json!({
-        "kind": KIND,
-        "listKind": format!("{KIND}List"),
-        "plural": PLURAL,
-        "singular": KIND.to_lowercase(),
-        "shortNames": ["llmisvc"],
-    });
-    let schema = schema(&spec(|_| ()), &structural::of::<LlmInferenceServiceStatus>());
-    crd(PLURAL, &names, &columns, &schema)
+/// One of the kinds, and what is asked of its schema.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Service,
+    Config,
 }
 
-fn config() -> Value {
-    let names = json!({
-        "kind": CONFIG_KIND,
-        "listKind": format!("{CONFIG_KIND}List"),
-        "plural": CONFIG_PLURAL,
-        "singular": CONFIG_KIND.to_lowercase(),
-    });
-    let schema = schema(&spec(relax::relax), &structural::of::<LlmInferenceServiceConfigStatus>());
-    crd(CONFIG_PLURAL, &names, &common_columns(), &schema)
-}
-
-fn spec(adapt: impl Fn(&mut Map<String, Value>)) -> Value {
-    let mut spec = structural::of::<LlmInferenceServiceSpec>();
-    if let Some(node) = spec.as_object_mut() {
-        adapt(node);
-        structural::let_null_reset(node);
-    }
-    spec
-}
-
-fn column(name: &str, path: &str) -> Value {
-    json!({"name": name, "type": "string", "jsonPath": path})
-}
-
-fn common_columns() -> Vec<Value> {
-    vec![
-        column("Ready", ".status.conditions[?(@.type=='Ready')].status"),
-        column("Reason", ".status.conditions[?(@.type=='Ready')].reason"),
-        json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}),
-    ]
-}
-
-fn schema(spec: &Value, status: &Value) -> Value {
-    json!({
+/// The schema of an object in one version.
+fn schema(kind: Kind, version: Version, pods: Pods) -> Value {
+    let status = match kind {
+        Kind::Service => structural::of::<LlmInferenceServiceStatus>(),
+        Kind::Config => structural::of::<LlmInferenceServiceConfigStatus>(),
+    };
+    let text = json!({"type": "string"});
+    let mut object = json!({
         "type": "object",
         "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
+            "apiVersion": text,
+            "kind": text,
             "metadata": {"type": "object"},
-            "spec": spec,
+            "spec": structural::of::<LlmInferenceServiceSpec>(),
             "status": status,
         },
-    })
+    });
+    if version == Version::V1alpha1 {
+        v1alpha1::adapt_schema(&mut object);
+    }
+    if pods == Pods::Full {
+        describe_pods(&mut object, version);
+    }
+    adapt(&mut object, kind, pods);
+    object
 }
 
-fn crd(plural: &str, names: &Value, columns: &[Value], schema: &Value) -> Value {
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.{GROUP}")},
-        "spec": {
-            "group": GROUP,
-            "scope": "Namespaced",
-            "names": names,
-            "versions": [{
-                "name": VERSION,
-                "served": true,
-                "storage": true,
-                "subresources": {"status": {}},
-                "additionalPrinterColumns": columns,
-                "schema": {"openAPIV3Schema": schema},
-            }],
-        },
-    })
+/// One description of a PodSpec per kind is all that the 1.5 MB of an object have room for.
+fn describe_pods(object: &mut Value, version: Version) {
+    let Some(spec) = object.pointer_mut("/properties/spec") else { return };
+    for (number, pointer) in POD_SPECS.iter().enumerate() {
+        let Some(place) = spec.pointer_mut(pointer) else { continue };
+        *place = nodes::full_pod_spec();
+        let described = number == 0 && version == Version::V1alpha2;
+        place.as_object_mut().filter(|_| !described).map(structural::undescribed).unwrap_or_default();
+    }
+}
+
+fn adapt(object: &mut Value, kind: Kind, pods: Pods) {
+    if let Some(object) = object.as_object_mut().filter(|_| pods == Pods::Open) {
+        structural::undescribed(object);
+    }
+    if let Some(spec) = object.pointer_mut("/properties/spec").and_then(Value::as_object_mut) {
+        adapt_spec(spec, kind);
+    }
+}
+
+fn adapt_spec(spec: &mut Map<String, Value>, kind: Kind) {
+    if kind == Kind::Config {
+        relax::relax(spec);
+    }
+    structural::let_null_reset(spec);
 }

@@ -7,6 +7,11 @@ use serde_json::{Map, Value, json};
 pub const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// DNS-1123 subdomain.
 pub const DNS_SUBDOMAIN: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// DNS-1123 subdomain, or nothing.
+pub const DNS_SUBDOMAIN_OR_EMPTY: &str =
+    r"^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// Kind of an object.
+pub const KIND: &str = "^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$";
 /// Kubernetes resource quantity.
 const QUANTITY: &str =
     r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+))?$";
@@ -14,6 +19,7 @@ const QUANTITY: &str =
 /// Written by `cargo run -p llmisvc-api --example embed`, see there.
 const HTTP_ROUTE: &str = include_str!("embedded/httproute.json");
 const POOL: &str = include_str!("embedded/inferencepool.json");
+const POD: &str = include_str!("embedded/podspec.json");
 
 fn schema(value: Value) -> Schema {
     Schema::try_from(value).expect("an object is a schema")
@@ -43,6 +49,13 @@ pub fn any_object(_: &mut SchemaGenerator) -> Schema {
 /// Quantity, as a string or an integer.
 pub fn quantity() -> Schema {
     schema(json!({"x-kubernetes-int-or-string": true, "pattern": QUANTITY}))
+}
+
+/// PodSpec with every field, described. `containers` may be absent: the rest comes from the preset (edge 7).
+pub fn full_pod_spec() -> Value {
+    let mut pod = embedded(POD);
+    pod.remove("required");
+    pod.to_value()
 }
 
 /// PodSpec: open, so that fields newer than us survive; only what list merging needs is typed.

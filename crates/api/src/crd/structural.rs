@@ -5,9 +5,9 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 /// Members of a schema that say something to readers only, or that would store a default.
-const DROPPED: &[&str] = &["$schema", "$defs", "title", "description", "default"];
+const DROPPED: &[&str] = &["$schema", "$defs", "title", "default"];
 
-/// The structural schema of a type; nothing is nullable yet.
+/// The structural schema of a type, with descriptions; nothing is nullable yet.
 pub fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
@@ -15,6 +15,12 @@ pub fn of<T: JsonSchema>() -> Value {
         simplify(node);
     }
     schema
+}
+
+/// Takes the descriptions away.
+pub fn undescribed(node: &mut Map<String, Value>) {
+    node.remove("description");
+    each_child(node, &mut undescribed);
 }
 
 /// Calls `f` with the schema of every property, item and map value below `node`.

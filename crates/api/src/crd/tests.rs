@@ -119,7 +119,7 @@ fn every_cel_rule_refuses_one_spec_and_lets_a_similar_one_pass() {
 #[test]
 fn both_crds_fit_a_plain_kubectl_apply() {
     let sizes: Vec<usize> = crds().iter().map(|crd| crd.to_string().len()).collect();
-    assert!(sizes.iter().all(|size| *size < 150_000), "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size < 250_000), "{sizes:?}");
 }
 
 #[test]

@@ -23,6 +23,12 @@ pub struct LlmInferenceServiceStatus {
     /// Primary URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Pods of the main workload; what the scale subresource shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// Label selector of these pods, as text; what an autoscaler looks them up by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
     /// Never filled; kept for clients that know it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
@@ -259,6 +265,9 @@ pub struct WorkloadRef {
     pub kind: String,
     /// Name.
     pub name: String,
+    /// Replicas that are wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
     /// Available replicas of a Deployment, ready ones of a LeaderWorkerSet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_replicas: Option<i32>,
