@@ -113,12 +113,19 @@ fn mark_definition(object: &mut Value) -> Result<()> {
         let versions = conversion.pointer("/webhook/conversionReviewVersions").context("conversion is by webhook")?;
         spec.insert(format!("@conversion {versions}"), Value::Null);
     }
-    for version in spec.get_mut("versions").and_then(Value::as_array_mut).into_iter().flatten() {
-        if version.get("storage") == Some(&json!(false)) {
-            *entry(version, "served")? = json!("@served");
-        }
+    if let Some(versions) = spec.get_mut("versions").and_then(Value::as_array_mut) {
+        let marked = std::mem::take(versions).into_iter().flat_map(version);
+        versions.extend(marked);
     }
     Ok(())
+}
+
+/// Without a converter only the stored version is there.
+fn version(version: Value) -> Vec<Value> {
+    match version.get("storage") {
+        Some(Value::Bool(false)) => vec![json!("@webhooks"), version, json!("@end")],
+        _ => vec![version],
+    }
 }
 
 fn mark_webhooks(object: &mut Value) -> Result<()> {
@@ -137,30 +144,29 @@ fn acted(yaml: &str, chart: Chart) -> Result<String> {
     let mut lines = String::new();
     for line in yaml.lines() {
         let depth = line.len() - line.trim_start().len();
-        let key = line.trim_start().strip_suffix(": null").map(unquoted).and_then(|it| it.strip_prefix('@'));
-        match key {
+        match standing_alone(line.trim_start()) {
             Some(mark) => lines.push_str(&block(mark, depth, chart)?),
-            None => lines.push_str(&inline(line, chart)),
+            None => lines.push_str(&line.replace("'@namespace'", chart.namespace())),
         }
         lines.push('\n');
     }
     Ok(lines)
 }
 
-fn unquoted(text: &str) -> &str {
-    text.trim_matches('\'')
+/// The mark that is a whole line: a key without a value, or an item of a list.
+fn standing_alone(line: &str) -> Option<&str> {
+    let quoted = line.strip_suffix(": null").or_else(|| line.strip_prefix("- "))?;
+    quoted.trim_matches('\'').strip_prefix('@').filter(|_| quoted.starts_with('\''))
 }
 
-fn inline(line: &str, chart: Chart) -> String {
-    line.replace("'@namespace'", chart.namespace()).replace("'@served'", "{{ .Values.webhooks.enabled }}")
-}
-
-/// A mark that stood as a key.
+/// The action for a mark.
 fn block(mark: &str, depth: usize, chart: Chart) -> Result<String> {
     let pad = " ".repeat(depth);
     let name = chart.name();
     let (word, argument) = mark.split_once(' ').unwrap_or((mark, ""));
     Ok(match word {
+        "webhooks" => format!("{pad}{{{{- if .Values.webhooks.enabled }}}}"),
+        "end" => format!("{pad}{{{{- end }}}}"),
         "labels" | "annotations" | "injection" => {
             format!(r#"{pad}{{{{- include "{name}.{word}" . | nindent {depth} }}}}"#)
         }

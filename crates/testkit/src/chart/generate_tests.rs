@@ -13,8 +13,8 @@ fn definition() -> Value {
             }},
             "group": "serving.kserve.io",
             "versions": [
-                {"name": "v1alpha1", "served": true, "storage": false, "schema": {"description": "a {{template}}"}},
                 {"name": "v1alpha2", "served": true, "storage": true},
+                {"name": "v1alpha1", "served": true, "storage": false, "schema": {"description": "a {{template}}"}},
             ],
         },
     })
@@ -44,14 +44,16 @@ spec:
   {{- end }}
   group: serving.kserve.io
   versions:
-  - name: v1alpha1
-    schema:
-      description: a {{ "{{" }}template}}
-    served: {{ .Values.webhooks.enabled }}
-    storage: false
   - name: v1alpha2
     served: true
     storage: true
+  {{- if .Values.webhooks.enabled }}
+  - name: v1alpha1
+    schema:
+      description: a {{ "{{" }}template}}
+    served: true
+    storage: false
+  {{- end }}
 "#;
     assert_eq!(template(&[definition()], Chart::Definitions).unwrap(), expected);
 }
