@@ -62,6 +62,16 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{- /* The chart's presets come before there is anybody to review them. Deletions are reviewed. */ -}}
+{{- define "llmisvc.presetsPass" -}}
+{{- if eq .Values.presets "chart" }}
+- name: not-a-preset-of-the-chart
+  expression: >-
+    request.operation == 'DELETE' || request.namespace != '{{ .Release.Namespace }}'
+    || !object.metadata.name.startsWith('llmisvc-v{{ .Chart.AppVersion | replace "." "-" }}-config-llm-')
+{{- end }}
+{{- end }}
+
 {{- define "llmisvc.certDir" -}}
 {{- if .Values.webhooks.certManager.enabled -}}
 /tmp/k8s-webhook-server/serving-certs

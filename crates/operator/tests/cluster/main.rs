@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod alone;
+mod chart;
 mod claims;
 mod drift;
 mod equality;

@@ -51,7 +51,7 @@ pub fn template(objects: &[Value], chart: Chart) -> Result<String> {
 fn wrapped(object: &Value, yaml: &str) -> String {
     let webhook_service = object.pointer("/metadata/name").and_then(Value::as_str);
     let condition = match object.get("kind").and_then(Value::as_str).unwrap_or_default() {
-        MUTATING => "and .Values.webhooks.enabled .Values.webhooks.defaulting",
+        MUTATING => "and .Values.webhooks.enabled .Values.webhooks.defaultModelName",
         VALIDATING => ".Values.webhooks.enabled",
         "Service" if webhook_service == Some("llmisvc-webhook-server-service") => {
             "and .Values.webhooks.enabled (not .Values.webhooks.url)"
@@ -135,8 +135,23 @@ fn mark_webhooks(object: &mut Value) -> Result<()> {
         let path = path.context("a webhook in config/ is reached through the Service")?;
         let client = Map::from_iter([(format!("@client {path}"), Value::Null)]);
         *entry(webhook, "clientConfig")? = Value::Object(client);
+        mark_conditions(webhook);
     }
     Ok(())
+}
+
+/// Conditions name the namespace within their text. Presets that the chart installs need no review, which nobody
+/// could give yet.
+fn mark_conditions(webhook: &mut Value) {
+    let of_configs = webhook.pointer("/rules/0/resources/0").is_some_and(|it| *it == "llminferenceserviceconfigs");
+    let Some(conditions) = webhook.get_mut("matchConditions").and_then(Value::as_array_mut) else { return };
+    for text in conditions.iter_mut().filter_map(|it| it.get_mut("expression")) {
+        let Some(expression) = text.as_str() else { continue };
+        let named = [(format!("'{NAMESPACE}'"), "'@namespace@'"), (format!(":{NAMESPACE}:"), ":@namespace@:")];
+        let replaced = named.iter().fold(expression.to_owned(), |text, (from, to)| text.replace(from, to));
+        *text = json!(replaced);
+    }
+    conditions.extend(of_configs.then(|| json!("@presets")));
 }
 
 /// Replaces the marks by the chart's actions, each as deep as its mark stood.
@@ -146,7 +161,9 @@ fn acted(yaml: &str, chart: Chart) -> Result<String> {
         let depth = line.len() - line.trim_start().len();
         match standing_alone(line.trim_start()) {
             Some(mark) => lines.push_str(&block(mark, depth, chart)?),
-            None => lines.push_str(&line.replace("'@namespace'", chart.namespace())),
+            None => lines.push_str(
+                &line.replace("'@namespace'", chart.namespace()).replace("@namespace@", chart.namespace()),
+            ),
         }
         lines.push('\n');
     }
@@ -166,6 +183,7 @@ fn block(mark: &str, depth: usize, chart: Chart) -> Result<String> {
     let (word, argument) = mark.split_once(' ').unwrap_or((mark, ""));
     Ok(match word {
         "webhooks" => format!("{pad}{{{{- if .Values.webhooks.enabled }}}}"),
+        "presets" => format!(r#"{pad}{{{{- include "{name}.presetsPass" . | nindent {depth} }}}}"#),
         "end" => format!("{pad}{{{{- end }}}}"),
         "labels" | "annotations" | "injection" => {
             format!(r#"{pad}{{{{- include "{name}.{word}" . | nindent {depth} }}}}"#)

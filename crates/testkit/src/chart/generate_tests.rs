@@ -85,6 +85,23 @@ webhooks:
 }
 
 #[test]
+fn conditions_name_the_releases_namespace_and_let_the_charts_presets_pass() {
+    let expression = "request.namespace == 'kserve' && user != 'system:serviceaccount:kserve:a'";
+    let object = json!({"kind": VALIDATING, "metadata": {}, "webhooks": [{
+        "clientConfig": {"service": {"path": "/x"}},
+        "matchConditions": [{"expression": expression, "name": "n"}],
+        "rules": [{"resources": ["llminferenceserviceconfigs"]}],
+    }]});
+    let text = template(&[object], Chart::Operator).unwrap();
+    let expected = r#"  matchConditions:
+  - expression: request.namespace == '{{ .Release.Namespace }}' && user != 'system:serviceaccount:{{ .Release.Namespace }}:a'
+    name: n
+  {{- include "llmisvc.presetsPass" . | nindent 2 }}
+"#;
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
 fn names_are_kept_and_namespaces_follow_the_release() {
     let object = json!({
         "kind": "RoleBinding", "metadata": {"name": "kserve-b", "namespace": "kserve"},
