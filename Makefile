@@ -26,6 +26,7 @@ test: ## all tests; those on a cluster share one control plane
 	trap '$(TARGET)/debug/localcluster down' EXIT; \
 	$(TARGET)/debug/localcluster up && \
 	LLMISVC_OPERATOR_BIN=$(abspath $(TARGET))/debug/llmisvc-operator cargo test --workspace --all-features
+	cd tests/argocd && go test ./...
 
 lint: check-layers ## formatting, clippy without warnings, layers
 	cargo fmt --all -- --check

@@ -25,8 +25,7 @@ const HEADER_VALUE: &str = r"^[!-~]+([\t ]?[!-~]+)*$";
 type Node = Map<String, Value>;
 
 /// Where a LeaderWorkerSet has a PodSpec, below its own spec.
-const POD_SPEC: &str =
-    "/properties/leaderWorkerTemplate/properties/workerTemplate/properties/spec";
+const POD_SPEC: &str = "/properties/leaderWorkerTemplate/properties/workerTemplate/properties/spec";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();

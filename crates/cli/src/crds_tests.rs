@@ -55,7 +55,10 @@ fn the_webhook_is_a_service_of_any_namespace_or_a_url_or_off() {
     // E-14
     let client = |words: &[&str]| stream(words)[1]["spec"]["conversion"]["webhook"]["clientConfig"].clone();
     assert_eq!(client(&["--namespace", "ai"])["service"]["namespace"], "ai");
-    assert_eq!(client(&["--webhook-url", "https://10.0.0.7:9443/"]), json!({"url": "https://10.0.0.7:9443/convert"}));
+    assert_eq!(
+        client(&["--webhook-url", "https://10.0.0.7:9443/"]),
+        json!({"url": "https://10.0.0.7:9443/convert"})
+    );
     let off = &stream(&["--webhooks=off"])[0];
     assert_eq!(off["spec"].get("conversion"), None);
     assert_eq!(off["spec"]["versions"].as_array().unwrap().len(), 1);
@@ -63,7 +66,8 @@ fn the_webhook_is_a_service_of_any_namespace_or_a_url_or_off() {
 
 #[test]
 fn a_webhook_url_that_no_api_server_calls_is_refused() {
-    let refused = |words: &[&str]| Line::try_parse_from([&["crds"], words].concat()).err().unwrap().to_string();
+    let refused =
+        |words: &[&str]| Line::try_parse_from([&["crds"], words].concat()).err().unwrap().to_string();
     assert!(refused(&["--webhook-url", "http://a"]).contains("it must begin with https://"));
     assert!(refused(&["--webhook-url", "https://"]).contains("it must begin with https://"));
     assert!(refused(&["--webhook-url", "https://a", "--webhooks=off"]).contains("cannot be used with"));

@@ -40,14 +40,23 @@ mod tests {
     #[test]
     fn images_of_presets_downloads_and_the_operator_are_listed_once() {
         let lines = printed("");
-        for part in ["llm-d-cuda:", "disagg-sidecar:", "endpoint-picker:", "storage-initializer:", "llmisvc-operator:"]
-        {
+        for part in [
+            "llm-d-cuda:",
+            "disagg-sidecar:",
+            "endpoint-picker:",
+            "storage-initializer:",
+            "llmisvc-operator:",
+        ] {
             assert_eq!(lines.matches(part).count(), 1, "{part} in\n{lines}");
         }
     }
 
     #[test]
     fn a_registry_takes_the_place_of_each_images_own() {
-        assert!(printed("r.example").lines().all(|line| line.starts_with("r.example/") && !line.contains("ghcr.io")));
+        assert!(
+            printed("r.example")
+                .lines()
+                .all(|line| line.starts_with("r.example/") && !line.contains("ghcr.io"))
+        );
     }
 }

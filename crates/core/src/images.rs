@@ -35,7 +35,8 @@ pub fn relocated(image: &str, registry: &str) -> String {
         return image.to_owned();
     }
     let names_registry = |first: &str| first == "localhost" || first.contains(['.', ':']);
-    let path = image.split_once('/').filter(|(first, _)| names_registry(first)).map_or(image, |(_, path)| path);
+    let path =
+        image.split_once('/').filter(|(first, _)| names_registry(first)).map_or(image, |(_, path)| path);
     format!("{}/{path}", registry.trim_end_matches('/'))
 }
 

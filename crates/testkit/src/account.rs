@@ -28,7 +28,9 @@ fn permissions() -> Result<&'static str> {
     static RENDERED: OnceLock<Result<String>> = OnceLock::new();
     let render = || -> Result<String> {
         let mut items = chart::rendered(Chart::Operator, "kserve", &[])?;
-        items.retain(|it| text(it, "/apiVersion").starts_with("rbac.") || text(it, "/kind") == "ServiceAccount");
+        items.retain(|it| {
+            text(it, "/apiVersion").starts_with("rbac.") || text(it, "/kind") == "ServiceAccount"
+        });
         Ok(json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
     };
     RENDERED.get_or_init(render).as_deref().map_err(|error| anyhow!("charts/llmisvc: {error:#}"))

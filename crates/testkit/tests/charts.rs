@@ -144,7 +144,9 @@ fn differences(defaults: &Objects, rendered: &Objects) -> Result<String> {
 fn without_schemas(objects: &Objects) -> Objects {
     let mut objects = objects.clone();
     for object in objects.values_mut() {
-        for version in object.pointer_mut("/spec/versions").and_then(Value::as_array_mut).into_iter().flatten() {
+        for version in
+            object.pointer_mut("/spec/versions").and_then(Value::as_array_mut).into_iter().flatten()
+        {
             *version = version["name"].take();
         }
     }
@@ -193,7 +195,8 @@ fn every_value_has_an_effect() -> Result<()> {
 
 /// Paths of all values of a chart, from its schema.
 fn leaves(chart: Chart) -> Result<BTreeSet<String>> {
-    let schema: Value = serde_json::from_str(&fs::read_to_string(chart::folder(chart).join("values.schema.json"))?)?;
+    let schema: Value =
+        serde_json::from_str(&fs::read_to_string(chart::folder(chart).join("values.schema.json"))?)?;
     let prefix = if chart == Chart::Definitions { "crds:" } else { "" };
     let mut found = BTreeSet::new();
     walk(&schema, prefix, &mut found);
@@ -244,7 +247,8 @@ fn one_registry_moves_every_image() -> Result<()> {
             images(&serde_json::from_str(text)?, &mut found);
         }
     }
-    let listed = capture(Command::new(operator::cli()?).args(["images", "--registry", "r.example:5000/team"]), None)?;
+    let listed =
+        capture(Command::new(operator::cli()?).args(["images", "--registry", "r.example:5000/team"]), None)?;
     assert_eq!(found, listed.lines().map(str::to_owned).collect());
     assert!(found.len() > 4, "{found:?}");
     Ok(())
@@ -281,7 +285,9 @@ fn a_release_fits_into_its_secret() -> Result<()> {
     for chart in [Chart::Definitions, Chart::Operator] {
         let args: &[&str] = if chart == Chart::Operator { &["--set", "presets=chart"] } else { &[] };
         let mut release = chart::rendered_text(chart, "models", args)?;
-        for file in capture(Command::new("find").arg(chart::folder(chart)).args(["-type", "f"]), None)?.lines() {
+        for file in
+            capture(Command::new("find").arg(chart::folder(chart)).args(["-type", "f"]), None)?.lines()
+        {
             release.push_str(&fs::read_to_string(file)?);
         }
         let size = compressed(release.as_bytes())? * 16 / 9;

@@ -97,7 +97,9 @@ fn given(mut object: Value) -> Value {
 fn client_config(conversion: &Conversion) -> Option<Value> {
     match conversion {
         Conversion::Off => None,
-        Conversion::Url(base) => Some(json!({"url": format!("{}{CONVERT_PATH}", base.trim_end_matches('/'))})),
+        Conversion::Url(base) => {
+            Some(json!({"url": format!("{}{CONVERT_PATH}", base.trim_end_matches('/'))}))
+        }
         Conversion::Service { namespace } => Some(json!({"service": {
             "name": WEBHOOK_SERVICE, "namespace": namespace, "path": CONVERT_PATH, "port": 443,
         }})),

@@ -14,9 +14,7 @@ use serde_json::{Map, Value, json};
 pub use options::{Conversion, Options, Pods};
 
 use crate::v1alpha1;
-use crate::v1alpha2::{
-    LlmInferenceServiceConfigStatus, LlmInferenceServiceSpec, LlmInferenceServiceStatus,
-};
+use crate::v1alpha2::{LlmInferenceServiceConfigStatus, LlmInferenceServiceSpec, LlmInferenceServiceStatus};
 use crate::version::Version;
 
 /// Where a spec holds PodSpecs, as pointers into its schema; the first one is described in full.

@@ -65,7 +65,10 @@ fn wrapped(object: &Value, yaml: &str) -> String {
 fn mark(object: &mut Value, chart: Chart) -> Result<()> {
     let kind = text(object, "kind");
     let metadata = entry(object, "metadata")?;
-    entry(metadata, "labels")?.as_object_mut().context("labels are a map")?.insert("@labels".to_owned(), Value::Null);
+    entry(metadata, "labels")?
+        .as_object_mut()
+        .context("labels are a map")?
+        .insert("@labels".to_owned(), Value::Null);
     let added = match (kind.as_str(), chart) {
         (VALIDATING | MUTATING, _) => Some("@injection"),
         ("ServiceAccount", _) => Some("@accountAnnotations"),
@@ -110,7 +113,8 @@ fn mark_definition(object: &mut Value) -> Result<()> {
         .insert("@annotations".to_owned(), Value::Null);
     let spec = object.get_mut("spec").and_then(Value::as_object_mut).context("a definition has a spec")?;
     if let Some(conversion) = spec.remove("conversion") {
-        let versions = conversion.pointer("/webhook/conversionReviewVersions").context("conversion is by webhook")?;
+        let versions =
+            conversion.pointer("/webhook/conversionReviewVersions").context("conversion is by webhook")?;
         spec.insert(format!("@conversion {versions}"), Value::Null);
     }
     if let Some(versions) = spec.get_mut("versions").and_then(Value::as_array_mut) {
@@ -143,11 +147,13 @@ fn mark_webhooks(object: &mut Value) -> Result<()> {
 /// Conditions name the namespace within their text. Presets that the chart installs need no review, which nobody
 /// could give yet.
 fn mark_conditions(webhook: &mut Value) {
-    let of_configs = webhook.pointer("/rules/0/resources/0").is_some_and(|it| *it == "llminferenceserviceconfigs");
+    let of_configs =
+        webhook.pointer("/rules/0/resources/0").is_some_and(|it| *it == "llminferenceserviceconfigs");
     let Some(conditions) = webhook.get_mut("matchConditions").and_then(Value::as_array_mut) else { return };
     for text in conditions.iter_mut().filter_map(|it| it.get_mut("expression")) {
         let Some(expression) = text.as_str() else { continue };
-        let named = [(format!("'{NAMESPACE}'"), "'@namespace@'"), (format!(":{NAMESPACE}:"), ":@namespace@:")];
+        let named =
+            [(format!("'{NAMESPACE}'"), "'@namespace@'"), (format!(":{NAMESPACE}:"), ":@namespace@:")];
         let replaced = named.iter().fold(expression.to_owned(), |text, (from, to)| text.replace(from, to));
         *text = json!(replaced);
     }

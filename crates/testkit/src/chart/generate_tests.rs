@@ -114,7 +114,8 @@ fn names_are_kept_and_namespaces_follow_the_release() {
 
 #[test]
 fn a_webhook_that_is_not_reached_through_the_service_is_no_source() {
-    let object = json!({"kind": VALIDATING, "metadata": {}, "webhooks": [{"clientConfig": {"url": "https://x"}}]});
+    let object =
+        json!({"kind": VALIDATING, "metadata": {}, "webhooks": [{"clientConfig": {"url": "https://x"}}]});
     let error = template(&[object], Chart::Operator).unwrap_err().to_string();
     assert_eq!(error, "a webhook in config/ is reached through the Service");
 }
