@@ -1,0 +1,5 @@
+mod criticality;
+mod examples;
+mod properties;
+mod random;
+mod review;
