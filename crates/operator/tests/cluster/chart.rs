@@ -146,7 +146,7 @@ fn replicas(cluster: &Cluster) -> Result<Value> {
 }
 
 #[test]
-fn a_plain_kubectl_apply_of_config_works_and_a_second_one_changes_nothing() -> Result<()> {
+fn a_plain_kubectl_apply_of_config_can_be_repeated_and_handed_over_to_helm() -> Result<()> {
     let cluster = Cluster::own("kustomize", Variant::Small)?;
     cluster.kubectl(&["delete", "crd", "llminferenceservices.serving.kserve.io"], None)?;
     cluster.kubectl(&["delete", "crd", "llminferenceserviceconfigs.serving.kserve.io"], None)?;
@@ -158,5 +158,23 @@ fn a_plain_kubectl_apply_of_config_works_and_a_second_one_changes_nothing() -> R
     assert_eq!(installed()?, before);
     let count = cluster.kubectl(&["kustomize", &config], None)?.matches("\nkind: ").count();
     assert_eq!(before.len(), count, "{before:?}");
+
+    let deployed = || cluster.get("deployment", "kserve", "llmisvc-controller-manager");
+    let before = deployed()?.context("the operator's Deployment")?;
+    for chart in [Chart::Definitions, Chart::Operator] {
+        let folder = chart::folder(chart).display().to_string();
+        cluster.helm(&[
+            "install",
+            chart.name(),
+            &folder,
+            "--namespace",
+            "kserve",
+            "--take-ownership",
+            "--force-conflicts",
+        ])?;
+    }
+    let after = deployed()?.context("the operator's Deployment")?;
+    assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
+    assert_eq!(after["spec"], before["spec"], "nothing rolls");
     Ok(())
 }
