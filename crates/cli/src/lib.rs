@@ -3,3 +3,5 @@
 pub mod input;
 pub mod offline;
 pub mod render;
+pub mod schema;
+pub mod validate;

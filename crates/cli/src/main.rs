@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use llmisvc_cli::input::{self, Document};
 use llmisvc_cli::offline::{Facts, Offline};
 use llmisvc_cli::render::{Report, render};
+use llmisvc_cli::validate;
 use llmisvc_core::facts::OWN_PREFIX;
 use llmisvc_core::presets;
 use serde_json::Value;
@@ -102,13 +103,16 @@ fn list(report: &Report) -> Value {
 }
 
 fn validate(input: &Input, strict: bool) -> Result<bool> {
-    let report = report(input)?;
-    let (findings, warnings) = (report.findings(), report.warnings());
-    complain(&warnings, &findings);
-    let ok = findings.is_empty() && (!strict || warnings.is_empty());
+    let (documents, offline) = read(input)?;
+    let report = render(&documents, &offline, &input.namespace);
+    let checked = validate::checked(&documents, &offline.cluster, &input.namespace);
+    let lines = validate::lines(&documents, &checked, report.findings(), report.warnings());
+    complain(&lines.warnings, &lines.findings);
+    let warnings = lines.warnings.len();
+    let ok = lines.findings.is_empty() && (!strict || warnings == 0);
     if ok {
-        let plural = if warnings.len() == 1 { "" } else { "s" };
-        println!("{} valid, {} warning{plural}", report.services.len(), warnings.len());
+        let plural = if warnings == 1 { "" } else { "s" };
+        println!("{} valid, {warnings} warning{plural}", checked.iter().flatten().count());
     }
     Ok(ok)
 }
@@ -123,11 +127,16 @@ fn complain(warnings: &[String], findings: &[String]) {
 }
 
 fn report(input: &Input) -> Result<Report> {
+    let (documents, offline) = read(input)?;
+    Ok(render(&documents, &offline, &input.namespace))
+}
+
+fn read(input: &Input) -> Result<(Vec<Document>, Offline)> {
     let documents = input::read(&input.files)?;
     let facts = input.facts.as_deref().map(facts).transpose()?;
     let config = input.config.as_deref().map(first).transpose()?;
     let offline = Offline::new(&documents, shipped(input)?, config.as_ref(), facts, &input.namespace);
-    Ok(render(&documents, &offline, &input.namespace))
+    Ok((documents, offline))
 }
 
 fn shipped(input: &Input) -> Result<Vec<Value>> {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use llmisvc_api::conversion::convert;
 use llmisvc_api::v1alpha2::CONFIG_KIND;
+use llmisvc_api::version::Version;
 use llmisvc_core::ca_bundle;
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref, reduce_secret};
 use llmisvc_core::object::{Live, LiveObject};
@@ -75,7 +77,9 @@ impl Offline {
             offline.add(CONFIG_KIND, &system, preset);
         }
         for document in documents {
-            offline.add(tree::text(&document.value, &["kind"]), namespace, document.value.clone());
+            let object = document.value.clone();
+            let object = convert(object.clone(), Version::V1alpha2).unwrap_or(object);
+            offline.add(tree::text(&document.value, &["kind"]), namespace, object);
         }
         let listed = [
             ("Gateway", facts.gateways),

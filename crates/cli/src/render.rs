@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use llmisvc_api::v1alpha2::{API_VERSION, KIND};
+use llmisvc_api::conversion::convert;
+use llmisvc_api::v1alpha2::KIND;
+use llmisvc_api::version::Version;
 use llmisvc_core::facts::Seen;
 use llmisvc_core::object::Object;
 use llmisvc_core::pass::Finding;
@@ -36,26 +38,29 @@ const GROUP: &str = "serving.kserve.io/";
 pub fn render(documents: &[Document], offline: &Offline, namespace: &str) -> Report {
     let mut report = Report::default();
     for document in documents.iter().filter(|d| tree::text(&d.value, &["apiVersion"]).starts_with(GROUP)) {
-        if let Err(line) = usable(document) {
-            report.rejected.push(line);
-        } else if tree::text(&document.value, &["kind"]) == KIND {
-            let decision = one(&in_namespace(&document.value, namespace), offline);
-            report.services.push(Rendered { document: document.clone(), decision });
+        match usable(document) {
+            Err(line) => report.rejected.push(line),
+            Ok(object) if tree::text(&object, &["kind"]) == KIND => {
+                let decision = one(&in_namespace(&object, namespace), offline);
+                report.services.push(Rendered { document: document.clone(), decision });
+            }
+            Ok(_) => {}
         }
     }
     report
 }
 
-fn usable(document: &Document) -> Result<(), String> {
+/// The object as v1alpha2.
+fn usable(document: &Document) -> Result<Value, String> {
     let version = tree::text(&document.value, &["apiVersion"]);
     let at = format!("{}:{}", document.file, document.number);
-    if version != API_VERSION {
-        return Err(format!("{at}: apiVersion: {version} is not served; write {API_VERSION}"));
-    }
+    let served = Version::ALL.map(Version::api_version).join(" or ");
+    let object = convert(document.value.clone(), Version::V1alpha2)
+        .map_err(|_| format!("{at}: apiVersion: {version} is not served; write {served}"))?;
     if tree::text(&document.value, &["metadata", "name"]).is_empty() {
         return Err(format!("{at}: metadata.name: required; give the object a name"));
     }
-    Ok(())
+    Ok(object)
 }
 
 fn in_namespace(service: &Value, namespace: &str) -> Value {

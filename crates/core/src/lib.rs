@@ -27,6 +27,7 @@ pub mod quantity;
 pub mod resolve;
 pub mod revision;
 pub mod rollout;
+pub mod rotation;
 pub mod settings;
 pub mod shape;
 pub mod status;

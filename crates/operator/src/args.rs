@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use llmisvc_core::facts::{Cluster, OWN_PREFIX};
@@ -23,12 +24,34 @@ pub struct Args {
     /// Address of `/healthz` and `/readyz`; 0 turns it off.
     #[arg(long, default_value = ":8081", value_parser = listen)]
     pub health_probe_addr: Listen,
-    /// Port of the webhooks; 0 turns them off. No webhook is served by this version yet, whatever the port.
+    /// Port of the webhooks; 0 turns them off.
     #[arg(long, default_value_t = 9443)]
     pub webhook_port: u16,
-    /// Directory with `tls.crt` and `tls.key` of the webhooks. No webhook is served by this version yet.
+    /// Address of the webhooks, in place of --webhook-port on all addresses; 0 turns them off.
+    #[arg(long, value_parser = listen)]
+    pub webhook_addr: Option<Listen>,
+    /// Directory with `tls.crt`, `tls.key` and, if its CA is to be injected, `ca.crt`; read again when they change.
+    /// Without it the operator makes and renews the webhooks' certificate.
     #[arg(long)]
     pub webhook_cert_dir: Option<PathBuf>,
+    /// Address at which the API server finds the webhooks, when that is not their Service: its host goes into the
+    /// certificate.
+    #[arg(long, value_parser = url)]
+    pub webhook_url: Option<String>,
+    /// How long the webhooks' certificate lives, such as 90d or 12h; its CA lives ten times as long. Both are renewed
+    /// after two thirds.
+    #[arg(long, default_value = "365d", value_parser = duration)]
+    pub webhook_cert_lifetime: Duration,
+    /// How long a rotation waits between its steps, for every API server to hear of the last one.
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    pub webhook_rotation_pause: Duration,
+    /// Answer the mutating webhook, where that is installed, with a patch that sets an empty `spec.model.name` to the
+    /// name of the service.
+    #[arg(long, default_value_t = false, num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
+    pub default_model_name: bool,
+    /// How long webhooks are served after SIGTERM: whoever calls hears late that this replica goes.
+    #[arg(long, default_value = "3s", value_parser = duration)]
+    pub shutdown_delay: Duration,
     /// Apply the presets that this version ships to the system namespace.
     #[arg(long, default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
     pub install_presets: bool,
@@ -57,7 +80,7 @@ pub struct Args {
     #[arg(long, env = "LLM_INFERENCE_SERVICE_VERSIONED_CONFIG", default_value = "true", value_parser = go_bool,
           action = ArgAction::Set, hide = true)]
     pub versioned_config: bool,
-    /// Refuse the deletion of presets; read by the webhook that a later version serves.
+    /// Refuse the deletion of presets in the system namespace.
     #[arg(long, env = "PREVENT_WELL_KNOWN_CONFIG_DELETION", default_value = "true", value_parser = go_bool,
           action = ArgAction::Set, hide = true)]
     pub prevent_config_deletion: bool,
@@ -75,6 +98,9 @@ pub enum Command {
     /// Print the ClusterRole, ServiceAccount and bindings that the operator needs.
     #[command(hide = true)]
     Rbac,
+    /// Print the webhook configurations and their Service; with --webhook-url for that address.
+    #[command(hide = true)]
+    Webhooks,
 }
 
 /// Form of the log lines.
@@ -102,6 +128,24 @@ fn listen(text: &str) -> Result<Listen, String> {
     parsed.map(|address| Listen(Some(address)))
 }
 
+/// The longest time that makes sense, so that sums of times stay within the calendar.
+const CENTURY: u64 = 100 * 365 * 24 * 60 * 60;
+
+/// `90d`, `12h`, `30m`, `10s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)];
+    let parsed = units.iter().find_map(|(unit, seconds)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(*seconds).filter(|seconds| *seconds <= CENTURY)
+    });
+    parsed.map(Duration::from_secs).ok_or_else(|| "use a number and s, m, h or d, such as 90d".to_owned())
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let host = crate::webhook::host(text).filter(|_| text.starts_with("https://"));
+    host.map(|_| text.to_owned()).ok_or_else(|| "use https://HOST[:PORT][/PATH]".to_owned())
+}
+
 /// Go's `strconv.ParseBool`; what does not parse is false.
 #[allow(clippy::unnecessary_wraps, reason = "the signature of a value parser")]
 fn go_bool(text: &str) -> Result<bool, String> {
@@ -109,6 +153,15 @@ fn go_bool(text: &str) -> Result<bool, String> {
 }
 
 impl Args {
+    /// Where webhooks are served, if they are.
+    pub fn webhooks(&self) -> Option<SocketAddr> {
+        let everywhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), self.webhook_port);
+        match self.webhook_addr {
+            Some(Listen(address)) => address,
+            None => (self.webhook_port != 0).then_some(everywhere),
+        }
+    }
+
     /// The cluster as far as the command line and the resolver file tell; nothing optional is served yet.
     pub fn cluster(&self, resolv_conf: Option<&str>) -> Cluster {
         Cluster {
@@ -159,6 +212,32 @@ mod tests {
             args(&["--leader-elect", "--install-presets=false", "--metrics-addr=0", "--webhook-port=0"]);
         assert!(args.leader_elect && !args.install_presets);
         assert_eq!((args.metrics_addr.0, args.webhook_port), (None, 0));
+    }
+
+    #[test]
+    fn webhooks_listen_on_a_port_or_an_address_or_not_at_all() {
+        let listening = |given: &[&str]| args(given).webhooks().map(|address| address.to_string());
+        assert_eq!(listening(&[]).as_deref(), Some("0.0.0.0:9443"));
+        assert_eq!(listening(&["--webhook-addr=127.0.0.1:7"]).as_deref(), Some("127.0.0.1:7"));
+        assert_eq!(listening(&["--webhook-port=0"]), None);
+        assert_eq!(listening(&["--webhook-addr=0"]), None);
+    }
+
+    #[test]
+    fn times_have_a_unit_and_an_end() {
+        let hours = |hours| Ok(Duration::from_hours(hours));
+        assert_eq!(["90d", "12h", "120m", "3600s"].map(duration), [hours(2160), hours(12), hours(2), hours(1)]);
+        for bad in ["", "1", "d", "-1s", "1w", "40000d", "99999999999999999999d"] {
+            assert!(duration(bad).unwrap_err().contains("such as 90d"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_webhooks_is_a_url_of_https() {
+        assert_eq!(url("https://h:1/p").as_deref(), Ok("https://h:1/p"));
+        for bad in ["http://h", "h", "https://", ""] {
+            assert!(url(bad).unwrap_err().contains("https://HOST"), "{bad}");
+        }
     }
 
     #[test]

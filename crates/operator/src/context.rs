@@ -45,7 +45,7 @@ pub struct Context {
     /// Who is due.
     pub queue: Arc<Queue>,
     /// Metrics.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// The core.
     pub core: Core,
     /// Process settings.
@@ -62,7 +62,7 @@ impl Context {
             wire,
             stores,
             queue: Arc::default(),
-            metrics: Metrics::default(),
+            metrics: Arc::default(),
             core,
             options,
             writes: Semaphore::new(WRITES),

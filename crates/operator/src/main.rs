@@ -23,6 +23,7 @@ mod stores;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod webhook;
 mod wire;
 
 use std::io::IsTerminal as _;
@@ -31,14 +32,15 @@ use anyhow::Context as _;
 use args::{Args, Command, LogFormat};
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
+use webhook::manifests::Address;
 
 /// Threads that run tasks. One: the work is waiting for the API server, and each further thread is a heap of its own.
 const THREADS: usize = 1;
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    if let Some(Command::Rbac) = args.command {
-        print!("{}", rbac::print(&args.pod_namespace)?);
+    if let Some(command) = args.command {
+        print!("{}", manifests(command, &args)?);
         return Ok(());
     }
     log(&args)?;
@@ -51,6 +53,16 @@ fn main() -> anyhow::Result<()> {
     // Watches never end by themselves.
     runtime.shutdown_background();
     result
+}
+
+fn manifests(command: Command, args: &Args) -> anyhow::Result<String> {
+    let namespace = args.pod_namespace.as_str();
+    Ok(match command {
+        Command::Rbac => rbac::print(namespace)?,
+        Command::Webhooks => {
+            webhook::manifests::print(Address { namespace, url: args.webhook_url.as_deref() })?
+        }
+    })
 }
 
 fn log(args: &Args) -> anyhow::Result<()> {

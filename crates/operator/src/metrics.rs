@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use llmisvc_kinds::Kind;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -15,6 +16,9 @@ type Counters = Family<Labels, Counter>;
 
 /// Upper bounds in seconds: a settled pass takes less than a millisecond, one over a slow API server seconds.
 const BUCKETS: [f64; 9] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 2.0, 10.0, 30.0];
+
+/// The same for reviews, which take a millisecond at most.
+const CALL_BUCKETS: [f64; 8] = [0.0001, 0.0005, 0.001, 0.005, 0.02, 0.1, 1.0, 5.0];
 
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +95,48 @@ impl Verb {
     }
 }
 
+/// A webhook, as it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Validation.
+    Validate,
+    /// Defaults.
+    Mutate,
+    /// Conversion.
+    Convert,
+}
+
+impl Call {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Validate => "validate",
+            Self::Mutate => "mutate",
+            Self::Convert => "convert",
+        }
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallResult {
+    /// Admitted, or converted.
+    Ok,
+    /// Refused, or not convertible.
+    Refused,
+    /// Not understood.
+    Failed,
+}
+
+impl CallResult {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// All metrics and the registry that encodes them.
 pub struct Metrics {
     registry: Registry,
@@ -99,12 +145,19 @@ pub struct Metrics {
     objects: Counters,
     watch_restarts: Counters,
     status_writes: Counters,
+    calls: Counters,
+    call_times: Family<Labels, Histogram, fn() -> Histogram>,
+    certificate: Gauge,
     queue: Gauge,
     children: Gauge,
 }
 
 fn histogram() -> Histogram {
     Histogram::new(BUCKETS)
+}
+
+fn call_histogram() -> Histogram {
+    Histogram::new(CALL_BUCKETS)
 }
 
 impl Default for Metrics {
@@ -116,6 +169,9 @@ impl Default for Metrics {
             objects: Family::default(),
             watch_restarts: Family::default(),
             status_writes: Family::default(),
+            calls: Family::default(),
+            call_times: Family::new_with_constructor(call_histogram),
+            certificate: Gauge::default(),
             queue: Gauge::default(),
             children: Gauge::default(),
         };
@@ -132,6 +188,10 @@ impl Metrics {
         r.register("objects", "Child objects, by kind and by what was done", self.objects.clone());
         r.register("watch_interruptions", "Interrupted watches, by resource", self.watch_restarts.clone());
         r.register("status_writes", "Status writes, by result", self.status_writes.clone());
+        r.register("webhook_requests", "Calls of webhooks, by what was asked and how it ended", self.calls.clone());
+        r.register("webhook_duration_seconds", "Duration of calls of webhooks", self.call_times.clone());
+        let expiry = "When the certificate of the webhooks ends, in seconds since 1970; 0 while there is none";
+        r.register("webhook_certificate_expiry_seconds", expiry, self.certificate.clone());
         r.register("queue_depth", "Services that are due", self.queue.clone());
         r.register("watched_children", "Child objects held by the watches", self.children.clone());
     }
@@ -163,6 +223,18 @@ impl Metrics {
         self.status_writes.get_or_create(&vec![("result", result)]).inc();
     }
 
+    /// A webhook was called.
+    pub fn called(&self, call: Call, result: CallResult, duration: Duration) {
+        let path = ("path", call.as_str());
+        self.calls.get_or_create(&vec![path, ("result", result.as_str())]).inc();
+        self.call_times.get_or_create(&vec![path]).observe(duration.as_secs_f64());
+    }
+
+    /// The webhooks serve a certificate that ends then.
+    pub fn certificate_ends(&self, at: Timestamp) {
+        self.certificate.set(at.as_second());
+    }
+
     /// The text that `/metrics` serves.
     pub fn text(&self, queue: usize, children: usize) -> Result<String, std::fmt::Error> {
         self.queue.set(i64::try_from(queue).unwrap_or(i64::MAX));
@@ -185,9 +257,14 @@ mod tests {
         metrics.took(Step::Apply, Duration::from_millis(2));
         metrics.status_written(true);
         metrics.watch_restarted("services");
+        metrics.called(Call::Convert, CallResult::Ok, Duration::from_millis(1));
+        metrics.certificate_ends(Timestamp::from_second(7).unwrap());
         let text = metrics.text(3, 4).unwrap();
         assert!(text.contains(r#"llmisvc_reconciles_total{outcome="settled"} 1"#), "{text}");
         assert!(text.contains(r#"llmisvc_objects_total{kind="Deployment",verb="created"} 2"#), "{text}");
         assert!(text.contains("llmisvc_queue_depth 3"), "{text}");
+        let calls = r#"llmisvc_webhook_requests_total{path="convert",result="ok"} 1"#;
+        assert!(text.contains(calls), "{text}");
+        assert!(text.contains("llmisvc_webhook_certificate_expiry_seconds 7"), "{text}");
     }
 }

@@ -9,9 +9,10 @@ use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use crate::lease;
+use crate::webhook::CALLERS;
 
 /// Name of the ServiceAccount, the ClusterRole is [`CLUSTER_ROLE`].
-const ACCOUNT: &str = "llmisvc-controller-manager";
+pub const ACCOUNT: &str = "llmisvc-controller-manager";
 const CLUSTER_ROLE: &str = "kserve-llmisvc-manager-role";
 const LEASE_ROLE: &str = "llmisvc-leader-election-role";
 
@@ -70,7 +71,7 @@ fn rules() -> Vec<Value> {
     }
     let rule =
         |((group, verbs), resources)| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
-    rules.into_iter().map(rule).chain([ca_bundle()]).collect()
+    rules.into_iter().map(rule).chain([ca_bundle()]).chain(callers()).collect()
 }
 
 /// Apply of the copies of the CA bundle, and of no other ConfigMap: the name is known to apply, which creates, too.
@@ -80,6 +81,22 @@ fn ca_bundle() -> Value {
         "resources": ["configmaps"],
         "resourceNames": [GLOBAL_CA_BUNDLE],
         "verbs": ["create", "patch"],
+    })
+}
+
+/// The CA bundles of those who call the webhooks; by name, watches included.
+fn callers() -> impl Iterator<Item = Value> {
+    let mut named: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for caller in CALLERS {
+        named.entry((caller.served.group, caller.served.plural)).or_default().push(caller.name);
+    }
+    named.into_iter().map(|((group, resource), names)| {
+        json!({
+            "apiGroups": [group],
+            "resources": [resource],
+            "resourceNames": names,
+            "verbs": ["get", "list", "patch", "watch"],
+        })
     })
 }
 

@@ -53,6 +53,24 @@ pub const CRD: Served = resource(
     false,
     false,
 );
+/// ValidatingWebhookConfiguration.
+pub const VALIDATING: Served = resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingWebhookConfiguration",
+    "validatingwebhookconfigurations",
+    false,
+    false,
+);
+/// MutatingWebhookConfiguration.
+pub const MUTATING: Served = resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "MutatingWebhookConfiguration",
+    "mutatingwebhookconfigurations",
+    false,
+    false,
+);
 /// TokenReview.
 pub const TOKEN_REVIEW: Served =
     resource("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", false, false);

@@ -19,6 +19,7 @@ use crate::reconcile::reconcile;
 use crate::serve;
 use crate::stores::watched::Watched;
 use crate::stores::{Stores, served, watching};
+use crate::webhook::{self, Serving, Webhooks};
 use crate::wire::Wire;
 use llmisvc_core::images::from_registry;
 use llmisvc_core::presets::shipped;
@@ -36,14 +37,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let client = client(&args).await?;
     let ctx = context(&args, Wire::new(client));
-    probes(&args, &ctx).await?;
+    let webhooks = webhook::start(&args, &ctx, stop.clone())?;
+    probes(&args, &ctx, webhooks.as_ref().map(|it| Arc::clone(&it.serving))).await?;
     watch_all(&ctx);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = args.pod_namespace, "started");
     let mut lease = Lease::new(ctx.wire.clone(), &args.pod_namespace, &ctx.options.identity);
     if args.leader_elect {
         tokio::select! {
             () = lease.acquire() => {}
-            () = stopped(stop.clone()) => return Ok(()),
+            () = stopped(stop.clone()) => return Ok(ended(webhooks).await),
         }
     }
     let lost = lead(&ctx, &args, &mut lease, stop).await;
@@ -51,8 +53,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         drop(tokio::time::timeout(RELEASE, lease.release()).await);
     }
     anyhow::ensure!(!lost, "the lease is lost: another operator may be working");
+    ended(webhooks).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Returns when the webhooks are not served any more; they stop by themselves.
+async fn ended(webhooks: Option<Webhooks>) {
+    if let Some(webhooks) = webhooks {
+        drop(tokio::time::timeout(RELEASE, webhooks.ended()).await);
+    }
 }
 
 /// Works until told to stop, or until the lease is lost; says which.
@@ -126,9 +136,9 @@ fn watch_all(ctx: &Arc<Context>) {
     }
 }
 
-async fn probes(args: &Args, ctx: &Arc<Context>) -> anyhow::Result<()> {
+async fn probes(args: &Args, ctx: &Arc<Context>, serving: Option<Arc<Serving>>) -> anyhow::Result<()> {
     if let Some(socket) = bind(args.health_probe_addr).await? {
-        serve_open(socket, serve::health::router(Arc::clone(ctx)));
+        serve_open(socket, serve::health::router(Arc::clone(ctx), serving));
     }
     let Some(socket) = bind(args.metrics_addr).await? else { return Ok(()) };
     if args.metrics_secure {

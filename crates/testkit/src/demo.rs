@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::cluster::{self, Cluster, Variant};
+use crate::cluster::{self, Cluster, Variant, webhooks};
 use crate::tree::{self, Paint};
 use crate::{account, documents, net, operator, paths};
 
@@ -61,12 +61,12 @@ fn start_operator(cluster: &Cluster, program: &Path) -> Result<()> {
     ensure!(program.exists(), "{} is missing; `make demo` builds it", program.display());
     stop_operator()?;
     let kubeconfig = account::kubeconfig(cluster, &folder().join("operator.kubeconfig"))?;
-    let (health, metrics) = (net::free_port()?, net::free_port()?);
+    let ports = operator::Ports::free(webhooks::prepare(cluster)?)?;
     let log = folder().join("operator.log");
-    let id = operator::detach(program, &kubeconfig, (health, metrics), &log)?;
+    let id = operator::detach(program, &kubeconfig, ports, &log)?;
     fs::write(folder().join("operator.pid"), id.to_string())?;
     let deadline = Instant::now() + Duration::from_mins(1);
-    while net::http_get(health, "/readyz").is_err() {
+    while net::http_get(ports.health, "/readyz").is_err() {
         let alive = net::process_runs(id);
         if !alive || Instant::now() > deadline {
             let said = fs::read_to_string(&log).unwrap_or_default();
@@ -74,7 +74,7 @@ fn start_operator(cluster: &Cluster, program: &Path) -> Result<()> {
         }
         thread::sleep(Duration::from_millis(50));
     }
-    Ok(())
+    ports.webhook.map_or(Ok(()), |_| webhooks::until_admitted(cluster))
 }
 
 fn stop_operator() -> Result<()> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::cluster::{Cluster, capture};
+use crate::cluster::{Cluster, capture, webhooks};
 use crate::{account, net, paths};
 
 /// Ends the program when its own input ends: however a test run stops, it leaves no operator behind.
@@ -21,6 +21,18 @@ echo $child; read -r _; kill -TERM $child 2>/dev/null; wait $child"#;
 
 /// How long the operator may take to become ready on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Whether the operator serves webhooks, and where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Webhooks {
+    /// On a local control plane, which is told to call them; nowhere else.
+    #[default]
+    Called,
+    /// At this port, and nobody is told.
+    At(u16),
+    /// Nowhere. What the test writes while no operator runs is taken.
+    Off,
+}
 
 /// What differs from the usual start.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +45,8 @@ pub struct Options {
     pub args: Vec<String>,
     /// Further environment variables.
     pub env: Vec<(String, String)>,
+    /// Webhooks; on a control plane of ours they are served and called unless a test says otherwise.
+    pub webhooks: Webhooks,
 }
 
 /// A running operator. It ends when this is dropped.
@@ -56,7 +70,12 @@ impl Operator {
 
     /// Starts one and waits until it is ready.
     pub fn start(cluster: &Cluster, options: &Options) -> Result<Self> {
-        let (health, metrics) = (net::free_port()?, net::free_port()?);
+        let webhook = match options.webhooks {
+            Webhooks::Called => webhooks::prepare(cluster)?,
+            Webhooks::At(port) => Some(port),
+            Webhooks::Off => None,
+        };
+        let ports = Ports::free(webhook)?;
         let log = log_file()?;
         let kubeconfig = match &options.kubeconfig {
             Some(given) => given.clone(),
@@ -64,14 +83,19 @@ impl Operator {
         };
         let program = options.program.clone().map_or_else(binary, Ok)?;
         let mut command = Command::new("sh");
-        command.args(["-c", KEEPER, "keeper"]).arg(&log).arg(program).args(flags(health, metrics));
+        command.args(["-c", KEEPER, "keeper"]).arg(&log).arg(program).args(flags(ports));
         command.args(&options.args).envs(environment(&kubeconfig));
         command.envs(options.env.iter().map(|(name, value)| (name, value)));
         let mut keeper =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting sh")?;
         let id = child_id(&mut keeper)?;
+        let Ports { health, metrics, .. } = ports;
         let operator = Self { input: keeper.stdin.take(), keeper, id, health, metrics, log };
         operator.wait_until_ready()?;
+        if options.webhooks == Webhooks::Called && webhook.is_some() {
+            let admitted = webhooks::until_admitted(cluster);
+            admitted.with_context(|| format!("the operator's log:\n{}", tail(&operator.logs(), 20)))?;
+        }
         Ok(operator)
     }
 
@@ -151,13 +175,34 @@ fn log_file() -> Result<PathBuf> {
     Ok(folder.join(format!("{}-{count}.log", std::process::id())))
 }
 
+/// Where an operator listens on this machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// Of `/healthz` and `/readyz`.
+    pub health: u16,
+    /// Of `/metrics`.
+    pub metrics: u16,
+    /// Of the webhooks; none turns them off.
+    pub webhook: Option<u16>,
+}
+
+impl Ports {
+    /// Free ones, but for the webhooks.
+    pub fn free(webhook: Option<u16>) -> Result<Self> {
+        Ok(Self { health: net::free_port()?, metrics: net::free_port()?, webhook })
+    }
+}
+
 /// The arguments of an operator outside the cluster.
-pub fn flags(health: u16, metrics: u16) -> Vec<String> {
+pub fn flags(ports: Ports) -> Vec<String> {
+    let webhook = ports.webhook.map_or("0".to_owned(), |port| format!("127.0.0.1:{port}"));
     vec![
-        format!("--health-probe-addr=127.0.0.1:{health}"),
-        format!("--metrics-addr=127.0.0.1:{metrics}"),
+        format!("--health-probe-addr=127.0.0.1:{}", ports.health),
+        format!("--metrics-addr=127.0.0.1:{}", ports.metrics),
         "--metrics-secure=false".to_owned(),
-        "--webhook-port=0".to_owned(),
+        format!("--webhook-addr={webhook}"),
+        "--webhook-url=https://127.0.0.1".to_owned(),
+        "--shutdown-delay=0s".to_owned(),
     ]
 }
 
@@ -196,11 +241,11 @@ fn built(once: &OnceLock<Result<PathBuf>>, variable: &str, package: &str, progra
 
 /// Starts an operator that outlives this process; it has a process group of its own, so that Ctrl-C in the shell
 /// does not reach it.
-pub fn detach(program: &Path, kubeconfig: &Path, ports: (u16, u16), log: &Path) -> Result<u32> {
+pub fn detach(program: &Path, kubeconfig: &Path, ports: Ports, log: &Path) -> Result<u32> {
     use std::os::unix::process::CommandExt as _;
     let output = File::create(log).with_context(|| format!("creating {}", log.display()))?;
     let mut command = Command::new(program);
-    command.args(flags(ports.0, ports.1)).envs(environment(kubeconfig)).process_group(0);
+    command.args(flags(ports)).envs(environment(kubeconfig)).process_group(0);
     command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
     let child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
     Ok(child.id())

@@ -37,7 +37,13 @@ fn charts(namespace: &str, values: &Value) -> Result<Objects> {
         let given: Vec<String> = fields.map(|(name, value)| format!("{name}={value}")).collect();
         given.into_iter().flat_map(|it| ["--set-json".to_owned(), it]).collect::<Vec<_>>()
     };
-    let webhooks = values.get("webhooks").map_or(json!({}), |it| json!({"webhooks": it}));
+    let both = ["enabled", "url", "certManager"];
+    let webhooks = values.get("webhooks").and_then(Value::as_object).into_iter().flatten();
+    let webhooks: Value = webhooks
+        .filter(|(name, _)| both.contains(&name.as_str()))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
+    let webhooks = json!({"webhooks": webhooks});
     let mut objects = Vec::new();
     for (chart, args) in [(Chart::Definitions, set(&webhooks)), (Chart::Operator, set(values))] {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -82,7 +88,7 @@ fn nothing_names_a_namespace_that_is_not_the_releases() -> Result<()> {
     for (name, object) in charts("models", &json!({}))? {
         let text = object.to_string();
         assert!(!text.contains(r#""namespace":"kserve""#), "{name}: {text}");
-        assert!(!text.contains("kserve/"), "{name}: {text}");
+        assert!(["kserve/", "'kserve'", ":kserve:"].iter().all(|it| !text.contains(it)), "{name}: {text}");
     }
     let here = charts("kserve", &json!({}))?;
     let elsewhere = charts("models", &json!({}))?;

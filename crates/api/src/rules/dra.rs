@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::metadata::{is_label, is_subdomain};
 use super::{Found, Rule};
 
 /// DeviceClass of the claim; turns managed DRA on.
@@ -61,15 +62,4 @@ fn broken_count(count: &str) -> Option<String> {
 
 fn at(key: &str) -> String {
     format!("metadata.annotations[{key}]")
-}
-
-fn is_subdomain(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_label)
-}
-
-fn is_label(text: &str) -> bool {
-    let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let ends = text.bytes().next().zip(text.bytes().last());
-    ends.is_some_and(|(first, last)| alphanumeric(first) && alphanumeric(last))
-        && text.bytes().all(|b| alphanumeric(b) || b == b'-')
 }

@@ -3,9 +3,13 @@
 //! They hold for the spec as the user wrote it, at admission, and for the merged and rendered one, in every pass.
 //! All findings come back at once; a message names the value, never a whole object.
 
+mod class;
 pub mod dra;
+pub mod immutable;
 mod kv_cache;
+mod metadata;
 mod model;
+mod notes;
 mod parallelism;
 mod rollout;
 mod router;
@@ -15,6 +19,8 @@ mod scheduler;
 mod tests;
 
 use std::collections::BTreeMap;
+
+pub use class::Class;
 
 use crate::v1alpha2::{LlmInferenceServiceSpec, Workload};
 
@@ -37,7 +43,7 @@ impl std::fmt::Display for Violation {
 
 macro_rules! ids {
     ($($id:ident)*) => {
-        /// Id of a rule in the reference.
+        /// Id of a rule in the reference; from `PF1` on they are ours.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs)]
         pub enum Rule { $($id,)* }
@@ -45,6 +51,11 @@ macro_rules! ids {
         impl Rule {
             /// Every rule, in the order of the reference.
             pub const ALL: &'static [Self] = &[$(Self::$id,)*];
+
+            /// The id as text.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$id => stringify!($id),)* }
+            }
         }
     };
 }
@@ -59,8 +70,15 @@ ids! {
     KV1 KV2 KV3 KV4 KV5 KV6 KV7
     RO1 RO2 RO3 RO4 RO5
     DR1 DR2 DR3 DR4 DR5 DR6 DR7
+    I1 I2
     CF1
-    W1 W4 W5
+    CG1 CG2 CG3 CG6
+    W1 W2 W3 W4 W5
+    PF1 PF2 PF3
+    L8
+    KV8 KV9
+    LB1 LB2
+    N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N11 N12 N13
 }
 
 /// Every rule that the spec breaks, in the order of the reference.
@@ -91,6 +109,7 @@ pub fn check(
     for (base, workload) in workloads(spec) {
         rollout::check(base, workload, &mut found);
     }
+    metadata::check(spec, &mut found);
     dra::check(annotations, &mut found);
     model::check_confidential(spec, &mut found);
     found.0
@@ -103,6 +122,7 @@ pub fn warnings(namespace: &str, spec: &LlmInferenceServiceSpec) -> Vec<Violatio
         router::warn(namespace, router, &mut found);
     }
     model::warn_confidential(spec, &mut found);
+    notes::warn(spec, &mut found);
     found.0
 }
 

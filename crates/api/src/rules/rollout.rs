@@ -10,7 +10,7 @@ pub(super) fn check(base: &str, workload: &Workload, found: &mut Found) {
     let at = format!("{base}.rolloutStrategy");
     let limits = [("maxUnavailable", &strategy.max_unavailable), ("maxSurge", &strategy.max_surge)];
     let given = limits.into_iter().filter_map(|(name, limit)| Some((name, limit.as_ref()?)));
-    let problems: Vec<_> = given.filter_map(|(name, limit)| Some((name, broken(limit)?))).collect();
+    let problems: Vec<_> = given.filter_map(|(name, limit)| Some((name, broken(name, limit)?))).collect();
     for (name, (rule, message)) in &problems {
         found.add(*rule, format!("{at}.{name}"), message.as_str());
     }
@@ -19,7 +19,8 @@ pub(super) fn check(base: &str, workload: &Workload, found: &mut Found) {
     }
 }
 
-fn broken(limit: &IntOrString) -> Option<(Rule, String)> {
+/// More than every pod can't be missing; more than twice the pods may be there (edge 21).
+fn broken(name: &str, limit: &IntOrString) -> Option<(Rule, String)> {
     match limit {
         IntOrString::Int(n) if *n < 0 => {
             Some((Rule::RO1, format!("must be greater than or equal to 0, not {n}")))
@@ -33,7 +34,7 @@ fn broken(limit: &IntOrString) -> Option<(Rule, String)> {
                 );
                 Some((Rule::RO2, message))
             }
-            Some(digits) if percent(digits) > 100 => {
+            Some(digits) if name == "maxUnavailable" && percent(digits) > 100 => {
                 Some((Rule::RO3, format!("must not be greater than 100%, and is {text}")))
             }
             Some(_) => None,
@@ -45,8 +46,7 @@ fn broken(limit: &IntOrString) -> Option<(Rule, String)> {
 /// how many that is. Unknown or zero counts as one.
 fn check_deadlock(at: &str, workload: &Workload, found: &mut Found) {
     let Some(strategy) = &workload.rollout_strategy else { return };
-    let replicas = workload.replicas.or(workload.scaling.as_ref().map(crate::v1alpha2::Scaling::floor));
-    let replicas = i64::from(replicas.unwrap_or(1).max(1));
+    let replicas = known_replicas(workload).unwrap_or(1);
     let Some(unavailable) = &strategy.max_unavailable else { return };
     if pods(unavailable, replicas, false) > 0 {
         return;
@@ -73,12 +73,30 @@ fn check_deadlock(at: &str, workload: &Workload, found: &mut Found) {
     }
 }
 
+fn known_replicas(workload: &Workload) -> Option<i64> {
+    let replicas = workload.replicas.or(workload.scaling.as_ref().map(crate::v1alpha2::Scaling::floor));
+    replicas.map(|n| i64::from(n.max(1)))
+}
+
+/// A share that is no pod at all (edge 21): rounded down, as Kubernetes does.
+pub(super) fn warn(base: &str, workload: &Workload, found: &mut Found) {
+    let limit = workload.rollout_strategy.as_ref().and_then(|s| s.max_unavailable.as_ref());
+    let (Some(limit), Some(replicas)) = (limit, known_replicas(workload)) else { return };
+    let share = matches!(limit, IntOrString::String(text) if digits(text).is_some_and(|d| percent(d) > 0));
+    let message = format!(
+        "{} of {replicas} replica(s) is no pod, rounded down: only maxSurge lets a rollout go on",
+        shown(limit)
+    );
+    let none = share && pods(limit, replicas, false) == 0;
+    found.add_if(none, Rule::N4, format!("{base}.rolloutStrategy.maxUnavailable"), message);
+}
+
 /// How many pods a limit is.
 fn pods(limit: &IntOrString, replicas: i64, round_up: bool) -> i64 {
     match limit {
         IntOrString::Int(n) => i64::from(*n),
         IntOrString::String(text) => {
-            let share = digits(text).map_or(0, percent) * replicas;
+            let share = digits(text).map_or(0, percent).saturating_mul(replicas);
             (share + if round_up { 99 } else { 0 }) / 100
         }
     }

@@ -46,6 +46,12 @@ pub(super) fn check(namespace: &str, router: &Router, found: &mut Found) {
 
 pub(super) fn warn(namespace: &str, router: &Router, found: &mut Found) {
     let Some(http) = router.route.as_ref().and_then(|r| r.http.as_ref()) else { return };
+    for (i, parent) in parent_refs(http).iter().enumerate() {
+        let kind = parent.get("kind").and_then(Value::as_str).unwrap_or("Gateway");
+        let gateways = router.gateway.as_ref().is_some_and(|g| g.refs.as_ref().is_some_and(|r| !r.is_empty()));
+        let message = format!("kind is {kind}, and spec.router.gateway.refs puts gateways in its place");
+        found.add_if(gateways && kind != "Gateway", Rule::N10, format!("{HTTP}.spec.parentRefs[{i}]"), message);
+    }
     if let Some((parents, _)) = both_parents(namespace, router, http).filter(|(p, g)| p == g) {
         let message = format!(
             "parentRefs can be omitted when spec.router.gateway.refs is set: they follow from it ({})",
@@ -113,8 +119,7 @@ fn both_parents<'a>(
         let text = |key| p.get(key).and_then(Value::as_str).unwrap_or_default();
         (or_own(text("namespace")), text("name"), text("sectionName"))
     };
-    let parents = http.spec.as_ref()?.get("parentRefs")?.as_array()?;
-    let mut parents: Vec<Parent<'_>> = parents.iter().map(parent).collect();
+    let mut parents: Vec<Parent<'_>> = parent_refs(http).iter().map(parent).collect();
     let text = |field: &'a Option<String>| field.as_deref().unwrap_or_default();
     let gateways = router.gateway.as_ref()?.refs.as_ref()?.iter();
     let mut gateways: Vec<Parent<'_>> =
@@ -122,6 +127,11 @@ fn both_parents<'a>(
     parents.sort_unstable();
     gateways.sort_unstable();
     (!parents.is_empty() && !gateways.is_empty()).then_some((parents, gateways))
+}
+
+fn parent_refs(http: &HttpRoute) -> &[Value] {
+    let spec = http.spec.as_ref().and_then(|spec| spec.get("parentRefs"));
+    spec.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn listed(parents: &[Parent<'_>]) -> String {

@@ -11,6 +11,9 @@ macro_rules! presets {
         pub enum Preset { $( $(#[$doc])* $name, )* }
 
         impl Preset {
+            /// Every preset.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
             /// Name without prefix.
             pub const fn suffix(self) -> &'static str {
                 match self { $( Self::$name => $suffix, )* }

@@ -3,6 +3,7 @@
 //! The engine is `gotmpl`; `view` gives it Go's typed data and `rewrite` Go's typed semantics. What it prints
 //! is compared with Go's own `text/template` in `tests/gotemplate`.
 
+mod check;
 mod engine;
 mod error;
 mod funcs;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use gotmpl::Value as Data;
 use serde_json::{Value, json};
 
+pub use check::failures;
 pub use error::{Place, TemplateError};
 
 /// The connector that a `kvCacheOffloading` stands for; none when its `cpu` is no quantity.

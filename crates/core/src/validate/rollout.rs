@@ -27,17 +27,19 @@ pub fn rollout(scope: &mut Scope<'_, '_>) -> Value {
 
 fn member(scope: &mut Scope<'_, '_>, key: &str) -> Option<Value> {
     let value = scope.given(&["rolloutStrategy", key])?.clone();
-    if !is_valid(&value) {
-        let expected = "a whole number, or a percentage up to 100%";
+    if !is_valid(key, &value) {
+        let expected = "a whole number, or a percentage";
         let problem = Problem::Type { expected, got: value.to_string() };
         scope.error(&format!("rolloutStrategy.{key}"), &problem);
     }
     Some(value)
 }
 
-fn is_valid(value: &Value) -> bool {
+/// A rule of the API says more about the ones it knows.
+fn is_valid(key: &str, value: &Value) -> bool {
+    let most = if key == "maxUnavailable" { 100 } else { u64::MAX };
     let percent =
-        |text: &str| text.strip_suffix('%').and_then(|n| n.parse::<u8>().ok()).is_some_and(|n| n <= 100);
+        |text: &str| text.strip_suffix('%').and_then(|n| n.parse::<u64>().ok()).is_some_and(|n| n <= most);
     value.as_u64().is_some() || value.as_str().is_some_and(percent)
 }
 

@@ -248,11 +248,6 @@ impl Stores {
         self.synced.send_if_modified(|synced| synced.insert(watched));
     }
 
-    /// Whether every watch has shown a complete list.
-    pub fn is_synced(&self) -> bool {
-        self.synced.borrow().len() == Watched::all().len()
-    }
-
     /// The watches that have not shown a complete list yet.
     pub fn unsynced(&self) -> Vec<&'static str> {
         let synced = self.synced.borrow();

@@ -12,6 +12,7 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource};
 use llmisvc_core::facts::{Key, Ref};
+use llmisvc_kinds::Served;
 use serde::de::DeserializeOwned;
 
 use super::Stores;
@@ -156,12 +157,28 @@ fn absorb<K: Item>(
 /// there.
 pub async fn keep_asked(ctx: Arc<Context>, key: Key) {
     let Some((served, place)) = resources::of_key(&key) else { return };
-    let resource = resources::api_resource(&served);
-    let api: Api<Raw> = Api::namespaced_with(ctx.wire.client(), &place.namespace, &resource);
+    follow_one(&ctx, &served, place, "asked", |object| asked_changed(&ctx, &key, object)).await;
+}
+
+/// Tells what stands at one place, at first and at every change, until `tell` has heard enough.
+pub async fn follow_one(
+    ctx: &Context,
+    served: &Served,
+    place: &Ref,
+    label: &'static str,
+    mut tell: impl FnMut(Option<Raw>) -> bool,
+) {
+    let resource = resources::api_resource(served);
+    let client = ctx.wire.client();
+    let api: Api<Raw> = if served.namespaced {
+        Api::namespaced_with(client, &place.namespace, &resource)
+    } else {
+        Api::all_with(client, &resource)
+    };
     let config = watcher::Config::default().fields(&format!("metadata.name={}", place.name));
     let mut events = std::pin::pin!(watcher(api, config).default_backoff());
     let (mut shown, mut streak) = (None, false);
-    while let Some(event) = next(&ctx, "asked", &mut streak, &mut events).await {
+    while let Some(event) = next(ctx, label, &mut streak, &mut events).await {
         let object = match event {
             Event::Init => {
                 shown = None;
@@ -175,7 +192,7 @@ pub async fn keep_asked(ctx: Arc<Context>, key: Key) {
             Event::Apply(raw) => Some(raw),
             Event::Delete(_) => None,
         };
-        if !asked_changed(&ctx, &key, object) {
+        if !tell(object) {
             return;
         }
     }

@@ -174,7 +174,10 @@ impl State {
                     return Err((422, "the test failed".to_owned()));
                 }
                 "test" => {}
-                "add" => object[pointer.trim_start_matches('/')] = op["value"].clone(),
+                "add" => {
+                    let (parent, key) = pointer.rsplit_once('/').unwrap();
+                    object.pointer_mut(parent).unwrap()[key] = op["value"].clone();
+                }
                 _ => *object.pointer_mut(pointer).unwrap() = op["value"].clone(),
             }
         }

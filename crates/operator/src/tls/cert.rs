@@ -11,6 +11,7 @@ use llmisvc_core::tree;
 use pem::Pem;
 use rcgen::{KeyPair, PublicKeyData as _};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 const TAG: &str = "CERTIFICATE";
@@ -37,6 +38,12 @@ impl Cert {
     /// Its bytes.
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// A short name for it: the start of its SHA-256.
+    pub fn fingerprint(&self) -> String {
+        let digest = Sha256::digest(&self.der);
+        digest.iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     fn ask(&self, question: impl FnOnce(&X509Certificate<'_>) -> bool) -> bool {

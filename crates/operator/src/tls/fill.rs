@@ -6,10 +6,10 @@ use llmisvc_core::object::{Certificate, Object, TlsRequest};
 use llmisvc_core::tree;
 use serde_json::{Value, json};
 
-use super::cert;
+use super::cert::{self, later};
 use super::issue::{self, Authority, Pair};
 use super::judge;
-use super::{TlsError, Verdict};
+use super::{AUTHORITY_LIFE, LEAF_LIFE, TlsError, Verdict};
 
 /// A Secret to be filled.
 pub struct Job<'a> {
@@ -67,7 +67,10 @@ impl Job<'_> {
 
     fn issued(&self, live: &Value) -> Result<Value, TlsError> {
         match self.certificate {
-            Certificate::Authority => Ok(data(issue::authority(&self.object.name, self.now)?, None)),
+            Certificate::Authority => {
+                let validity = (self.now, later(self.now, AUTHORITY_LIFE));
+                Ok(data(issue::authority(&self.object.name, validity)?, None))
+            }
             Certificate::SelfSigned(request) => {
                 let pair = issue::self_signed(request, self.now)?;
                 let own = pair.certificate.clone();
@@ -81,7 +84,8 @@ impl Job<'_> {
         let known = self.authority.as_ref().map_err(Clone::clone)?;
         let authority = known.as_ref().ok_or_else(|| TlsError::NoAuthority(name.to_owned()))?;
         let trusted = judge::trusted(live, Some(&authority.certificate), self.now);
-        Ok(data(issue::leaf(request, authority, self.now)?, Some(cert::text(&trusted))))
+        let validity = (self.now, later(self.now, LEAF_LIFE));
+        Ok(data(issue::leaf(request, authority, validity)?, Some(cert::text(&trusted))))
     }
 
     /// The desired Secret with this data, annotated with the date of the next renewal.
@@ -105,6 +109,7 @@ fn data(pair: Pair, ca: Option<String>) -> Value {
     data
 }
 
-fn bytes(text: String) -> Value {
+/// A value of a Secret's data.
+pub fn bytes(text: String) -> Value {
     json!(ByteString(text.into_bytes()))
 }

@@ -12,7 +12,10 @@ use rcgen::{
 use serde_json::Value;
 
 use super::cert::{self, Cert, later};
-use super::{AUTHORITY_LIFE, LEAF_LIFE, SELF_SIGNED_LIFE, TlsError};
+use super::{SELF_SIGNED_LIFE, TlsError};
+
+/// From and to when a certificate is valid.
+pub type Validity = (Timestamp, Timestamp);
 
 /// A new key and its certificate, as PEM.
 pub struct Pair {
@@ -30,6 +33,11 @@ pub struct Authority {
 }
 
 impl Authority {
+    /// From its parts; none where the key is another's.
+    pub fn new(certificate: Cert, key: KeyPair) -> Option<Self> {
+        (certificate.is_authority() && certificate.belongs_to(&key)).then_some(Self { certificate, key })
+    }
+
     /// From its Secret as the API server shows it. A Secret that the service `uid` does not control is not used
     /// (L-7).
     pub fn read(secret: Option<&Value>, name: &str, uid: &str, now: Timestamp) -> Result<Self, TlsError> {
@@ -63,9 +71,9 @@ pub fn self_signed(request: &TlsRequest, now: Timestamp) -> Result<Pair, TlsErro
 }
 
 /// A CA, which can sign servers but no other CA. `name` tells it from those of other services.
-pub fn authority(name: &str, now: Timestamp) -> Result<Pair, TlsError> {
+pub fn authority(name: &str, validity: Validity) -> Result<Pair, TlsError> {
     let key = KeyPair::generate()?;
-    let mut params = within((now, later(now, AUTHORITY_LIFE)));
+    let mut params = within(validity);
     params.distinguished_name.push(DnType::OrganizationName, "llmisvc");
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -74,10 +82,10 @@ pub fn authority(name: &str, now: Timestamp) -> Result<Pair, TlsError> {
 }
 
 /// A pair that the CA vouches for, and no longer than for itself.
-pub fn leaf(request: &TlsRequest, authority: &Authority, now: Timestamp) -> Result<Pair, TlsError> {
+pub fn leaf(request: &TlsRequest, authority: &Authority, validity: Validity) -> Result<Pair, TlsError> {
     let key = KeyPair::generate()?;
-    let to = later(now, LEAF_LIFE).min(authority.certificate.to);
-    let mut params = server(request, "llmisvc", (now, to))?;
+    let (from, to) = validity;
+    let mut params = server(request, "llmisvc", (from, to.min(authority.certificate.to)))?;
     params.use_authority_key_identifier_extension = true;
     let issuer = Issuer::from_ca_cert_der(&authority.certificate.der().into(), &authority.key)?;
     Ok(Pair { certificate: params.signed_by(&key, &issuer)?.pem(), key: key.serialize_pem() })
@@ -86,7 +94,7 @@ pub fn leaf(request: &TlsRequest, authority: &Authority, now: Timestamp) -> Resu
 fn server(
     request: &TlsRequest,
     organization: &str,
-    validity: (Timestamp, Timestamp),
+    validity: Validity,
 ) -> Result<CertificateParams, TlsError> {
     let mut params = within(validity);
     params.subject_alt_names = CertificateParams::new(request.dns.clone())?.subject_alt_names;
@@ -99,7 +107,7 @@ fn server(
 }
 
 /// Nothing but a validity, counted from a date that the generator makes, so that its time crate need not be named.
-fn within((from, to): (Timestamp, Timestamp)) -> CertificateParams {
+fn within((from, to): Validity) -> CertificateParams {
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     let at = |time: Timestamp| epoch + Duration::from_secs(time.as_second().max(0).unsigned_abs());
     let mut params = CertificateParams::default();

@@ -7,12 +7,12 @@
 //!
 //! Everything follows from the certificates themselves: annotations are written, not read (L-4).
 
-mod cert;
+pub mod cert;
 mod due;
 mod fill;
 #[cfg(test)]
 mod handshake;
-mod issue;
+pub mod issue;
 mod judge;
 #[cfg(test)]
 pub mod tests;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use due::due;
-pub use fill::Job;
+pub use fill::{Job, bytes};
 pub use issue::Authority;
 
 const DAY: u64 = 24 * 60 * 60;

@@ -13,8 +13,10 @@ use crate::look::{PATIENCE, SOON, cluster_role_bindings, container, example, pla
 
 const EXAMPLES: [&str; 3] = ["basic-model", "template-variables", "qwen-2.5-7b"];
 
+/// Without webhooks: services are changed here while no operator runs.
 fn elected() -> operator::Options {
-    operator::Options { args: vec!["--leader-elect".to_owned()], ..operator::Options::default() }
+    let args = vec!["--leader-elect".to_owned()];
+    operator::Options { args, webhooks: operator::Webhooks::Off, ..operator::Options::default() }
 }
 
 /// The sum of a counter over all labels that hold this value; over all labels when it is empty.
@@ -72,7 +74,8 @@ fn a_restart_over_settled_services_writes_nothing_and_catches_up_with_what_was_m
     world.kubectl(&["delete", "service", "basic-llm-kserve-workload-svc"], None)?;
     world.patch("llmisvc", "basic-llm", "merge", r#"{"spec": {"replicas": 3}}"#)?;
     world.delete("llmisvc", "qwen-25-7b")?;
-    let third = Operator::start(&cluster, &operator::Options::default())?;
+    let alone = operator::Options { args: Vec::new(), ..elected() };
+    let third = Operator::start(&cluster, &alone)?;
     until_ready_is(&world, "basic-llm", "True", PATIENCE)?;
     assert_eq!(world.get("deployment", "basic-llm-kserve")?["status"]["availableReplicas"], 3);
     world.get("service", "basic-llm-kserve-workload-svc")?;

@@ -22,3 +22,5 @@ mod rollouts;
 mod status;
 mod tls;
 mod topologies;
+mod webhooks;
+mod webhooks_rotation;

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use super::tools::Tools;
-use super::{Cluster, Variant, devices, nodes};
+use super::{Cluster, Variant, devices, nodes, webhooks};
 use crate::world::has_condition;
 use crate::{documents, paths};
 
@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Installs everything that is missing; does nothing when this very content is installed already.
 pub fn all(cluster: &Cluster, variant: Variant) -> Result<()> {
-    let plan = Plan::read(variant)?;
+    let plan = Plan::read(cluster, variant)?;
     let stamp = cluster.kubeconfig().with_extension("installed");
-    let local = cluster.kubeconfig().starts_with(paths::cache());
+    let local = cluster.is_local();
     if local && fs::read_to_string(&stamp).is_ok_and(|done| done == plan.hash()) {
         return Ok(());
     }
@@ -44,7 +44,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn read(variant: Variant) -> Result<Self> {
+    fn read(cluster: &Cluster, variant: Variant) -> Result<Self> {
         let tools = Tools::manifests_only()?;
         let here = paths::repository().join("tests/localcluster/manifests");
         let mut stages = texts(&tools.manifests("stages"))?;
@@ -57,7 +57,10 @@ impl Plan {
             // Elsewhere its controller brings it: without one, no pod of it would ever come.
             foreign.extend(texts(&tools.manifests("lws-crds"))?);
         }
-        let ours = texts(&paths::repository().join("config/crd"))?;
+        let ours = match webhooks::port(cluster)? {
+            Some(port) => webhooks::definitions(port)?,
+            None => texts(&paths::repository().join("config/crd"))?,
+        };
         Ok(Self { foreign, ours, stages, gateway, machines: machines() })
     }
 

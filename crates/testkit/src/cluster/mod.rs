@@ -9,6 +9,7 @@ mod lws;
 mod nodes;
 mod part;
 mod tools;
+pub mod webhooks;
 
 use std::env;
 use std::ops::Deref;
@@ -110,6 +111,9 @@ impl Cluster {
 
     fn equip(&self, variant: Variant) -> Result<()> {
         install::all(self, variant).context("installing CRDs, nodes and gateway")?;
+        if self.is_local() {
+            webhooks::remove(self).context("removing webhooks of an operator that has ended")?;
+        }
         if variant == Variant::Full { self.add_leader_worker_sets() } else { Ok(()) }
     }
 
@@ -148,6 +152,11 @@ impl Cluster {
         let mut command = chart::helm()?;
         command.env("KUBECONFIG", &self.kubeconfig).args(args);
         capture(&mut command, None)
+    }
+
+    /// Whether it is a control plane of ours, on this machine.
+    pub fn is_local(&self) -> bool {
+        self.kubeconfig.starts_with(paths::cache())
     }
 
     /// The kubeconfig with full permissions.
