@@ -226,7 +226,10 @@ mod tests {
     #[test]
     fn times_have_a_unit_and_an_end() {
         let hours = |hours| Ok(Duration::from_hours(hours));
-        assert_eq!(["90d", "12h", "120m", "3600s"].map(duration), [hours(2160), hours(12), hours(2), hours(1)]);
+        assert_eq!(
+            ["90d", "12h", "120m", "3600s"].map(duration),
+            [hours(2160), hours(12), hours(2), hours(1)]
+        );
         for bad in ["", "1", "d", "-1s", "1w", "40000d", "99999999999999999999d"] {
             assert!(duration(bad).unwrap_err().contains("such as 90d"), "{bad}");
         }

@@ -188,9 +188,14 @@ impl Metrics {
         r.register("objects", "Child objects, by kind and by what was done", self.objects.clone());
         r.register("watch_interruptions", "Interrupted watches, by resource", self.watch_restarts.clone());
         r.register("status_writes", "Status writes, by result", self.status_writes.clone());
-        r.register("webhook_requests", "Calls of webhooks, by what was asked and how it ended", self.calls.clone());
+        r.register(
+            "webhook_requests",
+            "Calls of webhooks, by what was asked and how it ended",
+            self.calls.clone(),
+        );
         r.register("webhook_duration_seconds", "Duration of calls of webhooks", self.call_times.clone());
-        let expiry = "When the certificate of the webhooks ends, in seconds since 1970; 0 while there is none";
+        let expiry =
+            "When the certificate of the webhooks ends, in seconds since 1970; 0 while there is none";
         r.register("webhook_certificate_expiry_seconds", expiry, self.certificate.clone());
         r.register("queue_depth", "Services that are due", self.queue.clone());
         r.register("watched_children", "Child objects held by the watches", self.children.clone());

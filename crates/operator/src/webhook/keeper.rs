@@ -119,7 +119,13 @@ impl Keeper {
                 let target = object.map(|object| Target::read(&object, &namespace));
                 if let Some(elsewhere) = target.as_ref().and_then(|target| target.elsewhere.as_ref()) {
                     let (kind, name) = (caller.served.kind, caller.name);
-                    tracing::warn!(kind, name, elsewhere, namespace, "calls the webhooks of another namespace: install the manifests for this one");
+                    tracing::warn!(
+                        kind,
+                        name,
+                        elsewhere,
+                        namespace,
+                        "calls the webhooks of another namespace: install the manifests for this one"
+                    );
                 }
                 Change::Caller(index, target)
             };

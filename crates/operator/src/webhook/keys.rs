@@ -75,8 +75,7 @@ pub fn bundle(secret: &Value) -> Vec<Cert> {
 /// What the rotation has to know of the Secret.
 pub fn read(secret: &Value, request: &TlsRequest) -> Keys {
     let trusted = if authority(secret).is_some() { bundle(secret) } else { Vec::new() };
-    let ca =
-        |c: &Cert| rotation::Authority { id: c.fingerprint(), renewal: c.two_thirds(), to: c.to };
+    let ca = |c: &Cert| rotation::Authority { id: c.fingerprint(), renewal: c.two_thirds(), to: c.to };
     let annotations = tree::strings(secret, &["metadata", "annotations"]);
     let serving = annotations.iter().filter(|(key, _)| key.starts_with(SERVES));
     Keys {
@@ -97,12 +96,7 @@ fn leaf(secret: &Value, trusted: &[Cert], request: &TlsRequest) -> Option<Leaf> 
     let own = cert::served(secret).ok().filter(|own| own.covers(request))?;
     cert::key(secret, &own).ok()?;
     let signer = trusted.iter().find(|ca| own.is_signed_by(ca))?;
-    Some(Leaf {
-        id: own.fingerprint(),
-        signer: signer.fingerprint(),
-        renewal: own.two_thirds(),
-        to: own.to,
-    })
+    Some(Leaf { id: own.fingerprint(), signer: signer.fingerprint(), renewal: own.two_thirds(), to: own.to })
 }
 
 /// Makes what the steps of a rotation write.

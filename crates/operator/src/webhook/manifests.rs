@@ -169,7 +169,8 @@ fn service(namespace: &str) -> Value {
 /// so that nothing differs from what is stored but the CA bundles.
 pub fn manifests(address: Address<'_>) -> Vec<(&'static str, Vec<Value>)> {
     let service = address.url.is_none().then(|| ("service.yaml", vec![service(address.namespace)]));
-    let others = [("validating.yaml", validators(address)), ("optional/mutating.yaml", vec![defaulter(address)])];
+    let others =
+        [("validating.yaml", validators(address)), ("optional/mutating.yaml", vec![defaulter(address)])];
     service.into_iter().chain(others).collect()
 }
 

@@ -49,7 +49,11 @@ impl Webhooks {
 }
 
 /// Serves them from now on, leader or not; none when they are turned off.
-pub fn start(args: &Args, ctx: &Arc<Context>, stop: watch::Receiver<bool>) -> anyhow::Result<Option<Webhooks>> {
+pub fn start(
+    args: &Args,
+    ctx: &Arc<Context>,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<Option<Webhooks>> {
     let Some(address) = args.webhooks() else { return Ok(None) };
     let socket = std::net::TcpListener::bind(address);
     let socket = socket.with_context(|| format!("cannot listen on {address} for webhooks"))?;

@@ -78,10 +78,14 @@ pub fn router(desk: &Arc<Desk>) -> Router {
 async fn serve(desk: Arc<Desk>, call: Call, body: Body) -> Response {
     let begin = Instant::now();
     let limit = if call == Call::Convert { CONVERSION_LIMIT } else { ADMISSION_LIMIT };
-    let Ok(_reader) = desk.readers.acquire().await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let Ok(_reader) = desk.readers.acquire().await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
     let body = match tokio::time::timeout(ARRIVAL, to_bytes(body, limit)).await {
         Ok(Ok(body)) => body,
-        Ok(Err(_)) => return failed(&desk, call, StatusCode::PAYLOAD_TOO_LARGE, "the body is too large".into()),
+        Ok(Err(_)) => {
+            return failed(&desk, call, StatusCode::PAYLOAD_TOO_LARGE, "the body is too large".into());
+        }
         Err(_) => return failed(&desk, call, StatusCode::REQUEST_TIMEOUT, "the body came too slowly".into()),
     };
     let answer = if body.len() < LARGE {

@@ -42,8 +42,6 @@ pub const CALLERS: [Caller; 5] = [
     Caller { served: CRD, name: "llminferenceserviceconfigs.serving.kserve.io" },
 ];
 
-
-
 impl Caller {
     /// Where it is.
     pub const fn place(&self) -> Place<'_> {

@@ -131,7 +131,8 @@ async fn a_bundle_that_was_taken_away_or_changed_meanwhile_comes_back() {
     server.requests();
     keeper.settle(&mut known).await.unwrap();
     let crd = "customresourcedefinitions/llminferenceservices.serving.kserve.io";
-    let sent = ["get secrets/llmisvc-webhook-server-cert".to_owned(), format!("patch {crd}"), format!("get {crd}")];
+    let sent =
+        ["get secrets/llmisvc-webhook-server-cert".to_owned(), format!("patch {crd}"), format!("get {crd}")];
     assert_eq!(server.requests()[..3], sent);
     assert_eq!(trusted(&server), before);
 }
@@ -248,7 +249,8 @@ async fn what_fails_is_told_by_name_and_without_a_key() {
     let text = |error: &KeepError| crate::wire::chain(error);
     server.refuse(keys::SECRET, 403);
     let error = settled(&server, &keeper, &mut known).await.unwrap_err();
-    let expected = "the Secret llmisvc-webhook-server-cert with the webhooks' certificate in namespace kserve";
+    let expected =
+        "the Secret llmisvc-webhook-server-cert with the webhooks' certificate in namespace kserve";
     assert!(text(&error).starts_with(expected), "{}", text(&error));
     assert!(!keeper.serving.is_ready(), "nobody could trust it");
     server.relent(keys::SECRET);

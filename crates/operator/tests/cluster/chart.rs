@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use llmisvc_testkit::chart::{self, Chart};
-use llmisvc_testkit::cluster::Variant;
+use llmisvc_testkit::cluster::{Variant, webhooks};
+use llmisvc_testkit::operator::Webhooks;
 use llmisvc_testkit::{Cluster, Operator, World, account, documents, net, operator, paths};
 use serde_json::Value;
 
@@ -55,10 +56,18 @@ impl Admin<'_> {
         account::token(self.cluster, NAMESPACE, &kubeconfig)?;
         let args = ["--leader-elect", "--install-presets=false"].map(str::to_owned).to_vec();
         let env = vec![("POD_NAMESPACE".to_owned(), NAMESPACE.to_owned())];
-        Operator::start(
+        let operator = Operator::start(
             self.cluster,
-            &operator::Options { kubeconfig: Some(kubeconfig), args, env, ..operator::Options::default() },
-        )
+            &operator::Options {
+                kubeconfig: Some(kubeconfig),
+                args,
+                env,
+                webhooks: Webhooks::At(self.port),
+                ..operator::Options::default()
+            },
+        )?;
+        webhooks::until_admitted(self.cluster)?;
+        Ok(operator)
     }
 
     fn kubeconfig(&self) -> PathBuf {

@@ -82,7 +82,10 @@ fn a_dead_webhook_holds_up_nothing_but_new_specs_of_ours_and_says_why() -> Resul
     for (name, yaml) in [
         (VALIDATOR, plain("new")),
         (VALIDATOR, scheduled("m").replace("replicas: 1", "replicas: 2")),
-        ("llminferenceserviceconfig.kserve-webhook-server.v1alpha2.validator", config("new", "{replicas: 1}")),
+        (
+            "llminferenceserviceconfig.kserve-webhook-server.v1alpha2.validator",
+            config("new", "{replicas: 1}"),
+        ),
     ] {
         let why = world.refuses(&yaml)?;
         ensure!(why.contains(&format!("failed calling webhook \"{name}\"")), "{why}");
@@ -90,7 +93,18 @@ fn a_dead_webhook_holds_up_nothing_but_new_specs_of_ours_and_says_why() -> Resul
     }
 
     world.kubectl(&["label", "llmisvc", "m", "team=a"], None)?;
-    world.kubectl(&["patch", "llmisvc", "m", "--subresource=status", "--type=merge", "-p", r#"{"status": {"url": "x"}}"#], None)?;
+    world.kubectl(
+        &[
+            "patch",
+            "llmisvc",
+            "m",
+            "--subresource=status",
+            "--type=merge",
+            "-p",
+            r#"{"status": {"url": "x"}}"#,
+        ],
+        None,
+    )?;
     world.delete("llminferenceserviceconfig", "mine")?;
     world.until("llminferenceserviceconfig", "mine", "is gone", is_gone, PATIENCE)?;
     world.delete("llmisvc", "m")?;
@@ -107,7 +121,8 @@ fn a_dead_webhook_holds_up_nothing_but_new_specs_of_ours_and_says_why() -> Resul
 
 fn bundles(cluster: &Cluster) -> Result<Vec<String>> {
     let name = "llminferenceservice.serving.kserve.io";
-    let configuration = cluster.get("validatingwebhookconfiguration", "", name)?.context("it is installed")?;
+    let configuration =
+        cluster.get("validatingwebhookconfiguration", "", name)?.context("it is installed")?;
     let crd = cluster.get("crd", "", "llminferenceservices.serving.kserve.io")?.context("it is installed")?;
     let hooks = configuration["webhooks"].as_array().into_iter().flatten().map(|hook| &hook["clientConfig"]);
     let clients = hooks.chain([&crd["spec"]["conversion"]["webhook"]["clientConfig"]]);
@@ -138,7 +153,8 @@ fn restarts_keep_the_certificate_and_a_bundle_that_is_taken_away_comes_back() ->
     for pointer in ["/webhooks/0/clientConfig/caBundle", "/webhooks/1/clientConfig/caBundle"] {
         let patch = format!(r#"[{{"op": "remove", "path": "{pointer}"}}]"#);
         let name = "llminferenceservice.serving.kserve.io";
-        cluster.kubectl(&["patch", "validatingwebhookconfiguration", name, "--type=json", "-p", &patch], None)?;
+        cluster
+            .kubectl(&["patch", "validatingwebhookconfiguration", name, "--type=json", "-p", &patch], None)?;
     }
     let crd = "llminferenceservices.serving.kserve.io";
     let patch = r#"[{"op": "replace", "path": "/spec/conversion/webhook/clientConfig/caBundle", "value": "bm9uZQ=="}]"#;
@@ -150,7 +166,10 @@ fn restarts_keep_the_certificate_and_a_bundle_that_is_taken_away_comes_back() ->
     world.eventually("the bundles are back", PATIENCE, back)?;
     // Definitions that are applied again, as with an upgrade, keep the bundle.
     let port = webhooks::port(&cluster)?.context("a local control plane has one")?;
-    cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", "-"], Some(&webhooks::definitions(port)?.join("\n---\n")))?;
+    cluster.kubectl(
+        &["apply", "--server-side", "--force-conflicts", "-f", "-"],
+        Some(&webhooks::definitions(port)?.join("\n---\n")),
+    )?;
     world.eventually("the bundles are there", PATIENCE, back)?;
     world.apply(&plain("o"))?;
     let own = format!("llminferenceservices.v1alpha1.serving.kserve.io");
@@ -171,7 +190,9 @@ fn restarts_keep_the_certificate_and_a_bundle_that_is_taken_away_comes_back() ->
 fn write_pair(folder: &Path) -> Result<String> {
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()])?;
-    for (name, text) in [("tls.crt", cert.pem()), ("ca.crt", cert.pem()), ("tls.key", signing_key.serialize_pem())] {
+    for (name, text) in
+        [("tls.crt", cert.pem()), ("ca.crt", cert.pem()), ("tls.key", signing_key.serialize_pem())]
+    {
         std::fs::write(folder.join(name), text)?;
     }
     Ok(cert.pem())

@@ -120,7 +120,8 @@ async fn shake_hands(client: Client, port: u16) -> Result<()> {
     let kind = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", "ValidatingWebhookConfiguration");
     let api: Api<DynamicObject> = Api::all_with(client, &ApiResource::from_gvk(&kind));
     let object = api.get("llminferenceservice.serving.kserve.io").await?;
-    let bundle: ByteString = serde_json::from_value(object.data["webhooks"][0]["clientConfig"]["caBundle"].clone())?;
+    let bundle: ByteString =
+        serde_json::from_value(object.data["webhooks"][0]["clientConfig"]["caBundle"].clone())?;
     let mut roots = RootCertStore::empty();
     for ca in CertificateDer::pem_slice_iter(&bundle.0) {
         roots.add(ca?)?;
@@ -134,7 +135,9 @@ async fn shake_hands(client: Client, port: u16) -> Result<()> {
 }
 
 fn certificates(secret: &Value, key: &str) -> Vec<Vec<u8>> {
-    let pem = serde_json::from_value::<ByteString>(secret["data"][key].clone()).map(|pem| pem.0).unwrap_or_default();
+    let pem = serde_json::from_value::<ByteString>(secret["data"][key].clone())
+        .map(|pem| pem.0)
+        .unwrap_or_default();
     CertificateDer::pem_slice_iter(&pem).filter_map(|it| Some(it.ok()?.to_vec())).collect()
 }
 
@@ -145,7 +148,8 @@ async fn rotated(client: &Client, before: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
         let secret = serde_json::to_value(secrets.get(SECRET).await?)?;
         let now = certificates(&secret, "ca.crt");
         if now.len() == 1 && now != before {
-            let said: Vec<&Value> = secret["metadata"]["annotations"].as_object().into_iter().flatten().map(|it| it.1).collect();
+            let said: Vec<&Value> =
+                secret["metadata"]["annotations"].as_object().into_iter().flatten().map(|it| it.1).collect();
             ensure!(said.len() == 2 && said[0] == said[1], "both replicas serve the same: {said:?}");
             return Ok(now);
         }
@@ -202,11 +206,18 @@ fn for_a_minute_of_load_and_two_rotations_nothing_fails() -> Result<()> {
     proxy.abort();
     let admitted = operators.iter().map(|it| reviewed(it, "validate")).collect::<Result<Vec<_>>>()?;
     let converted = operators.iter().map(|it| reviewed(it, "convert")).collect::<Result<Vec<_>>>()?;
-    println!("{rotations} rotations; {} creates, {} reads, {} handshakes; admitted {admitted:?}, converted {converted:?}", creates.good, reads.good, hands.good);
-    let bad: Vec<String> = [&creates, &reads, &hands].into_iter().flat_map(|tally| tally.bad.clone()).collect();
+    println!(
+        "{rotations} rotations; {} creates, {} reads, {} handshakes; admitted {admitted:?}, converted {converted:?}",
+        creates.good, reads.good, hands.good
+    );
+    let bad: Vec<String> =
+        [&creates, &reads, &hands].into_iter().flat_map(|tally| tally.bad.clone()).collect();
     ensure!(bad.is_empty(), "{} failures, such as {:#?}", bad.len(), &bad[..bad.len().min(5)]);
     ensure!(creates.good >= 1500 && admitted.iter().sum::<usize>() >= 1500, "{} creates", creates.good);
-    ensure!(admitted.iter().all(|it| *it > 0) && converted.iter().sum::<usize>() >= reads.good, "{admitted:?}");
+    ensure!(
+        admitted.iter().all(|it| *it > 0) && converted.iter().sum::<usize>() >= reads.good,
+        "{admitted:?}"
+    );
     for operator in &operators {
         let served = operator.logs().matches("the webhooks serve a new certificate").count();
         ensure!(served >= 3, "{served} certificates:\n{}", operator.logs());

@@ -100,7 +100,8 @@ fn to_convert(desired: &str, objects: &[Value]) -> Vec<u8> {
 
 #[test]
 fn objects_are_converted_in_their_order() {
-    let answer = conversion(&to_convert("serving.kserve.io/v1alpha1", &[service("1"), service("2")])).unwrap();
+    let answer =
+        conversion(&to_convert("serving.kserve.io/v1alpha1", &[service("1"), service("2")])).unwrap();
     let response = &answer.body["response"];
     assert!(answer.ok && response["uid"] == "u" && response["result"]["status"] == "Success");
     let versions: Vec<&Value> =

@@ -63,7 +63,10 @@ impl Hooks {
         let name = ServerName::try_from("127.0.0.1").unwrap();
         let stream = TcpStream::connect(self.address).await?;
         let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-        let head = format!("{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all(head.as_bytes()).await?;
         // The server may answer before it has read all of it.
         let _ = stream.write_all(body).await;
@@ -96,7 +99,8 @@ async fn reviews_are_answered_over_tls_and_counted() {
     assert!(hooks.call(&secret, "POST /other", b"").await.unwrap().starts_with("HTTP/1.1 404"));
     assert!(hooks.call(&secret, &format!("GET {VALIDATE}"), b"").await.unwrap().starts_with("HTTP/1.1 405"));
     let text = hooks.metrics.text(0, 0).unwrap();
-    for (path, result, count) in [("validate", "ok", 1), ("validate", "failed", 1), ("convert", "failed", 1)] {
+    for (path, result, count) in [("validate", "ok", 1), ("validate", "failed", 1), ("convert", "failed", 1)]
+    {
         let line = format!("llmisvc_webhook_requests_total{{path=\"{path}\",result=\"{result}\"}} {count}");
         assert!(text.contains(&line), "{line} is not in\n{text}");
     }

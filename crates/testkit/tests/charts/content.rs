@@ -1,0 +1,105 @@
+//! What is in the charts: images, presets, versions, and how large they are.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use llmisvc_testkit::chart::{self, Chart};
+use llmisvc_testkit::cluster::capture;
+use llmisvc_testkit::{documents, operator};
+use serde_json::Value;
+
+#[test]
+fn one_registry_moves_every_image() -> Result<()> {
+    let args = ["--set", "presets=chart,imageRegistry=r.example:5000/team"];
+    let mut found = BTreeSet::new();
+    for object in chart::rendered(Chart::Operator, "models", &args)? {
+        images(&object, &mut found);
+        if let Some(text) = object["data"]["storageInitializer"].as_str() {
+            images(&serde_json::from_str(text)?, &mut found);
+        }
+    }
+    let listed =
+        capture(Command::new(operator::cli()?).args(["images", "--registry", "r.example:5000/team"]), None)?;
+    assert_eq!(found, listed.lines().map(str::to_owned).collect());
+    assert!(found.len() > 4, "{found:?}");
+    Ok(())
+}
+
+fn images(tree: &Value, found: &mut BTreeSet<String>) {
+    for (name, field) in tree.as_object().into_iter().flatten() {
+        match field.as_str() {
+            Some(image) if name == "image" => drop(found.insert(image.to_owned())),
+            _ => images(field, found),
+        }
+    }
+    tree.as_array().into_iter().flatten().for_each(|item| images(item, found));
+}
+
+#[test]
+fn presets_of_the_chart_are_those_of_the_operator() -> Result<()> {
+    let wanted = documents::parse(&capture(Command::new(operator::cli()?).arg("presets"), None)?)?;
+    let mut rendered = chart::rendered(Chart::Operator, "models", &["--set", "presets=chart"])?;
+    rendered.retain(|it| it["kind"] == "LLMInferenceServiceConfig");
+    let seen = |it: &Value| (it["metadata"]["name"].clone(), it["spec"].clone());
+    assert_eq!(rendered.iter().map(seen).collect::<Vec<_>>(), wanted.iter().map(seen).collect::<Vec<_>>());
+    for preset in rendered {
+        assert_eq!(preset["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+        assert_eq!(preset["metadata"]["namespace"], "models");
+    }
+    Ok(())
+}
+
+/// Helm keeps a release as one Secret, which etcd takes up to 1 MiB: chart, values and manifest, compressed, and
+/// Base64 on top. Ours is counted without Helm's deduplication, so it is rather more than less.
+#[test]
+fn a_release_fits_into_its_secret() -> Result<()> {
+    for chart in [Chart::Definitions, Chart::Operator] {
+        let args: &[&str] = if chart == Chart::Operator { &["--set", "presets=chart"] } else { &[] };
+        let mut release = chart::rendered_text(chart, "models", args)?;
+        for file in
+            capture(Command::new("find").arg(chart::folder(chart)).args(["-type", "f"]), None)?.lines()
+        {
+            release.push_str(&fs::read_to_string(file)?);
+        }
+        let size = compressed(release.as_bytes())? * 16 / 9;
+        println!("{}: about {size} bytes as a Secret", chart.name());
+        assert!(size < 1_000_000, "{}: {size} bytes", chart.name());
+    }
+    Ok(())
+}
+
+fn compressed(bytes: &[u8]) -> Result<usize> {
+    let mut gzip = Command::new("gzip").arg("-c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut input = gzip.stdin.take().context("input of gzip")?;
+    let bytes = bytes.to_vec();
+    let writer = std::thread::spawn(move || input.write_all(&bytes));
+    let size = gzip.wait_with_output()?.stdout.len();
+    writer.join().expect("the writer ends")?;
+    Ok(size)
+}
+
+#[test]
+fn charts_and_program_have_one_version() -> Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    for chart in [Chart::Definitions, Chart::Operator] {
+        let text = fs::read_to_string(chart::folder(chart).join("Chart.yaml"))?;
+        let described = documents::parse(&text)?.remove(0);
+        assert_eq!([&described["version"], &described["appVersion"]], [version, version]);
+    }
+    Ok(())
+}
+
+/// A plain apply, of Argo CD or kubectl, writes the whole object into an annotation.
+#[test]
+fn definitions_fit_into_the_annotation_of_a_plain_apply() -> Result<()> {
+    for object in
+        chart::rendered(Chart::Definitions, "models", &["--set", "webhooks.certManager.enabled=true"])?
+    {
+        let size = object.to_string().len();
+        assert!(size < 256 * 1024 - 1024, "{}: {size} bytes", documents::identity(&object));
+    }
+    Ok(())
+}
