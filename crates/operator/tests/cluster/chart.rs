@@ -103,6 +103,7 @@ fn charts_are_installed_upgraded_rolled_back_removed_and_installed_again_around_
     let restricted = "pod-security.kubernetes.io/enforce=restricted";
     cluster.kubectl(&["label", "namespace", NAMESPACE, restricted], None)?;
     admin.install()?;
+    releases_fit_into_their_secrets(&cluster)?;
 
     let first = admin.operator()?;
     let world = World::new(&cluster)?;
@@ -146,6 +147,19 @@ fn charts_are_installed_upgraded_rolled_back_removed_and_installed_again_around_
     assert_eq!(world.get("deployment", "basic-llm-kserve")?["status"]["availableReplicas"], 3);
     assert!(running.iter().all(|(name, uid)| pods(&world).is_ok_and(|now| now.get(name) == Some(uid))));
     assert!(second.stop()?.success(), "SIGTERM ends it with 0");
+    Ok(())
+}
+
+/// Helm keeps a release as one Secret, and etcd takes objects up to 1 MiB.
+fn releases_fit_into_their_secrets(cluster: &Cluster) -> Result<()> {
+    let mut secrets = cluster.list("secrets", NAMESPACE)?;
+    secrets.retain(|it| it["type"] == "helm.sh/release.v1");
+    assert_eq!(secrets.len(), 2);
+    for secret in secrets {
+        let size = secret["data"]["release"].as_str().unwrap_or_default().len();
+        println!("{}: {size} bytes", documents::identity(&secret));
+        assert!((1..1_000_000).contains(&size), "{size}");
+    }
     Ok(())
 }
 

@@ -1,9 +1,8 @@
-//! What is in the charts: images, presets, versions, and how large they are.
+//! What is in the charts: images, presets, versions, and the size of definitions.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use llmisvc_testkit::chart::{self, Chart};
@@ -50,35 +49,6 @@ fn presets_of_the_chart_are_those_of_the_operator() -> Result<()> {
         assert_eq!(preset["metadata"]["namespace"], "models");
     }
     Ok(())
-}
-
-/// Helm keeps a release as one Secret, which etcd takes up to 1 MiB: chart, values and manifest, compressed, and
-/// Base64 on top. Ours is counted without Helm's deduplication, so it is rather more than less.
-#[test]
-fn a_release_fits_into_its_secret() -> Result<()> {
-    for chart in [Chart::Definitions, Chart::Operator] {
-        let args: &[&str] = if chart == Chart::Operator { &["--set", "presets=chart"] } else { &[] };
-        let mut release = chart::rendered_text(chart, "models", args)?;
-        for file in
-            capture(Command::new("find").arg(chart::folder(chart)).args(["-type", "f"]), None)?.lines()
-        {
-            release.push_str(&fs::read_to_string(file)?);
-        }
-        let size = compressed(release.as_bytes())? * 16 / 9;
-        println!("{}: about {size} bytes as a Secret", chart.name());
-        assert!(size < 1_000_000, "{}: {size} bytes", chart.name());
-    }
-    Ok(())
-}
-
-fn compressed(bytes: &[u8]) -> Result<usize> {
-    let mut gzip = Command::new("gzip").arg("-c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let mut input = gzip.stdin.take().context("input of gzip")?;
-    let bytes = bytes.to_vec();
-    let writer = std::thread::spawn(move || input.write_all(&bytes));
-    let size = gzip.wait_with_output()?.stdout.len();
-    writer.join().expect("the writer ends")?;
-    Ok(size)
 }
 
 #[test]
