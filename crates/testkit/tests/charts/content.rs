@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use llmisvc_testkit::chart::{self, Chart};
 use llmisvc_testkit::cluster::capture;
 use llmisvc_testkit::{documents, operator};

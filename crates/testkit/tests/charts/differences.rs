@@ -18,17 +18,21 @@ fn values_change_what_they_say_and_nothing_else() -> Result<()> {
     })
 }
 
+/// A list of what is absent, added and changed, as YAML.
 fn differences(defaults: &Objects, rendered: &Objects) -> Result<String> {
     let (defaults, rendered) = (without_schemas(defaults), without_schemas(rendered));
-    let mut lines: Vec<String> =
-        defaults.keys().filter(|it| !rendered.contains_key(*it)).map(|name| format!("- {name}")).collect();
-    for (name, object) in &rendered {
-        match defaults.get(name) {
-            Some(before) => compare(name, before, object, &mut lines),
-            None => lines.push(format!("+ {name}\n{}", serde_yaml_ng::to_string(object)?)),
-        }
-    }
-    Ok(lines.join("\n") + "\n")
+    let names: BTreeSet<&String> = defaults.keys().chain(rendered.keys()).collect();
+    let entry = |name: &String| match (defaults.get(name), rendered.get(name)) {
+        (Some(before), Some(after)) => changed(name, before, after),
+        (Some(_), None) => Some(json!({"absent": name})),
+        (None, added) => added.map(|it| json!({"added": it})),
+    };
+    Ok(serde_yaml_ng::to_string(&names.into_iter().filter_map(entry).collect::<Vec<_>>())?)
+}
+
+fn changed(name: &str, before: &Value, after: &Value) -> Option<Value> {
+    let fields = golden::between(before, after).join("\n");
+    (!fields.is_empty()).then(|| json!({"changed": name, "fields": fields}))
 }
 
 /// Of the versions of a definition, the name alone.
@@ -42,23 +46,4 @@ fn without_schemas(objects: &Objects) -> Objects {
         }
     }
     objects
-}
-
-/// A line for each leaf that is not the same; `null` where there is none.
-fn compare(place: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
-    match (before, after) {
-        (Value::Object(old), Value::Object(new)) => {
-            let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-            for name in names {
-                compare(&format!("{place} {name}"), &before[name], &after[name], lines);
-            }
-        }
-        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
-            for (index, (old, new)) in old.iter().zip(new).enumerate() {
-                compare(&format!("{place} {index}"), old, new, lines);
-            }
-        }
-        _ if before == after => {}
-        _ => lines.push(format!("{place}: {before} -> {after}")),
-    }
 }
