@@ -76,7 +76,7 @@ fn shorten_descriptions(node: &mut Node) {
     if let Some(Value::String(text)) = node.get_mut("description") {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let end = words.find(". ").map_or(words.len(), |at| at + 1);
-        *text = words.get(..end).unwrap_or(&words).to_owned();
+        words.get(..end).unwrap_or(&words).clone_into(text);
     }
     each_child(node, &mut shorten_descriptions);
 }

@@ -47,10 +47,10 @@ impl Args {
 /// The API server calls nothing else.
 fn https(url: &str) -> Result<String, String> {
     let host = url.strip_prefix("https://").unwrap_or_default();
-    match host.is_empty() {
-        true => Err("it must begin with https://, as in https://10.0.0.7:9443".to_owned()),
-        false => Ok(url.to_owned()),
+    if host.is_empty() {
+        return Err("it must begin with https://, as in https://10.0.0.7:9443".to_owned());
     }
+    Ok(url.to_owned())
 }
 
 /// Writes both CRDs.

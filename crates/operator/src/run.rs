@@ -45,7 +45,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if args.leader_elect {
         tokio::select! {
             () = lease.acquire() => {}
-            () = stopped(stop.clone()) => return Ok(ended(webhooks).await),
+            () = stopped(stop.clone()) => {
+                ended(webhooks).await;
+                return Ok(());
+            }
         }
     }
     let lost = lead(&ctx, &args, &mut lease, stop).await;

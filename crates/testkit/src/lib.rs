@@ -2,6 +2,7 @@
 //! server. A dev-dependency only.
 
 pub mod account;
+pub mod admission;
 pub mod chart;
 pub mod cluster;
 pub mod demo;

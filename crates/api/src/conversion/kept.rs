@@ -56,17 +56,19 @@ impl Kept {
 
     fn compare(&mut self, pointer: String, shown: Option<&Value>, object: Option<&Value>) {
         let empty = Value::Object(Map::new());
-        let or_empty = |value| if pointer == ANNOTATIONS { Some(&empty) } else { value };
-        match (shown.or_else(|| or_empty(shown)), object.or_else(|| or_empty(object))) {
+        let absent = (pointer == ANNOTATIONS).then_some(&empty);
+        match (shown.or(absent), object.or(absent)) {
             (Some(Value::Object(shown)), Some(Value::Object(object))) => {
                 for name in shown.keys().chain(object.keys()).collect::<BTreeSet<_>>() {
                     self.compare(below(&pointer, name), shown.get(name), object.get(name));
                 }
             }
             (shown, Some(object)) if shown != Some(object) => {
-                drop(self.values.insert(pointer, object.clone()))
+                self.values.insert(pointer, object.clone());
             }
-            (Some(_), None) => drop(self.absent.insert(pointer)),
+            (Some(_), None) => {
+                self.absent.insert(pointer);
+            }
             _ => {}
         }
     }

@@ -21,6 +21,10 @@ use crate::v1alpha2::{CONFIG_KIND, KIND};
 use crate::version::Version;
 use kept::Kept;
 
+/// As many places are tried one by one, after they didn't fit as a whole. Conversion keeps fewer; an annotation that
+/// somebody filled with thousands must not keep the webhook busy.
+const PLACES: usize = 64;
+
 /// Why an object cannot be converted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConversionError {
@@ -68,7 +72,7 @@ fn restored(object: &Value, shown: Value, kept: &Kept, from: Version) -> Value {
     if unchanged(&all) {
         return all;
     }
-    kept.steps().fold(shown, |object, step| {
+    kept.steps().take(PLACES).fold(shown, |object, step| {
         let candidate = step.apply(object.clone());
         if unchanged(&candidate) { candidate } else { object }
     })

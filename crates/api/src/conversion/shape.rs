@@ -11,7 +11,9 @@ pub fn to(object: &Value, version: Version) -> Value {
     let mut object = kept::without_annotations(object);
     match version {
         Version::V1alpha1 => {
-            v1alpha1::ABSENT.iter().for_each(|pointer| remove(&mut object, pointer));
+            for pointer in v1alpha1::ABSENT {
+                remove(&mut object, pointer);
+            }
             change(&mut object, v1alpha1::POOL, pool::older);
             criticality::to_fields(&mut object);
         }
@@ -32,15 +34,11 @@ fn change(object: &mut Value, pointer: &str, f: impl Fn(Value) -> Value) {
 
 /// Removes a place; `*` is every item of a list.
 fn remove(node: &mut Value, pointer: &str) {
-    match pointer.split_once("/*") {
-        Some((list, rest)) => {
-            let items = node.pointer_mut(list).and_then(Value::as_array_mut);
-            items.into_iter().flatten().for_each(|item| remove(item, rest));
-        }
-        None => {
-            let (parent, name) = pointer.rsplit_once('/').unwrap_or_default();
-            let members = node.pointer_mut(parent).and_then(Value::as_object_mut);
-            members.and_then(|members| members.remove(name));
-        }
+    if let Some((list, rest)) = pointer.split_once("/*") {
+        let items = node.pointer_mut(list).and_then(Value::as_array_mut);
+        return items.into_iter().flatten().for_each(|item| remove(item, rest));
     }
+    let (parent, name) = pointer.rsplit_once('/').unwrap_or_default();
+    let members = node.pointer_mut(parent).and_then(Value::as_object_mut);
+    members.and_then(|members| members.remove(name));
 }

@@ -26,12 +26,12 @@ pub fn service(options: &Options) -> Value {
         },
     });
     let versions = versions(Kind::Service, options, &columns, &subresources);
-    crd(PLURAL, KIND, &["llmisvc"], versions, &options.conversion)
+    crd(PLURAL, KIND, &["llmisvc"], &versions, &options.conversion)
 }
 
 pub fn config(options: &Options) -> Value {
     let versions = versions(Kind::Config, options, &common_columns(), &json!({"status": {}}));
-    crd(CONFIG_PLURAL, CONFIG_KIND, &[], versions, &options.conversion)
+    crd(CONFIG_PLURAL, CONFIG_KIND, &[], &versions, &options.conversion)
 }
 
 fn column(name: &str, path: &str) -> Value {
@@ -62,7 +62,7 @@ fn versions(kind: Kind, options: &Options, columns: &[Value], subresources: &Val
     Version::ALL.into_iter().rev().filter(served).map(one).collect()
 }
 
-fn crd(plural: &str, kind: &str, short: &[&str], versions: Vec<Value>, conversion: &Conversion) -> Value {
+fn crd(plural: &str, kind: &str, short: &[&str], versions: &[Value], conversion: &Conversion) -> Value {
     let names = json!({
         "kind": kind,
         "listKind": format!("{kind}List"),

@@ -48,12 +48,14 @@ impl Class {
 impl Rule {
     /// The class of its problems (`reference/api.md §5.6–5.8`). Those of immutability and of duplicate adapters stay
     /// as clients know them (edge 23).
+    #[rustfmt::skip] // by section
     pub const fn class(self) -> Class {
         match self {
-            Self::T2 | Self::T3 | Self::SC4 | Self::SC5 | Self::SC7 | Self::SC10 | Self::L4 => Class::Required,
-            Self::KV1 | Self::KV2 | Self::KV3 | Self::KV5 | Self::KV7 | Self::RO5 | Self::DR1 => {
-                Class::Required
-            }
+            Self::T2 | Self::T3
+            | Self::SC4 | Self::SC5 | Self::SC7 | Self::SC10
+            | Self::L4
+            | Self::KV1 | Self::KV2 | Self::KV3 | Self::KV5 | Self::KV7
+            | Self::RO5 | Self::DR1 => Class::Required,
             Self::SC6 | Self::SC12 | Self::CG1 | Self::CG3 | Self::CG6 => Class::Forbidden,
             Self::I1 | Self::I2 => Class::NotSupported,
             _ => Class::Invalid,

@@ -58,7 +58,8 @@ fn check_claim(path: &str, pvc: &PvcTier, found: &mut Found) {
     }
     let inner = pvc.reference.as_ref().and_then(|r| r.path.as_deref()).unwrap_or_default();
     let leaves = inner.starts_with('/') || inner.split('/').any(|part| part == "..");
-    let message = format!("\"{inner}\" leaves the volume, and no pod may do that: give a path below it, without ..");
+    let message =
+        format!("\"{inner}\" leaves the volume, and no pod may do that: give a path below it, without ..");
     found.add_if(leaves, Rule::KV9, format!("{path}.ref.path"), message);
 }
 

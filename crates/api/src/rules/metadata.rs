@@ -17,7 +17,8 @@ pub(super) fn check(spec: &LlmInferenceServiceSpec, found: &mut Found) {
 }
 
 fn check_pair(base: &str, labels: &Entries, annotations: &Entries, found: &mut Found) {
-    for (key, value) in labels.iter().flatten().filter(|(key, value)| !is_template(key) && !is_template(value))
+    for (key, value) in
+        labels.iter().flatten().filter(|(key, value)| !is_template(key) && !is_template(value))
     {
         let at = format!("{base}.labels[{key}]");
         check_key(&at, key, found);
@@ -30,7 +31,8 @@ fn check_pair(base: &str, labels: &Entries, annotations: &Entries, found: &mut F
 }
 
 fn check_key(at: &str, key: &str, found: &mut Found) {
-    let message = "a key is a name of at most 63 letters, digits, -, _ and ., with a DNS domain and / before it if any";
+    let message =
+        "a key is a name of at most 63 letters, digits, -, _ and ., with a DNS domain and / before it if any";
     found.add_if(!is_key(key), Rule::LB1, at, message);
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Found, Rule, rollout, workloads};
-use crate::v1alpha2::{LlmInferenceServiceSpec, Quantity, Router, Scaling, SchedulerConfig, Tracing, Workload};
+use crate::v1alpha2::{
+    LlmInferenceServiceSpec, Quantity, Router, Scaling, SchedulerConfig, Tracing, Workload,
+};
 
 const SCHEDULER: &str = "spec.router.scheduler";
 
@@ -44,17 +46,25 @@ fn warn_router(router: &Router, found: &mut Found) {
 
 /// Edge 28: the picker refuses other documents when it starts.
 fn warn_inline(config: &SchedulerConfig, found: &mut Found) {
-    let Some(Value::Object(document)) = config.inline.as_ref().filter(|v| v.as_object().is_none_or(|m| !m.is_empty()))
+    let Some(Value::Object(document)) =
+        config.inline.as_ref().filter(|v| v.as_object().is_none_or(|m| !m.is_empty()))
     else {
         return;
     };
     let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or_default();
     let (version, kind) = (text("apiVersion"), text("kind"));
     let message = format!("kind is \"{kind}\", and the endpoint picker reads an EndpointPickerConfig only");
-    found.add_if(kind != "EndpointPickerConfig", Rule::N9, format!("{SCHEDULER}.config.inline.kind"), message);
-    let known = version.starts_with("inference.networking.x-k8s.io/");
+    found.add_if(
+        kind != "EndpointPickerConfig",
+        Rule::N9,
+        format!("{SCHEDULER}.config.inline.kind"),
+        message,
+    );
+    let known =
+        ["inference.networking.x-k8s.io/", "llm-d.ai/"].iter().any(|group| version.starts_with(group));
     let message = format!(
-        "apiVersion is \"{version}\", and the endpoint picker knows inference.networking.x-k8s.io/v1alpha1"
+        "apiVersion is \"{version}\", and the endpoint picker knows inference.networking.x-k8s.io/v1alpha1 and \
+         llm-d.ai/v1alpha1"
     );
     found.add_if(!known, Rule::N9, format!("{SCHEDULER}.config.inline.apiVersion"), message);
 }
@@ -91,9 +101,14 @@ fn warn_base_refs(spec: &LlmInferenceServiceSpec, found: &mut Found) {
     for (i, name) in spec.base_refs.iter().flatten().map(|r| r.name.as_str()).enumerate() {
         let path = format!("spec.baseRefs[{i}].name");
         if name.is_empty() {
-            found.add(Rule::N6, path, "is empty, and no config is found by it: name one, or remove the entry");
+            found.add(
+                Rule::N6,
+                path,
+                "is empty, and no config is found by it: name one, or remove the entry",
+            );
         } else if !seen.insert(name) {
-            let message = format!("\"{name}\" is listed before: merging it twice changes nothing but the order");
+            let message =
+                format!("\"{name}\" is listed before: merging it twice changes nothing but the order");
             found.add(Rule::N6, path, message);
         }
     }

@@ -46,11 +46,9 @@ pub(super) fn check(namespace: &str, router: &Router, found: &mut Found) {
 
 pub(super) fn warn(namespace: &str, router: &Router, found: &mut Found) {
     let Some(http) = router.route.as_ref().and_then(|r| r.http.as_ref()) else { return };
-    for (i, parent) in parent_refs(http).iter().enumerate() {
-        let kind = parent.get("kind").and_then(Value::as_str).unwrap_or("Gateway");
-        let gateways = router.gateway.as_ref().is_some_and(|g| g.refs.as_ref().is_some_and(|r| !r.is_empty()));
+    if let Some((i, kind)) = other_kind(http).filter(|_| both_parents(namespace, router, http).is_some()) {
         let message = format!("kind is {kind}, and spec.router.gateway.refs puts gateways in its place");
-        found.add_if(gateways && kind != "Gateway", Rule::N10, format!("{HTTP}.spec.parentRefs[{i}]"), message);
+        return found.add(Rule::N10, format!("{HTTP}.spec.parentRefs[{i}]"), message);
     }
     if let Some((parents, _)) = both_parents(namespace, router, http).filter(|(p, g)| p == g) {
         let message = format!(
@@ -127,6 +125,14 @@ fn both_parents<'a>(
     parents.sort_unstable();
     gateways.sort_unstable();
     (!parents.is_empty() && !gateways.is_empty()).then_some((parents, gateways))
+}
+
+/// The first parent that is no gateway (edge 24).
+fn other_kind(http: &HttpRoute) -> Option<(usize, &str)> {
+    let kind =
+        |parent: &'_ Value| parent.get("kind").and_then(Value::as_str).unwrap_or("Gateway") != "Gateway";
+    let (index, parent) = parent_refs(http).iter().enumerate().find(|(_, parent)| kind(parent))?;
+    Some((index, parent.get("kind").and_then(Value::as_str)?))
 }
 
 fn parent_refs(http: &HttpRoute) -> &[Value] {

@@ -6,8 +6,29 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use regex::Regex;
 use serde_json::Value;
 
-/// What the value breaks, in the words of the API server.
-pub fn broken(schema: &Value, value: &Value) -> Vec<String> {
+/// Something that a value breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// In the words of the API server.
+    pub message: String,
+    /// Whether CEL rules are left out until it is right.
+    pub blocks: bool,
+}
+
+impl Broken {
+    /// Something about the value alone.
+    pub const fn value(message: String) -> Self {
+        Self { message, blocks: false }
+    }
+
+    /// Something that CEL rules count on.
+    pub const fn blocking(message: String) -> Self {
+        Self { message, blocks: true }
+    }
+}
+
+/// What the value breaks.
+pub fn broken(schema: &Value, value: &Value) -> Vec<Broken> {
     let of_kind = match value {
         Value::Number(number) => of_number(schema, number.as_f64().unwrap_or_default()),
         Value::String(text) => of_text(schema, text),
@@ -18,43 +39,46 @@ pub fn broken(schema: &Value, value: &Value) -> Vec<String> {
     of_kind.into_iter().chain(of_enum(schema, value)).collect()
 }
 
-fn of_number(schema: &Value, number: f64) -> Vec<String> {
+fn of_number(schema: &Value, number: f64) -> Vec<Broken> {
     let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
     let least = bound("minimum").filter(|least| number < *least);
     let most = bound("maximum").filter(|most| number > *most);
-    let wide = schema.get("format").is_some_and(|f| f == "int32") && number.abs() > f64::from(i32::MAX);
     let least = least.map(|least| format!("should be greater than or equal to {least}"));
     let most = most.map(|most| format!("should be less than or equal to {most}"));
-    let wide = wide.then(|| "must be an integer of 32 bits (format int32)".to_owned());
-    least.into_iter().chain(most).chain(wide).collect()
+    let wide = schema.get("format").is_some_and(|f| f == "int32")
+        && !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
+    let wide = wide.then(|| "Checked value must be of type integer with format int32".to_owned());
+    least.into_iter().chain(most).chain(wide).map(Broken::value).collect()
 }
 
-fn of_text(schema: &Value, text: &str) -> Vec<String> {
+fn of_text(schema: &Value, text: &str) -> Vec<Broken> {
     let bound = |key: &str| schema.get(key).and_then(Value::as_u64);
     let length = text.chars().count() as u64;
     let short = bound("minLength").filter(|least| length < *least);
     let long = bound("maxLength").filter(|most| length > *most);
     let pattern = schema.get("pattern").and_then(Value::as_str).filter(|pattern| !matches(pattern, text));
-    let short = short.map(|least| format!("should be at least {least} chars long"));
-    let long = long.map(|most| format!("Too long: may not be more than {most} bytes"));
-    let pattern = pattern.map(|pattern| format!("should match '{pattern}'"));
+    let short = short.map(|least| Broken::value(format!("should be at least {least} chars long")));
+    let long = long.map(|most| Broken::blocking(format!("Too long: may not be more than {most} bytes")));
+    let pattern = pattern.map(|pattern| Broken::value(format!("should match '{pattern}'")));
     short.into_iter().chain(long).chain(pattern).collect()
 }
 
-fn of_count(schema: &Value, [least, most]: [&str; 2], count: usize, what: &str) -> Vec<String> {
+fn of_count(schema: &Value, [least, most]: [&str; 2], count: usize, what: &str) -> Vec<Broken> {
     let bound = |key: &str| schema.get(key).and_then(Value::as_u64);
     let count = count as u64;
     let few = bound(least).filter(|least| count < *least);
     let many = bound(most).filter(|most| count > *most);
-    let few = few.map(|least| format!("should have at least {least} {what}"));
-    let many = many.map(|most| format!("Too many: {count}: must have at most {most} items"));
+    let few = few.map(|least| Broken::value(format!("should have at least {least} {what}")));
+    let many =
+        many.map(|most| Broken::blocking(format!("Too many: {count}: must have at most {most} items")));
     few.into_iter().chain(many).collect()
 }
 
-fn of_enum(schema: &Value, value: &Value) -> Option<String> {
+fn of_enum(schema: &Value, value: &Value) -> Option<Broken> {
     let values = schema.get("enum").and_then(Value::as_array).filter(|values| !values.contains(value))?;
     let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-    Some(format!("Unsupported value: {value}: supported values: {}", values.join(", ")))
+    let message = format!("Unsupported value: {value}: supported values: {}", values.join(", "));
+    Some(Broken::blocking(message))
 }
 
 /// A pattern of a checked-in schema parses; one that does not would hold nothing back.

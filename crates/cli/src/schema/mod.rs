@@ -1,13 +1,14 @@
-//! The CRDs' schemas without an API server: structure first and, where that holds, the CEL rules, in the words of the
-//! API server.
+//! The CRDs' schemas without an API server: structure first and, unless that is too far off, the CEL rules, in the
+//! words of the API server.
 
 mod limits;
 mod structure;
 
 use std::sync::LazyLock;
 
-use kube_cel::Validator;
+use kube_cel::{CompiledSchema, ValidationErrors, Validator, compile_schema};
 use llmisvc_api::crd::crds;
+use llmisvc_core::tree;
 use serde_json::Value;
 
 /// What an API server says about an object's fields.
@@ -36,30 +37,46 @@ impl std::fmt::Display for Said {
 
 /// What the schema of the kind says in this version; of a version that no CRD serves, nothing.
 pub fn check(kind: &str, version: &str, object: &Value) -> Answer {
-    let Some(schema) = schema(kind, version) else { return Answer::default() };
-    let mut answer = structure::check(schema, object);
-    if answer.refused.is_empty() {
-        answer.refused = rules(schema, object);
+    let Some(served) = served(kind, version) else { return Answer::default() };
+    let (mut answer, blocked) = structure::check(&served.schema, object);
+    if !blocked {
+        answer.refused.extend(rules(&served.rules, object));
     }
     answer
 }
 
 /// Whether a CRD serves the kind in this version.
 pub fn serves(kind: &str, version: &str) -> bool {
-    schema(kind, version).is_some()
+    served(kind, version).is_some()
 }
 
-fn schema(kind: &str, version: &str) -> Option<&'static Value> {
-    static CRDS: LazyLock<Vec<Value>> = LazyLock::new(crds);
-    let crd = CRDS.iter().find(|crd| crd.pointer("/spec/names/kind").is_some_and(|k| k == kind))?;
-    let mut versions = crd.pointer("/spec/versions")?.as_array()?.iter();
-    versions.find(|v| v.get("name").is_some_and(|name| name == version))?.pointer("/schema/openAPIV3Schema")
+/// A version of a CRD, with its rules compiled: that takes longer than to evaluate them.
+struct Served {
+    kind: String,
+    version: String,
+    schema: Value,
+    rules: CompiledSchema,
+}
+
+fn served(kind: &str, version: &str) -> Option<&'static Served> {
+    static SERVED: LazyLock<Vec<Served>> = LazyLock::new(|| crds().iter().flat_map(versions).collect());
+    SERVED.iter().find(|served| served.kind == kind && served.version == version)
+}
+
+fn versions(crd: &Value) -> Vec<Served> {
+    let kind = tree::text(crd, &["spec", "names", "kind"]);
+    let of = |version: &Value| {
+        let schema = tree::get(version, &["schema", "openAPIV3Schema"]).cloned().unwrap_or_default();
+        let version = tree::text(version, &["name"]).to_owned();
+        Served { kind: kind.to_owned(), version, rules: compile_schema(&schema), schema }
+    };
+    tree::list(crd, &["spec", "versions"]).iter().map(of).collect()
 }
 
 /// CEL reads a null member as an absent one.
-fn rules(schema: &Value, object: &Value) -> Vec<Said> {
-    let result = Validator::new().validate(schema, &without_nulls(object), None);
-    let errors = result.err().map(|errors| errors.into_vec()).unwrap_or_default();
+fn rules(schema: &CompiledSchema, object: &Value) -> Vec<Said> {
+    let result = Validator::new().validate_compiled(schema, &without_nulls(object), None);
+    let errors = result.err().map(ValidationErrors::into_vec).unwrap_or_default();
     errors.into_iter().map(|error| Said { path: error.field_path, message: error.message }).collect()
 }
 

@@ -4,20 +4,27 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{Answer, Said, limits};
+use super::limits::{self, Broken};
+use super::{Answer, Said};
 
-/// What the structure of an object breaks.
-pub fn check(schema: &Value, object: &Value) -> Answer {
-    let mut walk = Walk(Answer::default());
+/// What the structure of an object breaks, and whether no CEL rule is evaluated because of it: the API server wants
+/// types, required members and sizes to be right first, but not bounds and patterns.
+pub fn check(schema: &Value, object: &Value) -> (Answer, bool) {
+    let mut walk = Walk::default();
     walk.value(schema, object, "");
-    walk.0
+    (walk.answer, walk.blocked)
 }
 
-struct Walk(Answer);
+#[derive(Default)]
+struct Walk {
+    answer: Answer,
+    blocked: bool,
+}
 
 impl Walk {
-    fn refuse(&mut self, path: &str, message: impl Into<String>) {
-        self.0.refused.push(Said { path: path.to_owned(), message: message.into() });
+    fn refuse(&mut self, path: &str, broken: Broken) {
+        self.blocked |= broken.blocks;
+        self.answer.refused.push(Said { path: path.to_owned(), message: broken.message });
     }
 
     fn value(&mut self, schema: &Value, value: &Value, path: &str) {
@@ -25,10 +32,11 @@ impl Walk {
             return;
         }
         if let Some(expected) = mismatch(schema, value) {
-            return self.refuse(path, format!("must be of type {expected}: \"{}\"", type_of(value)));
+            let message = format!("must be of type {expected}: \"{}\"", type_of(value));
+            return self.refuse(path, Broken::blocking(message));
         }
-        for message in limits::broken(schema, value) {
-            self.refuse(path, message);
+        for broken in limits::broken(schema, value) {
+            self.refuse(path, broken);
         }
         match value {
             Value::Object(members) => self.object(schema, members, path),
@@ -39,7 +47,7 @@ impl Walk {
 
     fn object(&mut self, schema: &Value, members: &Map<String, Value>, path: &str) {
         for name in names(schema, "required").filter(|name| !members.contains_key(*name)) {
-            self.refuse(&below(path, name), "Required value");
+            self.refuse(&below(path, name), Broken::blocking("Required value".to_owned()));
         }
         for (name, value) in members {
             let at = below(path, name);
@@ -47,7 +55,7 @@ impl Walk {
             match property.or_else(|| schema.get("additionalProperties").filter(|s| s.is_object())) {
                 Some(schema) => self.value(schema, value, &at),
                 None if is_open(schema, path) => {}
-                None => self.0.unknown.push(Said {
+                None => self.answer.unknown.push(Said {
                     path: at,
                     message: "unknown field: kubectl refuses it, and other clients lose it".to_owned(),
                 }),
@@ -63,7 +71,7 @@ impl Walk {
             if let Some(key) = key(schema, &keys, item)
                 && !seen.insert(key.clone())
             {
-                self.refuse(&at, format!("Duplicate value: {key}"));
+                self.refuse(&at, Broken::value(format!("Duplicate value: {key}")));
             }
             if let Some(schema) = schema.get("items") {
                 self.value(schema, item, &at);
@@ -110,6 +118,9 @@ fn mismatch<'a>(schema: &'a Value, value: &Value) -> Option<&'a str> {
     }
     let expected = schema.get("type").and_then(Value::as_str)?;
     let fits = match expected {
+        "integer" if value.is_f64() && !is_integer(value) => {
+            return schema.get("format").and_then(Value::as_str);
+        }
         "integer" => is_integer(value),
         "number" => value.is_number(),
         other => type_of(value) == other,

@@ -18,7 +18,9 @@ pub fn check(request: &Request<'_>, site: &Site) -> Vec<Violation> {
     let Some(object) = request.object else { return Vec::new() };
     let object = match converted(request.version, object) {
         Ok(object) => object,
-        Err(error) => return vec![violation(Rule::CG3, "", format!("failed to parse template config: {error}"))],
+        Err(error) => {
+            return vec![violation(Rule::CG3, "", format!("failed to parse template config: {error}"))];
+        }
     };
     let spec = object.get("spec").cloned().unwrap_or_default();
     let mut found = fixed(&spec);
@@ -43,7 +45,8 @@ fn violation(rule: Rule, path: &str, message: impl Into<String>) -> Violation {
 /// CG1 and CG2.
 fn fixed(spec: &Value) -> Vec<Violation> {
     let refs = !tree::list(spec, &["baseRefs"]).is_empty();
-    let message = "baseRefs is not a permitted field: a config cannot build on others; list them in the service";
+    let message =
+        "baseRefs is not a permitted field: a config cannot build on others; list them in the service";
     let refs = refs.then(|| violation(Rule::CG1, "spec.baseRefs", message));
     let replicas = tree::get(spec, &["router", "scheduler", "replicas"]).and_then(Value::as_i64);
     let replicas = replicas.filter(|n| *n <= 0).map(|n| {
@@ -55,8 +58,8 @@ fn fixed(spec: &Value) -> Vec<Violation> {
 
 /// CG3: what can't be right for any service is refused; what fails for some is a warning.
 fn templates(name: &str, spec: &Value) -> Vec<Violation> {
-    let mut failed = tried(name, spec, sample::full().clone());
-    let sparse = tried(name, spec, sample::sparse());
+    let mut failed = tried(name, spec, sample::full());
+    let sparse = tried(name, spec, &sample::sparse());
     failed.extend(sparse.into_iter().filter(|e| !failed.contains(e)).collect::<Vec<_>>());
     if failed.is_empty() {
         return undecodable(name, spec).into_iter().collect();
@@ -79,8 +82,8 @@ fn fragile(error: &TemplateError) -> Violation {
 }
 
 /// What the config's templates come to over a service whose own spec is `under`.
-fn tried(name: &str, spec: &Value, under: Value) -> Vec<TemplateError> {
-    let merged = merge(Node::of(&under, 0), Node::of(spec, 0), Some(shape::spec())).value();
+fn tried(name: &str, spec: &Value, under: &Value) -> Vec<TemplateError> {
+    let merged = merge(Node::of(under, 0), Node::of(spec, 0), Some(shape::spec())).value();
     let (service, globals) = (sample::service(), sample::globals());
     template::failures(spec, name, &Scope { service: &service, spec: &merged, globals: &globals })
 }
@@ -96,9 +99,10 @@ fn undecodable(name: &str, spec: &Value) -> Option<Violation> {
     let below = error.path.strip_prefix("spec.").unwrap_or_default();
     let is_template = place::at(spec, below).is_none_or(|value| value.to_string().contains("{{"));
     let message = format!("failed to unmarshal config from template: {}: {}", error.path, error.message);
-    Some(match is_template {
-        true => violation(Rule::N12, &error.path, format!("may not fit every service: {}", error.message)),
-        false => violation(Rule::CG3, "", message),
+    Some(if is_template {
+        violation(Rule::N12, &error.path, format!("may not fit every service: {}", error.message))
+    } else {
+        violation(Rule::CG3, "", message)
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use llmisvc_api::rules::{Rule, Violation};
 use serde_json::Value;
 
-use crate::shape::{self, Kind, Shape};
+use crate::shape::{self, Field, Kind, Shape};
 use crate::tree;
 
 /// Where pod specs stand below `spec`.
@@ -47,20 +47,25 @@ fn check(shape: &Shape, value: &Value, path: &str, found: &mut Vec<Violation>) {
         }
         (Kind::Map, Value::Object(entries)) => {
             for (key, value) in entries {
-                each(shape, value, format!("{path}[{key}]"), found);
+                each(shape, value, &format!("{path}[{key}]"), found);
             }
         }
         (Kind::List, Value::Array(items)) => list(shape, items, path, found),
         (kind, value) if fits(kind, value) => {}
         (kind, value) => {
-            add(found, Rule::PF2, path.to_owned(), format!("expected {}, found {}", noun(kind), found_kind(value)));
+            add(
+                found,
+                Rule::PF2,
+                path.to_owned(),
+                format!("expected {}, found {}", noun(kind), found_kind(value)),
+            );
         }
     }
 }
 
-fn each(shape: &Shape, value: &Value, path: String, found: &mut Vec<Violation>) {
+fn each(shape: &Shape, value: &Value, path: &str, found: &mut Vec<Violation>) {
     if let Some(element) = shape.element() {
-        check(element, value, &path, found);
+        check(element, value, path, found);
     }
 }
 
@@ -74,7 +79,7 @@ fn list(shape: &Shape, items: &[Value], path: &str, found: &mut Vec<Violation>) 
             let message = format!("duplicate {}: an item before has {key}", shape.list_key().join(" and "));
             add(found, Rule::PF3, path.clone(), message);
         }
-        each(shape, item, path, found);
+        each(shape, item, &path, found);
     }
 }
 
@@ -135,11 +140,20 @@ const fn found_kind(value: &Value) -> &'static str {
 
 /// With the field that is nearest to it, where one is near.
 fn unknown(shape: &Shape, name: &str) -> String {
-    let known = shape.fields().iter().map(|field| field.json.as_str()).filter(|known| !known.is_empty());
-    match known.map(|known| (distance(known, name), known)).min().filter(|(distance, _)| *distance <= 2) {
+    let near = names(shape).into_iter().map(|known| (distance(known, name), known));
+    match near.min().filter(|(distance, _)| *distance <= 2) {
         Some((_, near)) => format!("unknown field; did you mean {near}?"),
         None => "unknown field: Kubernetes has none of this name here; remove it".to_owned(),
     }
+}
+
+/// Names in JSON, those of embedded structs among them.
+fn names(shape: &Shape) -> Vec<&'static str> {
+    let name = |field: &'static Field| match field.json.as_str() {
+        "" => names(&field.shape),
+        name => vec![name],
+    };
+    shape.fields().iter().flat_map(name).collect()
 }
 
 /// Letters that are to be added, removed or replaced to get from one word to the other.

@@ -7,11 +7,11 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Value, json};
 
 use super::Request;
-use crate::facts::{Answer, Cluster, Key, Seen};
+use crate::facts::{Answer, Cluster, Key, Ref, Seen};
 use crate::object::Live;
 use crate::pass::{Finding, Inputs};
 use crate::settings::{OciMode, Settings};
-use crate::{Decision, Step, decide, presets, tree};
+use crate::{Decision, Step, decide, names, presets, tree};
 
 /// What depends on other objects is left to the pass, which can read them.
 const OF_OTHERS: [&str; 4] =
@@ -45,7 +45,8 @@ fn in_place(request: &Request<'_>, object: &Value) -> Value {
 
 fn decided(service: &Value) -> Decision {
     let settings = settings();
-    let (cluster, live, mut seen) = (Cluster::default(), Live::new(), Seen::default());
+    let (cluster, live) = (Cluster::default(), Live::new());
+    let mut seen = usual(service, &settings, &cluster);
     loop {
         let inputs = Inputs { service, settings: &settings, cluster: &cluster, seen: &seen, live: &live };
         match decide(&inputs) {
@@ -56,6 +57,24 @@ fn decided(service: &Value) -> Decision {
             }),
         }
     }
+}
+
+/// What every pass asks for, answered beforehand: each round of questions costs another pass.
+fn usual(service: &Value, settings: &Settings, cluster: &Cluster) -> Seen {
+    let text = |key| tree::text(service, &["metadata", key]);
+    let (name, namespace) = (text("name"), text("namespace"));
+    let made = [names::decode, names::decode_group, names::prefill_group, names::scheduler_account];
+    let made = made.iter().map(|of| Key::ServiceAccount(Ref::new(namespace, &of(name))));
+    let gateway = settings.gateway.clone();
+    let default = Key::ServiceAccount(Ref::new(namespace, "default"));
+    let there = [default, Key::Gateway(gateway.clone()), Key::GatewayService(gateway)];
+    let mut seen = Seen::default();
+    made.for_each(|account| seen.insert(account, Answer::Absent));
+    for key in there {
+        let answer = answer(&key, cluster);
+        seen.insert(key, answer);
+    }
+    seen
 }
 
 /// How models in images are mounted is the cluster's to say, so nothing is said about it.

@@ -152,9 +152,18 @@ fn is_settled(request: &Request<'_>) -> bool {
     let goes = !tree::text(object, &["metadata", "deletionTimestamp"]).is_empty();
     let same = |old: &Value| {
         let annotations = |object| service::annotations_of_rules(object);
-        old.get("spec") == object.get("spec") && annotations(old) == annotations(object)
+        annotations(old) == annotations(object) && same_spec(request.version, old, object)
     };
     goes || request.old.is_some_and(same)
+}
+
+/// In the version that the rules read: what v1alpha1 has no field for stands in an annotation there.
+fn same_spec(version: Version, old: &Value, new: &Value) -> bool {
+    if version == Version::V1alpha2 {
+        return old.get("spec") == new.get("spec");
+    }
+    let spec = |object| service::converted(version, object).ok()?.get_mut("spec").map(Value::take);
+    old.get("spec") == new.get("spec") && spec(old) == spec(new)
 }
 
 /// The object in the version that the rules read. What cannot be converted is reported by the rules.

@@ -13,7 +13,9 @@ const GROUP_LABEL: &str = "serving.kserve.io/routing-group";
 
 /// JSON patches that set what is absent, and nothing else (edge 15). Applied once, they are none the next time.
 pub fn mutate(request: &Request<'_>, _site: &Site) -> Vec<Value> {
-    let Some(object) = request.object.filter(|_| request.subject == Subject::Service) else { return Vec::new() };
+    let Some(object) = request.object.filter(|_| request.subject == Subject::Service) else {
+        return Vec::new();
+    };
     if !tree::text(object, &["metadata", "deletionTimestamp"]).is_empty() {
         return Vec::new();
     }

@@ -41,12 +41,7 @@ fn all(
 }
 
 /// What a stored object has already of our own rules passes on: only what is new is refused.
-fn forgive(
-    found: &mut Vec<Violation>,
-    request: &Request<'_>,
-    before: &Value,
-    old: &LlmInferenceServiceSpec,
-) {
+fn forgive(found: &mut Vec<Violation>, request: &Request<'_>, before: &Value, old: &LlmInferenceServiceSpec) {
     let mut had = rules::check(request.namespace, request.name, &Labels::new(), old);
     had.extend(fields::pods(before));
     had.extend(lora::check(before));

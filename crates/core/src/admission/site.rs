@@ -13,5 +13,6 @@ pub struct Site {
 
 /// Who deletes what is in a namespace that goes: nothing may hold that up (edge 30).
 pub fn is_namespace_deletion(user: &str) -> bool {
-    ["system:serviceaccount:kube-system:namespace-controller", "system:kube-controller-manager"].contains(&user)
+    ["system:serviceaccount:kube-system:namespace-controller", "system:kube-controller-manager"]
+        .contains(&user)
 }

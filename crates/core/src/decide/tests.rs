@@ -73,7 +73,7 @@ fn spec(more: Value) -> Value {
 
 #[test]
 fn an_explicit_model_name_wins_over_that_of_a_config() {
-    // C-2
+    // C-2, E-20
     let refs = json!([{"name": "base"}]);
     let named = |name: Value| json!({"uri": "pvc://w", "name": name});
     let models = [

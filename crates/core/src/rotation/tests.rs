@@ -1,6 +1,6 @@
 use super::*;
 
-const PACE: Pace = Pace { settle: Duration::from_secs(5), patience: Duration::from_secs(600) };
+const PACE: Pace = Pace { settle: Duration::from_secs(5), patience: Duration::from_mins(10) };
 const DAY: i64 = 24 * 3600;
 
 fn at(days: i64) -> Timestamp {
@@ -66,7 +66,11 @@ fn a_new_authority_signs_only_after_everybody_has_trusted_it_for_a_while() {
     let soon = at(9).checked_add(Duration::from_secs(2)).unwrap();
     assert_eq!(next(&introduced, &seen(9, Some(3), 999), &PACE), Step::Rest(soon));
     assert_eq!(next(&introduced, &seen(9, Some(5), 999), &PACE), Step::Sign);
-    assert_eq!(next(&introduced, &seen(30, None, 999), &PACE), Step::Sign, "a leaf that has ended helps nobody");
+    assert_eq!(
+        next(&introduced, &seen(30, None, 999), &PACE),
+        Step::Sign,
+        "a leaf that has ended helps nobody"
+    );
 }
 
 #[test]

@@ -24,7 +24,8 @@ impl Trial<'_> {
             Value::String(text) => self.text(text, path),
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    let label = item.get("name").and_then(Value::as_str).map_or(index.to_string(), str::to_owned);
+                    let label =
+                        item.get("name").and_then(Value::as_str).map_or(index.to_string(), str::to_owned);
                     self.value(item, &format!("{path}[{label}]"));
                 }
             }

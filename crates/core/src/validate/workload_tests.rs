@@ -64,8 +64,8 @@ fn a_plain_workload_has_neither_findings_nor_warnings() {
      accelerators of a pod in worker.containers[main].resources"
 )]
 #[case::rollout_percentage(
-    with(spec(), "/rolloutStrategy", json!({"maxSurge": "200%"})),
-    "spec.rolloutStrategy.maxSurge: expected a whole number, or a percentage up to 100%, got \"200%\""
+    with(spec(), "/rolloutStrategy", json!({"maxUnavailable": "200%"})),
+    "spec.rolloutStrategy.maxUnavailable: expected a whole number, or a percentage, got \"200%\""
 )]
 #[case::no_main(
     with(spec(), "/template", json!({"containers": [{"name": "vllm"}]})),

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::keys::{self, Lives, Maker};
-use super::known::{Change, Given, Known};
+use super::known::{Change, Given, Known, Shown};
 use super::serving::{Pair, PairError, Serving};
 use super::targets::{CALLERS, Target, Trust};
 use super::{directory, watching};
@@ -171,8 +171,11 @@ impl Keeper {
             let given = known.files.clone();
             return self.take(known, given).await;
         };
-        let Some(secret) = known.secret.clone() else { return Ok(Next::Rest(Timestamp::MAX)) };
-        let secret = secret.unwrap_or_else(|| keys::empty(self.namespace()));
+        let secret = match &known.secret {
+            Shown::Unknown => return Ok(Next::Rest(Timestamp::MAX)),
+            Shown::Missing => keys::empty(self.namespace()),
+            Shown::There(secret) => secret.clone(),
+        };
         if keys::is_given(&secret) {
             let given = Given { pair: pair(&secret)?, bundle: keys::bundle(&secret) };
             return self.take(known, Some(given)).await;
@@ -214,7 +217,7 @@ impl Keeper {
         // A caller may have been told of a newer CA by somebody who knows a newer Secret than this watch has shown.
         let fresh = self.fresh().await?;
         if version(fresh.as_ref()) != version(Some(secret)) {
-            known.secret = Some(fresh);
+            known.secret = fresh.into();
             return Ok(Next::Again);
         }
         self.inject(known, trust).await?;
@@ -252,8 +255,8 @@ impl Keeper {
             self.ctx.wire.put(self.place(), &secret).await
         };
         match written {
-            Ok(secret) => known.secret = Some(Some(secret)),
-            Err(error) if error.code() == Some(409) => known.secret = Some(self.fresh().await?),
+            Ok(secret) => known.secret = Shown::There(secret),
+            Err(error) if error.code() == Some(409) => known.secret = self.fresh().await?.into(),
             Err(error) => {
                 if error.code() == Some(404) && version(Some(&secret)).is_empty() {
                     // Without its namespace nobody can call this server, which is up all the same.

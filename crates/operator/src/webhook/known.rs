@@ -21,6 +21,24 @@ pub struct Given {
     pub bundle: Vec<Cert>,
 }
 
+/// The Secret, as far as its watch has shown it.
+#[derive(Clone, Default)]
+pub enum Shown {
+    /// Not yet.
+    #[default]
+    Unknown,
+    /// There is none.
+    Missing,
+    /// This is it.
+    There(Value),
+}
+
+impl From<Option<Value>> for Shown {
+    fn from(secret: Option<Value>) -> Self {
+        secret.map_or(Self::Missing, Self::There)
+    }
+}
+
 /// Something the keeper hears.
 pub enum Change {
     /// The Secret, or that there is none.
@@ -34,8 +52,8 @@ pub enum Change {
 /// See the module.
 #[derive(Default)]
 pub struct Known {
-    /// None: not known yet. The inner one: there is no Secret.
-    pub secret: Option<Option<Value>>,
+    /// The Secret.
+    pub secret: Shown,
     /// What stands in the directory.
     pub files: Option<Given>,
     /// Those that are known; none where there is no such object.
@@ -48,7 +66,7 @@ impl Known {
     /// Takes in a change.
     pub fn absorb(&mut self, change: Change) {
         match change {
-            Change::Secret(secret) => self.secret = Some(secret),
+            Change::Secret(secret) => self.secret = secret.into(),
             Change::Files(given) => self.files = Some(*given),
             Change::Caller(index, target) => {
                 self.callers.insert(index, target);

@@ -1,11 +1,10 @@
 //! Reviews as the API server sends them, and their answers: bytes in, a body out. What is said is said by the core.
 
-use llmisvc_api::conversion::convert;
-use llmisvc_api::version::Version;
+use llmisvc_api::conversion;
 use llmisvc_core::admission::Site;
 use llmisvc_core::admission::wire::{Review, WireError};
 use llmisvc_core::tree;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const CONVERSION: &str = "apiextensions.k8s.io/v1";
 
@@ -21,9 +20,6 @@ pub enum ReviewError {
     /// Not a ConversionReview.
     #[error("the body is no ConversionReview of {CONVERSION} with a request")]
     NotAConversion,
-    /// A version that is not ours.
-    #[error("desiredAPIVersion {0:?} is none of this group: use serving.kserve.io/v1alpha1 or v1alpha2")]
-    Version(String),
     /// The work on it ended early.
     #[error("the review was not finished: try again")]
     Unfinished,
@@ -58,31 +54,17 @@ fn admitted(body: Value) -> Answer {
 }
 
 /// A `ConversionReview`: all objects, or the first that cannot be converted and why.
-pub fn conversion(body: &[u8]) -> Result<Answer, ReviewError> {
+pub fn convert(body: &[u8]) -> Result<Answer, ReviewError> {
     let review = json(body)?;
-    let typed = tree::text(&review, &["kind"]) == "ConversionReview"
-        && tree::text(&review, &["apiVersion"]) == CONVERSION;
-    let asked = review.get("request").filter(|request| typed && request.is_object());
-    let asked = asked.ok_or(ReviewError::NotAConversion)?;
-    let desired = tree::text(asked, &["desiredAPIVersion"]);
-    let to = Version::of(desired).ok_or_else(|| ReviewError::Version(desired.to_owned()))?;
-    let uid = tree::text(asked, &["uid"]);
-    let converted: Result<Vec<Value>, String> =
-        tree::list(asked, &["objects"]).iter().map(|object| one(object, to)).collect();
-    let ok = converted.is_ok();
-    let response = match converted {
-        Ok(objects) => json!({"uid": uid, "result": {"status": "Success"}, "convertedObjects": objects}),
-        Err(why) => json!({"uid": uid, "result": {"status": "Failure", "message": why}}),
-    };
-    let body = json!({"apiVersion": CONVERSION, "kind": "ConversionReview", "response": response});
+    let asked = tree::text(&review, &["kind"]) == "ConversionReview"
+        && tree::text(&review, &["apiVersion"]) == CONVERSION
+        && review.get("request").is_some_and(Value::is_object);
+    if !asked {
+        return Err(ReviewError::NotAConversion);
+    }
+    let body = conversion::review(&review);
+    let ok = tree::text(&body, &["response", "result", "status"]) == "Success";
     Ok(Answer { body, ok })
-}
-
-fn one(object: &Value, to: Version) -> Result<Value, String> {
-    convert(object.clone(), to).map_err(|error| {
-        let text = |field| tree::text(object, &["metadata", field]);
-        format!("{} {}/{}: {error}", tree::text(object, &["kind"]), text("namespace"), text("name"))
-    })
 }
 
 fn json(body: &[u8]) -> Result<Value, ReviewError> {

@@ -1,6 +1,5 @@
 //! The HTTPS server of the webhooks. It has a thread of its own: a burst of passes does not keep admission waiting.
 
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,7 +52,7 @@ impl Desk {
         match call {
             Call::Validate => review::validate(body, &self.site),
             Call::Mutate => review::mutate(body, &self.site, self.defaults),
-            Call::Convert => review::conversion(body),
+            Call::Convert => review::convert(body),
         }
     }
 }
@@ -148,7 +147,7 @@ pub fn start(
         // Nobody may be waiting any more.
         let _ = sender.send(());
     };
-    std::thread::Builder::new().name("webhooks".to_owned()).spawn(thread).map_err(io::Error::from)?;
+    std::thread::Builder::new().name("webhooks".to_owned()).spawn(thread)?;
     Ok(Running { done })
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::keeper::KeepError;
 use super::keys::tests::request;
-use super::known::{Change, Known};
+use super::known::{Change, Known, Shown};
 use super::manifests::{Address, manifests};
 use super::targets::Target;
 use super::*;
@@ -18,7 +18,7 @@ use crate::stores::Stores;
 use crate::testing::Server;
 use crate::tls::cert::{self, Cert};
 
-const PACE: Pace = Pace { settle: Duration::from_secs(30), patience: Duration::from_secs(600) };
+const PACE: Pace = Pace { settle: Duration::from_secs(30), patience: Duration::from_mins(10) };
 const SECRET: &str = "/api/v1/namespaces/kserve/secrets/llmisvc-webhook-server-cert";
 const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
 const CRD: &str =
@@ -149,9 +149,9 @@ async fn a_watch_that_lags_does_not_take_a_newer_bundle_back() {
     let newer = trusted(&server);
     assert_eq!(newer.len(), 2);
     // B has heard of the callers, not of the Secret.
-    let old = of_b.secret.clone().unwrap();
+    let Shown::There(old) = of_b.secret.clone() else { panic!("B has seen it") };
     look(&server, &mut of_b);
-    of_b.absorb(Change::Secret(old));
+    of_b.absorb(Change::Secret(Some(old)));
     b.settle(&mut of_b).await.unwrap();
     assert_eq!(trusted(&server), newer);
 }

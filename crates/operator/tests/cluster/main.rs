@@ -4,9 +4,11 @@
 // Helpers of tests may index and unwrap, as tests may.
 #![cfg(test)]
 
+mod admission;
 mod alone;
 mod chart;
 mod claims;
+mod converter;
 mod drift;
 mod equality;
 mod errors;
@@ -22,5 +24,6 @@ mod rollouts;
 mod status;
 mod tls;
 mod topologies;
+mod versions;
 mod webhooks;
 mod webhooks_rotation;

@@ -113,8 +113,12 @@ fn a_dead_webhook_holds_up_nothing_but_new_specs_of_ours_and_says_why() -> Resul
     // The last config goes with its namespace, and the presets with theirs.
     for namespace in [world.namespace(), "kserve"] {
         cluster.kubectl(&["delete", "namespace", namespace, "--wait=false"], None)?;
-        let gone = || Ok(cluster.get("namespace", "", namespace)?.is_none().then_some(()));
-        world.eventually("the namespace is gone", PATIENCE, gone)?;
+        let find = || cluster.get("namespace", "", namespace);
+        let gone =
+            world.eventually("the namespace is gone", PATIENCE, || Ok(find()?.is_none().then_some(())));
+        gone.with_context(|| {
+            format!("{namespace}: {:#?}", find().map(|it| it.map(|it| it["status"].clone())))
+        })?;
     }
     Ok(())
 }
@@ -147,7 +151,7 @@ fn restarts_keep_the_certificate_and_a_bundle_that_is_taken_away_comes_back() ->
     first.kill()?;
 
     let second = Operator::start(&cluster, &operator::Options::default())?;
-    world.apply(&plain("n"))?;
+    world.apply(&plain("second"))?;
     ensure!(secret()?.context("it is kept")?["data"] == made["data"], "a restart makes no new certificate");
 
     for pointer in ["/webhooks/0/clientConfig/caBundle", "/webhooks/1/clientConfig/caBundle"] {
@@ -171,9 +175,10 @@ fn restarts_keep_the_certificate_and_a_bundle_that_is_taken_away_comes_back() ->
         Some(&webhooks::definitions(port)?.join("\n---\n")),
     )?;
     world.eventually("the bundles are there", PATIENCE, back)?;
-    world.apply(&plain("o"))?;
-    let own = format!("llminferenceservices.v1alpha1.serving.kserve.io");
-    let old = cluster.get(&own, world.namespace(), "o")?.context("it is converted")?;
+    world.apply(&plain("third"))?;
+    let old = cluster
+        .get("llminferenceservices.v1alpha1.serving.kserve.io", world.namespace(), "third")?
+        .context("it is converted")?;
     assert_eq!(old["apiVersion"], "serving.kserve.io/v1alpha1");
     ensure!(serves(&second, "llmisvc_webhook_requests_total{path=\"convert\",result=\"ok\"}")? > 0);
 
@@ -220,16 +225,23 @@ fn a_pair_in_a_directory_is_served_trusted_and_read_again() -> Result<()> {
     let second = write_pair(folder.path())?;
     world.eventually("the new pair is trusted", PATIENCE, || Ok(trusts(&second)?.then_some(())))?;
     webhooks::until_admitted(&cluster)?;
-    world.apply(&plain("n"))?;
-    world.until("deployment", "n-kserve", "is created", is_there, PATIENCE).map(drop)
+    world.apply(&plain("second"))?;
+    world.until("deployment", "second-kserve", "is created", is_there, PATIENCE).map(drop)
 }
 
-// E-32
+// E-17, E-32
 #[test]
-fn presets_are_protected_by_the_configuration_that_is_installed() -> Result<()> {
+fn no_settings_are_needed_for_admission_and_presets_are_protected() -> Result<()> {
     let cluster = Cluster::own("webhook-presets", Variant::Small)?;
     let operator = Operator::start(&cluster, &operator::Options::default())?;
     let world = World::new(&cluster)?.watched_by(&operator);
+    ensure!(cluster.get("configmap", "kserve", "inferenceservice-config")?.is_none());
+    world.apply(&plain("without-settings"))?;
+    let nonsense = ["--from-literal=localModel={nonsense", "--from-literal=ingress={nonsense"];
+    let create = ["create", "configmap", "inferenceservice-config", "-n", "kserve"];
+    cluster.kubectl(&[create.as_slice(), &nonsense].concat(), None)?;
+    world.apply(&plain("with-bad-settings"))?;
+
     let preset = "llmisvc-v0-1-0-config-llm-template";
     let installed = || Ok(cluster.get("llminferenceserviceconfig", "kserve", preset)?.map(drop));
     world.eventually("the presets are installed", PATIENCE, installed)?;

@@ -74,6 +74,8 @@ fn start(tools: &Tools, name: &str, variant: Variant) -> Result<()> {
         command.arg(format!("--{program}-binary")).arg(tools.program(program));
     }
     command.arg("--kwok-controller-binary").arg(tools.program("kwok"));
+    // As real clusters have it: webhooks tell controllers by their accounts.
+    command.args(["--extra-args", "kube-controller-manager=use-service-account-credentials=true"]);
     for component in ["kube-apiserver", "kube-controller-manager"] {
         command.args(["--extra-args", &format!("{component}={SERVICES}")]);
     }

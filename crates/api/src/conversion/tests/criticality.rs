@@ -91,3 +91,18 @@ fn what_v1alpha1_would_refuse_is_not_shown_and_not_lost() {
         assert_eq!(convert(older, V1alpha2).unwrap(), object, "{key} {text}");
     }
 }
+
+#[test]
+fn it_is_kept_beside_what_v1alpha1_cannot_hold() {
+    let mut object = service("v1alpha2", &adapters(&["sql", "chat"]));
+    object["spec"]["model"]["confidential"] = json!({"enabled": true});
+    let mut written = convert(object, V1alpha1).unwrap();
+    written["spec"]["model"]["criticality"] = json!("Critical");
+    written["spec"]["model"]["lora"]["adapters"][0]["criticality"] = json!("Sheddable");
+    let mut stored = convert(written.clone(), V1alpha2).unwrap();
+    assert_eq!(convert(stored.clone(), V1alpha1).unwrap(), written);
+    stored["spec"]["model"]["lora"]["adapters"] =
+        adapters(&["chat", "sql"])["model"]["lora"]["adapters"].take();
+    let shown = convert(stored.clone(), V1alpha1).unwrap();
+    assert_eq!(shown["spec"]["model"]["criticality"], "Critical");
+}

@@ -107,6 +107,18 @@ fn the_annotation_sets_nothing_that_v1alpha1_shows() {
 }
 
 #[test]
+fn an_annotation_with_thousands_of_places_is_tried_as_a_whole_and_then_in_part() {
+    let mut object = service("v1alpha1", &json!({"labels": {}}));
+    let mut text: serde_json::Map<String, Value> =
+        (0..5_000).map(|n| (format!("/spec/labels/l{n}"), json!("x"))).collect();
+    text.insert("/spec/kvCacheOffloading".to_owned(), json!({"cpu": 1}));
+    object["metadata"]["annotations"] =
+        json!({"serving.kserve.io/v1alpha2-fields": Value::Object(text).to_string()});
+    let expected = json!({"labels": {}, "kvCacheOffloading": {"cpu": 1}});
+    assert_eq!(newer(&object), service("v1alpha2", &expected));
+}
+
+#[test]
 fn a_malformed_annotation_is_a_plain_one() {
     for text in ["{", "[]", "null", r#"{"spec": 1}"#, r#"{"absent": 1}"#] {
         let mut object = service("v1alpha1", &json!({}));

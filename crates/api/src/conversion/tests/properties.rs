@@ -138,7 +138,10 @@ fn what_a_client_of_v1alpha1_wrote_is_what_it_reads() {
 fn complaints(node: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
     let mut no = |what: &str| found.push(format!("{path}: {what}"));
     if value.is_null() {
-        return if node["nullable"] == true { () } else { no("null") };
+        if node["nullable"] != true {
+            no("null");
+        }
+        return;
     }
     let fits = match node["type"].as_str() {
         Some("object") => value.is_object(),

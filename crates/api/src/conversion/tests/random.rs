@@ -64,7 +64,9 @@ fn collect(node: &Value, path: Vec<String>, leaves: &mut Vec<Vec<String>>) {
     if children.is_empty() {
         leaves.push(path);
     } else {
-        children.into_iter().for_each(|(name, child)| collect(child, below(&name), leaves));
+        for (name, child) in children {
+            collect(child, below(&name), leaves);
+        }
     }
 }
 
@@ -119,7 +121,7 @@ impl Dice {
     }
 
     fn number(&mut self, node: &Value) -> Value {
-        let bound = |name: &str, or: i64| node[name].as_f64().map_or(or, |bound| bound as i64);
+        let bound = |name: &str, or: i64| node[name].as_i64().unwrap_or(or);
         let least = bound("minimum", 1);
         let span = bound("maximum", least + 400) - least + 1;
         json!(least + i64::try_from(self.below(span.unsigned_abs())).unwrap())

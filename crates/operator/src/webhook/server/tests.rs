@@ -1,3 +1,4 @@
+use std::io;
 use std::net::SocketAddr;
 
 use jiff::Timestamp;

@@ -3,23 +3,24 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use llmisvc_api::v1alpha2::{CONFIG_KIND, GROUP, KIND};
+use llmisvc_api::v1alpha2::{CONFIG_KIND, KIND};
 use llmisvc_api::version::Version;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Operation, Problem, Request, Site, Subject, Verdict, mutate, review};
+mod response;
+
+pub use response::response;
+
+use super::{Operation, Request, Site, Subject, Verdict, mutate, review};
 use crate::tree;
-
-/// Bytes of a warning; longer ones may be cut by the API server.
-const LONGEST: usize = 256;
-/// Bytes of all warnings; what is beyond may be dropped by the API server.
-const ALL: usize = 4096;
 
 /// Why a body is no review that we can answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// It is something else.
-    #[error("kind {kind:?} of apiVersion {api_version:?} is no AdmissionReview of admission.k8s.io/v1 or v1beta1")]
+    #[error(
+        "kind {kind:?} of apiVersion {api_version:?} is no AdmissionReview of admission.k8s.io/v1 or v1beta1"
+    )]
     NotAReview {
         /// Its kind.
         kind: String,
@@ -30,7 +31,9 @@ pub enum WireError {
     #[error("request.uid is missing: the AdmissionReview asks nothing")]
     NoRequest,
     /// The object is none of ours.
-    #[error("request.kind is {0}: these webhooks are for the kinds of serving.kserve.io in v1alpha1 and v1alpha2")]
+    #[error(
+        "request.kind is {0}: these webhooks are for the kinds of serving.kserve.io in v1alpha1 and v1alpha2"
+    )]
     Kind(String),
     /// Nothing that an object goes through here.
     #[error("request.operation is {0:?}: these webhooks are for CREATE, UPDATE and DELETE")]
@@ -53,7 +56,9 @@ impl Review {
     /// Reads a body.
     pub fn parse(body: Value) -> Result<Self, WireError> {
         let (kind, api_version) = (tree::text(&body, &["kind"]), tree::text(&body, &["apiVersion"]));
-        if kind != "AdmissionReview" || !["admission.k8s.io/v1", "admission.k8s.io/v1beta1"].contains(&api_version) {
+        if kind != "AdmissionReview"
+            || !["admission.k8s.io/v1", "admission.k8s.io/v1beta1"].contains(&api_version)
+        {
             let (kind, api_version) = (kind.to_owned(), api_version.to_owned());
             return Err(WireError::NotAReview { kind, api_version });
         }
@@ -100,7 +105,7 @@ impl Review {
         !self.text("subResource").is_empty()
     }
 
-    fn answer(&self, response: Value) -> Value {
+    fn answer(&self, response: &Value) -> Value {
         json!({"apiVersion": tree::text(&self.body, &["apiVersion"]), "kind": "AdmissionReview", "response": response})
     }
 
@@ -108,7 +113,7 @@ impl Review {
     pub fn validated(&self, site: &Site) -> Value {
         let request = self.request();
         let verdict = if self.is_about_a_subresource() { Verdict::default() } else { review(&request, site) };
-        self.answer(response(self.uid(), &verdict, &request))
+        self.answer(&response(self.uid(), &verdict, &request))
     }
 
     /// The body of a mutating webhook's answer.
@@ -119,7 +124,7 @@ impl Review {
             *tree::entry(&mut response, "patchType") = json!("JSONPatch");
             *tree::entry(&mut response, "patch") = json!(STANDARD.encode(Value::Array(patches).to_string()));
         }
-        self.answer(response)
+        self.answer(&response)
     }
 }
 
@@ -147,92 +152,4 @@ fn operation_of(body: &Value) -> Result<Operation, WireError> {
         Some(missing) => Err(WireError::NoObject(missing)),
         None => Ok(operation),
     }
-}
-
-/// The `response` of an AdmissionReview: 422 with one cause for each field, or a plain 403.
-pub fn response(uid: &str, verdict: &Verdict, request: &Request<'_>) -> Value {
-    let mut response = Map::new();
-    response.insert("uid".to_owned(), json!(uid));
-    response.insert("allowed".to_owned(), json!(verdict.problems.is_empty()));
-    if !verdict.problems.is_empty() {
-        let plain = verdict.problems.iter().all(|problem| problem.path.is_empty());
-        let status = if plain { forbidden(verdict) } else { invalid(verdict, request) };
-        response.insert("status".to_owned(), status);
-    }
-    if !verdict.warnings.is_empty() {
-        response.insert("warnings".to_owned(), json!(capped(&verdict.warnings)));
-    }
-    Value::Object(response)
-}
-
-fn status(code: u16, reason: &str, message: &str) -> Value {
-    json!({"metadata": {}, "status": "Failure", "code": code, "reason": reason, "message": message})
-}
-
-fn forbidden(verdict: &Verdict) -> Value {
-    let messages: Vec<&str> = verdict.problems.iter().map(|problem| problem.message.as_str()).collect();
-    status(403, "Forbidden", &messages.join("; "))
-}
-
-fn invalid(verdict: &Verdict, request: &Request<'_>) -> Value {
-    let kind = match request.subject {
-        Subject::Service => KIND,
-        Subject::Config => CONFIG_KIND,
-    };
-    let errors: Vec<String> = verdict.problems.iter().map(ToString::to_string).collect();
-    let errors = match errors.as_slice() {
-        [one] => one.clone(),
-        several => format!("[{}]", several.join(", ")),
-    };
-    let mut status =
-        status(422, "Invalid", &format!("{kind}.{GROUP} \"{}\" is invalid: {errors}", request.name));
-    let causes: Vec<Value> = verdict.problems.iter().map(cause).collect();
-    *tree::entry(&mut status, "details") =
-        json!({"name": request.name, "group": GROUP, "kind": kind, "causes": causes});
-    status
-}
-
-fn cause(problem: &Problem) -> Value {
-    json!({"reason": problem.class.reason(), "message": problem.body(), "field": problem.path})
-}
-
-impl Problem {
-    /// The problem without its field.
-    pub fn body(&self) -> String {
-        let value = self.value.as_ref().map(|value| format!("{value}: ")).unwrap_or_default();
-        format!("{}: {value}{}", self.class.text(), self.message)
-    }
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.path.as_str() {
-            "" => write!(f, "{}", self.message),
-            path => write!(f, "{path}: {}", self.body()),
-        }
-    }
-}
-
-/// Warnings as the API server takes them: each short enough, and all of them together.
-fn capped(warnings: &[String]) -> Vec<String> {
-    let (mut kept, mut bytes) = (Vec::new(), 0);
-    for (index, warning) in warnings.iter().enumerate() {
-        let line = shortened(warning);
-        if bytes + line.len() > ALL - LONGEST {
-            kept.push(format!("{} more warnings: `llmisvc validate` prints all", warnings.len() - index));
-            break;
-        }
-        bytes += line.len();
-        kept.push(line);
-    }
-    kept
-}
-
-fn shortened(warning: &str) -> String {
-    let line = warning.replace('\n', " ");
-    if line.len() <= LONGEST {
-        return line;
-    }
-    let end = line.floor_char_boundary(LONGEST - "…".len());
-    format!("{}…", line.get(..end).unwrap_or_default())
 }
