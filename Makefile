@@ -6,7 +6,7 @@ SHELL := /usr/bin/env bash
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PURE := llmisvc-kinds llmisvc-api llmisvc-core
-GENERATED := config docs crates tests/gotemplate
+GENERATED := config charts docs crates tests/gotemplate
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,15 +26,18 @@ test: ## all tests; those on a cluster share one control plane
 	trap '$(TARGET)/debug/localcluster down' EXIT; \
 	$(TARGET)/debug/localcluster up && \
 	LLMISVC_OPERATOR_BIN=$(abspath $(TARGET))/debug/llmisvc-operator cargo test --workspace --all-features
+	cd tests/argocd && go test ./...
 
 lint: check-layers ## formatting, clippy without warnings, layers
 	cargo fmt --all -- --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 
-generate: ## write what is made from the source: CRDs, RBAC, tables
+generate: ## write what is made from the source: CRDs, RBAC, charts, tables
 	cargo run --quiet -p llmisvc-cli -- crds --out config/crd
 	cargo run --quiet -p llmisvc-cli -- crds --full --out config/crd-full
 	UPDATE_GOLDEN=1 cargo test --quiet -p llmisvc-operator --bins committed_manifests >/dev/null
+	cargo run --quiet -p llmisvc-cli -- presets > charts/llmisvc/files/presets.yaml
+	cargo run --quiet -p llmisvc-testkit --bin charts
 	tests/gotemplate/check.sh --update
 	cargo run --quiet -p llmisvc-testkit --bin edges
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 mod crds;
 mod explain;
+mod images;
 mod migrate;
 mod presets;
 
@@ -53,6 +54,8 @@ enum Command {
     /// What changes when this operator takes the place of another
     #[command(subcommand)]
     Migrate(migrate::Command),
+    /// Print the container images of this release, one a line
+    Images(images::Args),
 }
 
 #[derive(Args)]
@@ -85,6 +88,9 @@ fn main() -> ExitCode {
         Command::Crds(args) => crds::run(&args, &mut std::io::stdout().lock()).map(|()| true),
         Command::Presets(args) => presets::run(&args),
         Command::Migrate(command) => migrate::run(&command),
+        Command::Images(args) => {
+            images::run(&args, &mut std::io::stdout().lock()).map(|()| true).map_err(Into::into)
+        }
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -16,6 +16,7 @@ pub mod decide;
 pub mod explain;
 pub mod facts;
 pub mod handover;
+pub mod images;
 pub mod labels;
 pub mod merge;
 pub mod names;

@@ -55,6 +55,9 @@ pub struct Args {
     /// Apply the presets that this version ships to the system namespace.
     #[arg(long, default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
     pub install_presets: bool,
+    /// Registry that the images of these presets come from, in place of the one that each names.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub image_registry: String,
     /// Services that are worked on at once.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,

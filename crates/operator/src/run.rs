@@ -24,6 +24,7 @@ use crate::stores::watched::Watched;
 use crate::stores::{Stores, served, watching};
 use crate::webhook::{self, Serving, Webhooks};
 use crate::wire::Wire;
+use llmisvc_core::images::from_registry;
 use llmisvc_core::presets::shipped;
 use serde_json::Value;
 
@@ -73,6 +74,7 @@ async fn ended(webhooks: Option<Webhooks>) {
 /// Works until told to stop, or until the lease is lost; says which.
 async fn lead(ctx: &Arc<Context>, args: &Args, lease: &mut Lease, stop: watch::Receiver<bool>) -> bool {
     let shipped = if args.install_presets { shipped(&args.config_prefix) } else { Vec::new() };
+    let shipped = from_registry(shipped, &args.image_registry);
     let work = work(Arc::clone(ctx), args.concurrency, shipped, stop);
     tokio::select! {
         () = work => false,

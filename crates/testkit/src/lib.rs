@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod admission;
+pub mod chart;
 pub mod cluster;
 pub mod demo;
 pub mod documents;

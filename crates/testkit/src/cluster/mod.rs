@@ -22,8 +22,9 @@ use serde_json::Value;
 pub use control_plane::{audit, down, is_up};
 pub use kubectl::{Kubectl, capture};
 pub use part::Part;
+pub use tools::Tools;
 
-use crate::paths;
+use crate::{chart, paths};
 
 /// Which parts run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +145,13 @@ impl Cluster {
     fn new(kubeconfig: PathBuf, program: PathBuf) -> Self {
         let kubectl = Kubectl::new(program, &kubeconfig);
         Self { kubeconfig, kubectl }
+    }
+
+    /// Helm, as an administrator of this cluster runs it.
+    pub fn helm(&self, args: &[&str]) -> Result<String> {
+        let mut command = chart::helm()?;
+        command.env("KUBECONFIG", &self.kubeconfig).args(args);
+        capture(&mut command, None)
     }
 
     /// Whether it is a control plane of ours, on this machine.

@@ -22,6 +22,11 @@ impl Tools {
         Self::build("--manifests")
     }
 
+    /// Manifests and Helm.
+    pub fn helm_only() -> Result<Self> {
+        Self::build("--helm")
+    }
+
     fn build(wanted: &str) -> Result<Self> {
         let script = paths::repository().join("tests/localcluster/build");
         let output = Command::new(&script)

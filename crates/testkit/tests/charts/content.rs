@@ -1,0 +1,75 @@
+//! What is in the charts: images, presets, versions, and the size of definitions.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use anyhow::Result;
+use llmisvc_testkit::chart::{self, Chart};
+use llmisvc_testkit::cluster::capture;
+use llmisvc_testkit::{documents, operator};
+use serde_json::Value;
+
+#[test]
+fn one_registry_moves_every_image() -> Result<()> {
+    let args = ["--set", "presets=chart,imageRegistry=r.example:5000/team"];
+    let mut found = BTreeSet::new();
+    for object in chart::rendered(Chart::Operator, "models", &args)? {
+        images(&object, &mut found);
+        if let Some(text) = object["data"]["storageInitializer"].as_str() {
+            images(&serde_json::from_str(text)?, &mut found);
+        }
+    }
+    let listed =
+        capture(Command::new(operator::cli()?).args(["images", "--registry", "r.example:5000/team"]), None)?;
+    assert_eq!(found, listed.lines().map(str::to_owned).collect());
+    assert!(found.len() > 4, "{found:?}");
+    Ok(())
+}
+
+fn images(tree: &Value, found: &mut BTreeSet<String>) {
+    for (name, field) in tree.as_object().into_iter().flatten() {
+        match field.as_str() {
+            Some(image) if name == "image" => drop(found.insert(image.to_owned())),
+            _ => images(field, found),
+        }
+    }
+    tree.as_array().into_iter().flatten().for_each(|item| images(item, found));
+}
+
+#[test]
+fn presets_of_the_chart_are_those_of_the_operator() -> Result<()> {
+    let wanted = documents::parse(&capture(Command::new(operator::cli()?).arg("presets"), None)?)?;
+    let mut rendered = chart::rendered(Chart::Operator, "models", &["--set", "presets=chart"])?;
+    rendered.retain(|it| it["kind"] == "LLMInferenceServiceConfig");
+    let seen = |it: &Value| (it["metadata"]["name"].clone(), it["spec"].clone());
+    assert_eq!(rendered.iter().map(seen).collect::<Vec<_>>(), wanted.iter().map(seen).collect::<Vec<_>>());
+    for preset in rendered {
+        assert_eq!(preset["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+        assert_eq!(preset["metadata"]["namespace"], "models");
+    }
+    Ok(())
+}
+
+#[test]
+fn charts_and_program_have_one_version() -> Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    for chart in [Chart::Definitions, Chart::Operator] {
+        let text = fs::read_to_string(chart::folder(chart).join("Chart.yaml"))?;
+        let described = documents::parse(&text)?.remove(0);
+        assert_eq!([&described["version"], &described["appVersion"]], [version, version]);
+    }
+    Ok(())
+}
+
+/// A plain apply, of Argo CD or kubectl, writes the whole object into an annotation.
+#[test]
+fn definitions_fit_into_the_annotation_of_a_plain_apply() -> Result<()> {
+    for object in
+        chart::rendered(Chart::Definitions, "models", &["--set", "webhooks.certManager.enabled=true"])?
+    {
+        let size = object.to_string().len();
+        assert!(size < 256 * 1024 - 1024, "{}: {size} bytes", documents::identity(&object));
+    }
+    Ok(())
+}
