@@ -146,8 +146,10 @@ fn restarts_keep_the_certificate_and_a_bundle_that_is_taken_away_comes_back() ->
     let world = World::new(&cluster)?;
     world.apply(&plain("m"))?;
     let secret = || cluster.get("secret", "kserve", "llmisvc-webhook-server-cert");
-    let (made, trusted) = (secret()?.context("it is made")?, bundles(&cluster)?);
-    ensure!(trusted.iter().all(|bundle| bundle == made["data"]["ca.crt"].as_str().unwrap_or("none")));
+    let made = secret()?.context("it is made")?;
+    let all = || Ok(bundles(&cluster)?.iter().all(|it| *it == made["data"]["ca.crt"]).then_some(()));
+    world.eventually("it is trusted", PATIENCE, all)?;
+    let trusted = bundles(&cluster)?;
     first.kill()?;
 
     let second = Operator::start(&cluster, &operator::Options::default())?;
@@ -219,7 +221,7 @@ fn a_pair_in_a_directory_is_served_trusted_and_read_again() -> Result<()> {
         };
         Ok(bundles(&cluster)?.iter().all(has))
     };
-    ensure!(trusts(&first)?, "{:?}", bundles(&cluster)?);
+    world.eventually("the pair is trusted", PATIENCE, || Ok(trusts(&first)?.then_some(())))?;
     ensure!(cluster.get("secret", "kserve", "llmisvc-webhook-server-cert")?.is_none(), "nothing is made");
 
     let second = write_pair(folder.path())?;
