@@ -96,4 +96,10 @@ fn adapt_spec(spec: &mut Map<String, Value>, kind: Kind) {
         relax::relax(spec);
     }
     structural::let_null_reset(spec);
+    // The API server reads the scale subresource of what is written, and takes a count or nothing there.
+    let replicas =
+        spec.get_mut("properties").and_then(|p| p.get_mut("replicas")).and_then(Value::as_object_mut);
+    if let Some(replicas) = replicas.filter(|_| kind == Kind::Service) {
+        replicas.remove("nullable");
+    }
 }
