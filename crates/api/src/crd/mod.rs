@@ -14,18 +14,10 @@ use serde_json::{Map, Value, json};
 pub use options::{Conversion, Options, Pods};
 
 use crate::v1alpha1;
-use crate::v1alpha2::{LlmInferenceServiceConfigStatus, LlmInferenceServiceSpec, LlmInferenceServiceStatus};
+use crate::v1alpha2::{
+    LlmInferenceServiceConfigStatus, LlmInferenceServiceSpec, LlmInferenceServiceStatus, POD_SPECS,
+};
 use crate::version::Version;
-
-/// Where a spec holds PodSpecs, as pointers into its schema; the first one is described in full.
-const POD_SPECS: [&str; 6] = [
-    "/properties/template",
-    "/properties/worker",
-    "/properties/prefill/properties/template",
-    "/properties/prefill/properties/worker",
-    "/properties/router/properties/scheduler/properties/template",
-    "/properties/router/properties/scheduler/properties/tokenizer/properties/template",
-];
 
 /// Both CRDs as they are shipped, the service's first. The stored version is the first of each.
 pub fn crds() -> Vec<Value> {
@@ -74,8 +66,9 @@ fn schema(kind: Kind, version: Version, pods: Pods) -> Value {
 /// One description of a PodSpec per kind is all that the 1.5 MB of an object have room for.
 fn describe_pods(object: &mut Value, version: Version) {
     let Some(spec) = object.pointer_mut("/properties/spec") else { return };
-    for (number, pointer) in POD_SPECS.iter().enumerate() {
-        let Some(place) = spec.pointer_mut(pointer) else { continue };
+    for (number, path) in POD_SPECS.iter().enumerate() {
+        let pointer = format!("/properties/{}", path.join("/properties/"));
+        let Some(place) = spec.pointer_mut(&pointer) else { continue };
         *place = nodes::full_pod_spec();
         let described = number == 0 && version == Version::V1alpha2;
         place.as_object_mut().filter(|_| !described).map(structural::undescribed).unwrap_or_default();
@@ -96,7 +89,8 @@ fn adapt_spec(spec: &mut Map<String, Value>, kind: Kind) {
         relax::relax(spec);
     }
     structural::let_null_reset(spec);
-    // The API server reads the scale subresource of what is written, and takes a count or nothing there.
+    // The API server reads the scale subresource of what is written and wants a count or nothing there. Where null is
+    // not allowed it leaves the member out.
     let replicas =
         spec.get_mut("properties").and_then(|p| p.get_mut("replicas")).and_then(Value::as_object_mut);
     if let Some(replicas) = replicas.filter(|_| kind == Kind::Service) {

@@ -51,3 +51,13 @@ pub const PLURAL: &str = "llminferenceservices";
 pub const CONFIG_KIND: &str = "LLMInferenceServiceConfig";
 /// Plural of configs.
 pub const CONFIG_PLURAL: &str = "llminferenceserviceconfigs";
+
+/// Where a spec of either kind and version holds pod specs, as paths below `spec`.
+pub const POD_SPECS: [&[&str]; 6] = [
+    &["template"],
+    &["worker"],
+    &["prefill", "template"],
+    &["prefill", "worker"],
+    &["router", "scheduler", "template"],
+    &["router", "scheduler", "tokenizer", "template"],
+];

@@ -28,7 +28,7 @@ impl Walk {
     }
 
     fn value(&mut self, schema: &Value, value: &Value, path: &str) {
-        if value.is_null() && (is(schema, "nullable") || schema.get("default").is_some()) {
+        if value.is_null() && is(schema, "nullable") {
             return;
         }
         if let Some(expected) = mismatch(schema, value) {
@@ -46,13 +46,17 @@ impl Walk {
     }
 
     fn object(&mut self, schema: &Value, members: &Map<String, Value>, path: &str) {
-        for name in names(schema, "required").filter(|name| !members.contains_key(*name)) {
+        // The API server takes null for absent where the member may not be null.
+        let is_given = |name: &str| {
+            let may_be_null = member(schema, name).is_none_or(|s| is(s, "nullable"));
+            members.get(name).is_some_and(|value| !value.is_null() || may_be_null)
+        };
+        for name in names(schema, "required").filter(|name| !is_given(name)) {
             self.refuse(&below(path, name), Broken::blocking("Required value".to_owned()));
         }
-        for (name, value) in members {
+        for (name, value) in members.iter().filter(|(name, _)| is_given(name)) {
             let at = below(path, name);
-            let property = schema.get("properties").and_then(|p| p.get(name));
-            match property.or_else(|| schema.get("additionalProperties").filter(|s| s.is_object())) {
+            match member(schema, name) {
                 Some(schema) => self.value(schema, value, &at),
                 None if is_open(schema, path) => {}
                 None => self.answer.unknown.push(Said {
@@ -78,6 +82,12 @@ impl Walk {
             }
         }
     }
+}
+
+/// What a member of an object is held to.
+fn member<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
+    let property = schema.get("properties").and_then(|properties| properties.get(name));
+    property.or_else(|| schema.get("additionalProperties").filter(|s| s.is_object()))
 }
 
 /// Metadata is the API server's own, and the kind's members are not in every schema.

@@ -3,25 +3,16 @@
 use std::collections::BTreeSet;
 
 use llmisvc_api::rules::{Rule, Violation};
+use llmisvc_api::v1alpha2::POD_SPECS;
 use serde_json::Value;
 
 use crate::shape::{self, Field, Kind, Shape};
 use crate::tree;
 
-/// Where pod specs stand below `spec`.
-pub const PODS: [&[&str]; 6] = [
-    &["template"],
-    &["worker"],
-    &["prefill", "template"],
-    &["prefill", "worker"],
-    &["router", "scheduler", "template"],
-    &["router", "scheduler", "tokenizer", "template"],
-];
-
 /// Unknown fields, values of another type, and keys that are there twice, in every pod spec of a spec.
 pub fn pods(spec: &Value) -> Vec<Violation> {
     let mut found = Vec::new();
-    for place in PODS {
+    for place in POD_SPECS {
         let shape = place.iter().try_fold(shape::spec(), |shape, name| shape.field(name));
         if let (Some(shape), Some(pod)) = (shape, tree::get(spec, place)) {
             check(shape, pod, &format!("spec.{}", place.join(".")), &mut found);

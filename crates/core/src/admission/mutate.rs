@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::fields::PODS;
 use super::{Request, Site, Subject};
 use crate::tree;
+use llmisvc_api::v1alpha2::POD_SPECS;
 
 const GROUP_LABEL: &str = "serving.kserve.io/routing-group";
 
@@ -56,7 +56,7 @@ fn group_label(object: &Value) -> Option<Value> {
 
 /// D3. Typed clients write null for a list that they do not set; an absent one stays absent.
 fn containers(object: &Value) -> impl Iterator<Item = Value> {
-    PODS.iter().filter_map(|place| {
+    POD_SPECS.iter().filter_map(|place| {
         let pod = object.get("spec").and_then(|spec| tree::get(spec, place))?;
         let is_null = pod.get("containers").is_some_and(Value::is_null);
         is_null.then(|| set(&format!("/spec/{}/containers", place.join("/")), &json!([])))

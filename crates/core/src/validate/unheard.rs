@@ -1,6 +1,7 @@
 //! Members of the spec that can have no effect, or none beside another: each is named with its path and with what to
 //! write instead, so that nothing is silently ignored (`reference/api.md §9`, edges 8 and 13).
 
+use llmisvc_api::v1alpha2::POD_SPECS;
 use serde_json::Value;
 
 use super::problem::Problem;
@@ -9,20 +10,11 @@ use crate::node::Node;
 use crate::pass::Finding;
 use crate::tree;
 
-/// Where a spec holds pods.
-const PODS: [&[&str]; 6] = [
-    &["template"],
-    &["worker"],
-    &["prefill", "template"],
-    &["prefill", "worker"],
-    &["router", "scheduler", "template"],
-    &["router", "scheduler", "tokenizer", "template"],
-];
-
 /// What no pod template can have: the API server would refuse the Deployment.
 pub fn refused(spec: &Value) -> Vec<Finding> {
     let debugging = |pod: &&&[&str]| !tree::list(spec, &below(pod, "ephemeralContainers")).is_empty();
-    PODS.iter()
+    POD_SPECS
+        .iter()
         .filter(debugging)
         .map(|pod| finding(&below(pod, "ephemeralContainers"), &Problem::EphemeralContainers))
         .collect()
@@ -40,12 +32,12 @@ pub fn outdone(own: &Value, merged: &Node) -> Vec<Finding> {
 
 /// What is not heard.
 pub fn unheard(spec: &Value) -> Vec<Finding> {
-    PODS.iter().filter_map(|pod| second_account(spec, pod)).chain(adapters(spec)).collect()
+    POD_SPECS.iter().filter_map(|pod| second_account(spec, pod)).chain(adapters(spec)).collect()
 }
 
 /// The account has two names in a pod; the old one counts where the new one is not given.
 pub fn settle_accounts(spec: &mut Value) {
-    for pod in PODS {
+    for pod in POD_SPECS {
         let Some(pod) = at(spec, pod).filter(|pod| pod.is_object()) else { continue };
         let old = tree::text(pod, &["serviceAccount"]).to_owned();
         if tree::text(pod, &["serviceAccountName"]).is_empty() && !old.is_empty() {

@@ -107,7 +107,11 @@ fn a_config_that_is_shadowed_is_not_used() -> Result<()> {
 // E-40
 #[test]
 fn a_config_that_is_no_template_says_so() -> Result<()> {
-    let world = World::with_operator()?;
+    // It came in while no webhook was there.
+    let cluster = Cluster::own("broken-config", Variant::Small)?;
+    let options = operator::Options { webhooks: operator::Webhooks::Off, ..operator::Options::default() };
+    let operator = Operator::start(&cluster, &options)?;
+    let world = World::new(&cluster)?.watched_by(&operator);
     world.apply(&config("broken", "{template: {containers: [{name: main, args: ['{{ if .Name }}']}]}}"))?;
     let holds = |it: Option<&Value>| it.is_some_and(|it| says(it, "Ready", "reason") == "InvalidConfig");
     let broken = world.until(KIND, "broken", "is not ready", holds, SOON)?.context("it is there")?;

@@ -4,11 +4,12 @@
 use anyhow::{Context as _, Result, ensure};
 use llmisvc_api::crd::{Conversion, Options, generate};
 use llmisvc_testkit::cluster::Variant;
-use llmisvc_testkit::{Cluster, World, paths};
+use llmisvc_testkit::operator::Webhooks;
+use llmisvc_testkit::{Cluster, World, net, paths};
 use serde_json::{Value, json};
 
-use crate::converter;
 use crate::look::{PATIENCE, example, plain};
+use crate::standby::standby;
 
 const KINDS: [&str; 2] = ["llminferenceservices", "llminferenceserviceconfigs"];
 const OLDER: &str = "llminferenceservices.v1alpha1.serving.kserve.io";
@@ -117,7 +118,10 @@ fn the_full_variant_explains_pods(world: &World<'_>) -> Result<()> {
 
 fn a_client_of_v1alpha1_loses_nothing_of_v1alpha2(world: &World<'_>) -> Result<()> {
     // E-42, E-43, E-44, E-45
-    replace(world, &converter::crds()?)?;
+    let port = net::free_port()?;
+    let _operator = standby(world.cluster(), Webhooks::At(port), &[])?;
+    let conversion = Conversion::Url(format!("https://127.0.0.1:{port}"));
+    replace(world, &generate(&Options { conversion, ..Options::default() }))?;
     let spec = json!({
         "model": {
             "uri": "hf://org/llama", "confidential": {"enabled": true, "resourceId": "kbs:///a/b/c"},
@@ -157,12 +161,14 @@ fn a_client_of_v1alpha1_loses_nothing_of_v1alpha2(world: &World<'_>) -> Result<(
     written["spec"]["model"]["criticality"] = json!("Critical");
     written["spec"]["model"]["lora"]["adapters"][0]["criticality"] = json!("Sheddable");
     world.kubectl(&["replace", "-f", "-"], Some(&written.to_string()))?;
-    let part = json!({
+    let tracing = json!({
         "apiVersion": "serving.kserve.io/v1alpha1", "kind": "LLMInferenceService",
         "metadata": {"name": "llama"}, "spec": {"tracing": {"sampler": "always_on"}},
     });
-    world
-        .kubectl(&["apply", "--server-side", "--field-manager=other", "-f", "-"], Some(&part.to_string()))?;
+    world.kubectl(
+        &["apply", "--server-side", "--field-manager=other", "-f", "-"],
+        Some(&tracing.to_string()),
+    )?;
 
     let after = world.get("llmisvc", "llama")?;
     let mut expected = spec;

@@ -12,7 +12,8 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
 use kube::{Client, Config};
 use llmisvc_testkit::cluster::{Variant, webhooks};
-use llmisvc_testkit::{Cluster, Operator, World, net, operator};
+use llmisvc_testkit::operator::Webhooks;
+use llmisvc_testkit::{Cluster, Operator, World, net};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -23,6 +24,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_rustls::TlsConnector;
 
 use crate::look::plain;
+use crate::standby::standby;
 
 /// So long the load lasts, and until both rotations are done and enough was sent.
 const LOAD: Duration = Duration::from_mins(1);
@@ -33,20 +35,6 @@ const ENOUGH: usize = 1500;
 /// So many requests of one kind wait for their answers at once: the machine's limits are not what is tested.
 const WAITING: usize = 32;
 const SECRET: &str = "llmisvc-webhook-server-cert";
-
-/// Held by somebody who does not answer: both operators stand by, and serve webhooks all the same.
-const LEASE: &str = "
-apiVersion: coordination.k8s.io/v1
-kind: Lease
-metadata: {name: llminferenceservice-kserve-controller-manager, namespace: kserve}
-spec: {holderIdentity: nobody, leaseDurationSeconds: 3600}
-";
-
-fn operator_at(cluster: &Cluster, port: u16) -> Result<Operator> {
-    let args = ["--leader-elect", "--webhook-rotation-pause=3s"].map(str::to_owned).to_vec();
-    let webhooks = operator::Webhooks::At(port);
-    Operator::start(cluster, &operator::Options { args, webhooks, ..operator::Options::default() })
-}
 
 /// Gives each connection to the next of two ports, as a Service does.
 async fn in_turn(port: u16, targets: [u16; 2]) -> io::Result<()> {
@@ -214,8 +202,8 @@ fn for_a_minute_of_load_and_two_rotations_nothing_fails() -> Result<()> {
     let cluster = Cluster::own("rotation", Variant::Small)?;
     let port = webhooks::port(&cluster)?.context("a local control plane has one")?;
     let ports = [net::free_port()?, net::free_port()?];
-    cluster.kubectl(&["apply", "-f", "-"], Some(LEASE))?;
-    let operators = [operator_at(&cluster, ports[0])?, operator_at(&cluster, ports[1])?];
+    let at = |port| standby(&cluster, Webhooks::At(port), &["--webhook-rotation-pause=3s"]);
+    let operators = [at(ports[0])?, at(ports[1])?];
     let world = World::new(&cluster)?.watched_by(&operators[0]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let proxy = runtime.spawn(in_turn(port, ports));

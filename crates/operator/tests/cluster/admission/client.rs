@@ -47,13 +47,6 @@ impl Client {
         Ok(Self { runtime, client })
     }
 
-    /// The versions that our group is served in.
-    pub fn versions(&self) -> Result<Vec<String>> {
-        let group = self.send(&Method::GET, "/apis/serving.kserve.io", None)?;
-        let versions = group.body["versions"].as_array().cloned().unwrap_or_default();
-        Ok(versions.iter().filter_map(|v| Some(v["version"].as_str()?.to_owned())).collect())
-    }
-
     pub fn create(&self, object: &Value, dry_run: bool) -> Result<Answer> {
         let (list, _) = place(object);
         let query = if dry_run { "?dryRun=All" } else { "" };
