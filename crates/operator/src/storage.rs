@@ -10,6 +10,7 @@ use std::time::Duration;
 use llmisvc_core::tree;
 use llmisvc_kinds::Served;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::context::Context;
 use crate::metrics::Rewrite;
@@ -18,6 +19,8 @@ use crate::wire::{Place, WireError, chain};
 
 /// Objects that are asked for at once.
 const PAGE: usize = 50;
+/// API servers take a moment to store in another version after the CRD says so; until then nothing is written.
+const SETTLE: Duration = Duration::from_secs(5);
 /// The pause after a first failure; it doubles up to [`CEILING`].
 const PAUSE: Duration = Duration::from_secs(1);
 const CEILING: Duration = Duration::from_mins(5);
@@ -44,6 +47,7 @@ pub enum StorageError {
 pub async fn keep(ctx: Arc<Context>, served: Served) {
     let mut changes = ctx.crds.subscribe();
     loop {
+        settled(&mut changes).await;
         let mut pause = PAUSE;
         while let Err(error) = migrate(&ctx, &served).await {
             tracing::warn!(
@@ -58,6 +62,11 @@ pub async fn keep(ctx: Arc<Context>, served: Served) {
             return;
         }
     }
+}
+
+/// Returns once the CRDs have not changed for a while.
+async fn settled(changes: &mut watch::Receiver<()>) {
+    while let Ok(Ok(())) = tokio::time::timeout(SETTLE, changes.changed()).await {}
 }
 
 /// Stores every object anew if there may be any of an older version, and then says in the CRD that there is none.

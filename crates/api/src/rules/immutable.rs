@@ -3,7 +3,8 @@
 use super::{Found, Rule, Violation};
 use crate::v1alpha2::{LlmInferenceServiceSpec, Parallelism, Workload};
 
-/// The group size of a workload cannot change: LeaderWorkerSets keep theirs.
+/// The size of a group cannot change. A workload that gets or loses its groups is handed over to one of another kind,
+/// which KServe refuses for its size (edge 22).
 pub fn check(old: &LlmInferenceServiceSpec, new: &LlmInferenceServiceSpec) -> Vec<Violation> {
     let mut found = Found::default();
     check_size(Rule::I1, "spec", &old.workload, &new.workload, &mut found);
@@ -14,6 +15,9 @@ pub fn check(old: &LlmInferenceServiceSpec, new: &LlmInferenceServiceSpec) -> Ve
 }
 
 fn check_size(rule: Rule, base: &str, old: &Workload, new: &Workload, found: &mut Found) {
+    if old.worker.is_none() || new.worker.is_none() {
+        return;
+    }
     let (before, after) = (size(old.parallelism.as_ref()), size(new.parallelism.as_ref()));
     let message = format!(
         "total parallelism size is immutable, previous size {before}, curr size {after}: make another service for \

@@ -47,15 +47,6 @@ fn bad(namespace: &str) -> Vec<(&'static str, String, &'static str, String)> {
                 from("nothing")
             ),
         ),
-        (
-            "function",
-            args("{{upper .Name}}"),
-            "CombineBaseError",
-            format!(
-                "spec.template.containers[main].args[0]: template does not parse: function \"upper\" not defined {}",
-                from("function")
-            ),
-        ),
         ("failing", args("{{index .Spec.BaseRefs 7}}"), "CombineBaseError", from("failing")),
     ]
 }
@@ -87,6 +78,18 @@ fn a_bad_service_is_told_what_to_do_and_the_others_go_on() -> Result<()> {
     }
     until_ready_is(&world, "good", "True", PATIENCE)?;
     world.until_quiet(Duration::from_secs(2), PATIENCE)
+}
+
+#[test]
+fn a_config_that_can_be_right_for_no_service_is_refused_and_one_that_can_is_taken() -> Result<()> {
+    let world = World::with_operator()?;
+    let args =
+        |arg: &str| config("c", &format!("{{template: {{containers: [{{name: main, args: ['{arg}']}}]}}}}"));
+    let message = world.refuses(&args("{{upper .Name}}"))?;
+    let part =
+        "spec.template.containers[main].args[0]: template does not parse: function \"upper\" not defined";
+    assert!(message.contains(part), "{message}");
+    world.apply(&args("{{.Spec.Prefill.Replicas}}"))
 }
 
 #[test]

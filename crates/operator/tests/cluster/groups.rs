@@ -148,21 +148,30 @@ fn stops_and_starts(world: &World<'_>, service: &str, sets: &[&str]) -> Result<(
 }
 
 /// Prefill in groups of so many ranks, one in each pod.
+const CONFIGS: &str = "llminferenceserviceconfigs";
+
 fn ranks(data: i64) -> String {
     json!({"spec": {"prefill": {"parallelism": {"data": data, "dataLocal": 1}}}}).to_string()
 }
 
+/// The size comes from a config: that of a service's own cannot change.
 const PREFILL: &str = "apiVersion: serving.kserve.io/v1alpha2
 kind: LLMInferenceService
 metadata: {name: grown}
 spec:
+  baseRefs: [{name: ranks}]
   model: {uri: 'hf://org/grown'}
   replicas: 1
+  prefill: {replicas: 1}
+  router: {scheduler: {}}
+---
+apiVersion: serving.kserve.io/v1alpha2
+kind: LLMInferenceServiceConfig
+metadata: {name: ranks}
+spec:
   prefill:
-    replicas: 1
     parallelism: {data: 4, dataLocal: 1}
     worker: {}
-  router: {scheduler: {}}
 ";
 
 #[test]
@@ -181,7 +190,9 @@ fn a_change_that_sub_groups_do_not_allow_makes_the_set_anew_and_says_so() -> Res
     assert_eq!((size, sub_groups), (json!(4), json!(4)));
 
     // Pods of two can't be in sub-groups of four.
-    world.patch("llmisvc", "grown", "merge", &ranks(2))?;
+    world.patch(CONFIGS, "ranks", "merge", &ranks(2))?;
+    let small = || Ok(seen().ok().filter(|seen| seen.1 == 2).map(drop));
+    world.eventually("a set of groups of two", PATIENCE, small)?;
     until_ready_is(&world, "grown", "True", PATIENCE)?;
     let (second, size, sub_groups) = seen()?;
     assert_ne!(second, first);
@@ -193,9 +204,10 @@ fn a_change_that_sub_groups_do_not_allow_makes_the_set_anew_and_says_so() -> Res
     assert_eq!(told.iter().map(|it| it["message"].as_str()).collect::<Vec<_>>(), [Some(message.as_str())]);
 
     // Four are two sub-groups of two, so the set only changes.
-    world.patch("llmisvc", "grown", "merge", &ranks(4))?;
+    world.patch(CONFIGS, "ranks", "merge", &ranks(4))?;
+    let large = || Ok(seen().ok().filter(|seen| seen.1 == 4));
+    assert_eq!(world.eventually("groups of four", PATIENCE, large)?, (second, json!(4), json!(2)));
     until_ready_is(&world, "grown", "True", PATIENCE)?;
-    assert_eq!(seen()?, (second, json!(4), json!(2)));
     let four = BTreeMap::from([("0".to_owned(), indices(&["0", "1", "2", "3"]))]);
     let grown = || Ok((groups(&world.list("pods")?, name) == four).then_some(()));
     world.eventually("a group of four", PATIENCE, grown)

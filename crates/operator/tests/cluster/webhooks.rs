@@ -65,6 +65,8 @@ spec:
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
 ";
 
+const CONFIGS: &str = "llminferenceserviceconfigs";
+
 // E-30
 #[test]
 fn a_dead_webhook_holds_up_nothing_but_new_specs_of_ours_and_says_why() -> Result<()> {
@@ -110,6 +112,12 @@ fn a_dead_webhook_holds_up_nothing_but_new_specs_of_ours_and_says_why() -> Resul
     world.delete("llmisvc", "m")?;
     world.patch("llmisvc", "m", "merge", r#"{"metadata": {"finalizers": []}}"#)?;
     world.until("llmisvc", "m", "is gone", is_gone, PATIENCE)?;
+    // Nobody is there to see that the presets are not used any more.
+    let remove = r#"{"metadata": {"finalizers": null}}"#;
+    for preset in cluster.list(CONFIGS, "kserve")? {
+        let name = preset["metadata"]["name"].as_str().unwrap_or_default();
+        cluster.kubectl(&["-n", "kserve", "patch", CONFIGS, name, "--type=merge", "-p", remove], None)?;
+    }
     // The last config goes with its namespace, and the presets with theirs.
     for namespace in [world.namespace(), "kserve"] {
         cluster.kubectl(&["delete", "namespace", namespace, "--wait=false"], None)?;
