@@ -33,6 +33,29 @@ pub struct Memory {
     failures: u32,
     wrote_at: Option<Instant>,
     written: report::Written,
+    judged: Option<Judged>,
+}
+
+/// What is wrong with the spec of one generation: found once, since it takes longer than all else.
+#[derive(Debug)]
+struct Judged {
+    uid: String,
+    generation: Option<i64>,
+    problems: Vec<String>,
+}
+
+impl Memory {
+    fn problems(&mut self, ctx: &Context, config: &Value) -> &[String] {
+        let uid = tree::text(config, &["metadata", "uid"]);
+        let generation = tree::get(config, &["metadata", "generation"]).and_then(Value::as_i64);
+        let same = |it: &Judged| it.uid == uid && it.generation == generation && generation.is_some();
+        let judged = self.judged.take().filter(same).unwrap_or_else(|| Judged {
+            uid: uid.to_owned(),
+            generation,
+            problems: config::problems(config, &ctx.stores.view().cluster),
+        });
+        &self.judged.insert(judged).problems
+    }
 }
 
 /// One turn, and what follows from its outcome.
@@ -135,7 +158,7 @@ async fn tell(
     users: &BTreeSet<Ref>,
     memory: &mut Memory,
 ) -> Result<Option<Duration>, WireError> {
-    let status = config::status(config, users, &ctx.stores.view().cluster, &report::now());
+    let status = config::status(config, users, memory.problems(ctx, config), &report::now());
     let old = config.get("status").unwrap_or(&Value::Null);
     if memory.written.is_old_news(old, &status) {
         return Ok(None);

@@ -9,6 +9,9 @@ use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
 use serde_json::Value;
 
+/// The Secret with the key pair of the webhooks.
+const WEBHOOKS: &str = "llmisvc-webhook-server-cert";
+
 /// The log, read from where the last reading ended.
 #[derive(Debug)]
 pub struct Audit {
@@ -27,14 +30,18 @@ pub struct Writes {
     pub service: u64,
     /// Events.
     pub events: u64,
+    /// Writes of configs: finalizers, and who uses them.
+    pub configs: u64,
+    /// Writes of the Secret of the webhooks, in which each process says which certificate it serves.
+    pub certificate: u64,
     /// Anything else.
     pub other: u64,
 }
 
 impl Writes {
-    /// All of them.
-    pub fn all(self) -> u64 {
-        self.children + self.status + self.service + self.events + self.other
+    /// All that are about services.
+    pub fn of_services(self) -> u64 {
+        self.children + self.status + self.service + self.events + self.configs + self.other
     }
 }
 
@@ -80,6 +87,8 @@ pub fn writes(requests: &[Value]) -> Writes {
             "llminferenceservices" if status => &mut writes.status,
             "llminferenceservices" => &mut writes.service,
             "events" => &mut writes.events,
+            "llminferenceserviceconfigs" => &mut writes.configs,
+            "secrets" if tree::text(request, &["objectRef", "name"]) == WEBHOOKS => &mut writes.certificate,
             _ if child && tree::text(request, &["verb"]) == "create" => &mut writes.children,
             _ => &mut writes.other,
         };

@@ -71,6 +71,11 @@ fn rows(args: &Args, raw: &[Duration], ours: &measure::Figures) -> Vec<Row> {
         Row::new("status writes per service", per(ours.writes.status), "2"),
         Row::new("service patches per service (finalizer)", per(ours.writes.service), "1"),
         Row::new("events per service", per(ours.writes.events), "1"),
+        Row::new(
+            "writes of configs, at most one a second for each of three",
+            ours.writes.configs.to_string(),
+            &(3 * (ours.settled.as_secs() + 2)).to_string(),
+        ),
         Row::new("other writes", ours.writes.other.to_string(), "0"),
         Row::new("writes after a restart", ours.restart_writes.to_string(), "0"),
         Row::new(

@@ -141,7 +141,7 @@ impl Bench {
         let again = self.run()?;
         let requests = audit.until_quiet(QUIET).await?;
         again.stop()?;
-        Ok(writes(&requests).all())
+        Ok(writes(&requests).of_services())
     }
 
     fn run(&self) -> Result<Operator> {

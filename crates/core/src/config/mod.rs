@@ -13,7 +13,7 @@ use crate::tree;
 
 mod status;
 mod usage;
-pub use status::status;
+pub use status::{problems, status};
 pub use usage::Claims;
 
 /// What to do about a config itself, besides its status.

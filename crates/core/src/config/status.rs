@@ -19,12 +19,11 @@ const LISTED: usize = 500;
 /// Users that a message names.
 const NAMED: usize = 5;
 
-/// The whole `status`, to replace the former one. `users` is everybody who uses the config, sorted.
-pub fn status(config: &Value, users: &BTreeSet<Ref>, cluster: &Cluster, now: &str) -> Value {
-    let judgements = Judgements::from([
-        (kind::READY, ready(config, cluster)),
-        (kind::CONFIG_IN_USE, in_use(config, users)),
-    ]);
+/// The whole `status`, to replace the former one. `users` is everybody who uses the config, sorted; `problems` what
+/// [`problems`] found.
+pub fn status(config: &Value, users: &BTreeSet<Ref>, problems: &[String], now: &str) -> Value {
+    let judgements =
+        Judgements::from([(kind::READY, ready(problems)), (kind::CONFIG_IN_USE, in_use(config, users))]);
     let mut status = json!({"conditions": follow(&conditions_of(config), judgements, now)});
     let kept =
         [("observedGeneration", ["metadata", "generation"]), ("annotations", ["status", "annotations"])];
@@ -40,13 +39,20 @@ pub fn status(config: &Value, users: &BTreeSet<Ref>, cluster: &Cluster, now: &st
     status
 }
 
-/// KServe's is always True; this one says what is wrong with the config whatever service uses it (edge E-40).
-fn ready(config: &Value, cluster: &Cluster) -> Judgement {
+/// What is wrong with a config whatever service uses it. It follows from the spec alone, and takes milliseconds: the
+/// templates are tried over samples.
+pub fn problems(config: &Value, cluster: &Cluster) -> Vec<String> {
     let refused = refusals(config, cluster);
+    if !refused.is_empty() {
+        return refused;
+    }
     let spec = config.get("spec").unwrap_or(&Value::Null);
-    let unparsable = || unparsable(spec).iter().map(ToString::to_string).collect();
-    let problems: Vec<String> = if refused.is_empty() { unparsable() } else { refused };
-    match problems.as_slice() {
+    unparsable(spec).iter().map(ToString::to_string).collect()
+}
+
+/// KServe's is always True; this one says what is wrong (edge E-40).
+fn ready(problems: &[String]) -> Judgement {
+    match problems {
         [] => Judgement::yes(),
         problems => Judgement::no(reason::INVALID_CONFIG, problems.join("; ")),
     }

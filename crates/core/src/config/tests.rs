@@ -4,6 +4,10 @@ use super::*;
 
 const NOW: &str = "2026-01-02T03:04:05Z";
 
+fn status(config: &Value, users: &BTreeSet<Ref>, cluster: &Cluster, now: &str) -> Value {
+    super::status(config, users, &problems(config, cluster), now)
+}
+
 fn cluster() -> Cluster {
     Cluster { config_prefix: "llmisvc-v0-2-0-".to_owned(), ..Cluster::default() }
 }
