@@ -189,7 +189,8 @@ fn planned(world: &World<'_>) -> Result<String> {
     Ok(String::from_utf8_lossy(&running.wait_with_output()?.stdout).into_owned())
 }
 
-fn until_namespace_is_gone(cluster: &Cluster, name: &str, within: Duration) -> Result<Duration> {
+/// Waits for the end of a namespace; gives how long it took.
+pub fn until_namespace_is_gone(cluster: &Cluster, name: &str, within: Duration) -> Result<Duration> {
     let began = Instant::now();
     while !cluster.kubectl(&["get", "namespace", name, "--ignore-not-found", "-o", "name"], None)?.is_empty()
     {

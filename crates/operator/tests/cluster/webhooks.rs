@@ -10,6 +10,7 @@ use llmisvc_testkit::cluster::{Variant, webhooks};
 use llmisvc_testkit::{Cluster, Operator, World, operator};
 use serde_json::Value;
 
+use crate::configs::until_namespace_is_gone;
 use crate::look::{PATIENCE, config, plain};
 
 const VALIDATOR: &str = "llminferenceservice.kserve-webhook-server.v1alpha2.validator";
@@ -121,12 +122,7 @@ fn a_dead_webhook_holds_up_nothing_but_new_specs_of_ours_and_says_why() -> Resul
     // The last config goes with its namespace, and the presets with theirs.
     for namespace in [world.namespace(), "kserve"] {
         cluster.kubectl(&["delete", "namespace", namespace, "--wait=false"], None)?;
-        let find = || cluster.get("namespace", "", namespace);
-        let gone =
-            world.eventually("the namespace is gone", PATIENCE, || Ok(find()?.is_none().then_some(())));
-        gone.with_context(|| {
-            format!("{namespace}: {:#?}", find().map(|it| it.map(|it| it["status"].clone())))
-        })?;
+        until_namespace_is_gone(&cluster, namespace, PATIENCE)?;
     }
     Ok(())
 }
