@@ -19,9 +19,15 @@ fn folder(name: &str) -> String {
 }
 
 /// Puts these CRDs in place of those that are there. Another way of conversion is no change that an apply makes.
+/// kubectl reads before it writes, and the API server and the operator write to CRDs too: a conflict is tried again.
 fn replace(world: &World<'_>, crds: &[Value]) -> Result<()> {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": crds}).to_string();
-    world.kubectl(&["replace", "-f", "-"], Some(&list))?;
+    world.eventually("the CRDs are replaced", PATIENCE, || {
+        match world.kubectl(&["replace", "-f", "-"], Some(&list)) {
+            Err(error) if format!("{error:#}").contains("(Conflict)") => Ok(None),
+            replaced => replaced.map(Some),
+        }
+    })?;
     let versions = crds[0]["spec"]["versions"].as_array().context("versions")?;
     until_served(world, versions.len())
 }
