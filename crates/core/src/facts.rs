@@ -29,6 +29,12 @@ pub enum Key {
     Secret(Ref),
     /// Gateway (`gateway.networking.k8s.io/v1`).
     Gateway(Ref),
+    /// GatewayClass of a Gateway; cluster-scoped, so the namespace is empty.
+    GatewayClass(Ref),
+    /// Ingress that the service refers to but does not own.
+    Ingress(Ref),
+    /// PersistentVolumeClaim that a pod of the service uses.
+    Claim(Ref),
     /// HTTPRoute that the service refers to but does not own.
     HttpRoute(Ref),
     /// InferencePool (v1) that the service refers to but does not own.

@@ -96,6 +96,16 @@ children! {
     inference_pool = "-inference-pool";
     /// HTTPRoute.
     route = "-kserve-route";
+    /// Ingress.
+    ingress = "-kserve-ingress";
+    /// HorizontalPodAutoscaler of the main or decode workload.
+    decode_autoscaler = "-kserve-hpa";
+    /// HorizontalPodAutoscaler of the prefill workload.
+    prefill_autoscaler = "-kserve-prefill-hpa";
+    /// ScaledObject of the main or decode workload.
+    decode_scaled_object = "-kserve-keda";
+    /// ScaledObject of the prefill workload.
+    prefill_scaled_object = "-kserve-prefill-keda";
     /// ResourceClaimTemplate as the peer names it; its spec can't be changed.
     claim_template = "-managed-dra";
 }

@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn what_another_controls_is_neither_applied_nor_pruned() {
-        // W-5, R-13
+        // W-5, G-13
         let desired = [service("a")];
         let theirs = one(live(&desired[0], "someone else"));
         let found = plan(&desired, &theirs, "u");

@@ -34,7 +34,7 @@ impl Served {
 }
 
 macro_rules! kinds {
-    ($( $(#[$doc:meta])* $name:ident = $group:literal / $version:literal $plural:literal $scope:ident $need:ident; )*) => {
+    ($( $(#[$doc:meta])* $name:ident $(as $kind:literal)? = $group:literal / $version:literal $plural:literal $scope:ident $need:ident; )*) => {
         /// A kind that the operator creates, in apply order: what others refer to comes first, and routes come
         /// last, since some gateways never look again at a route whose backend was missing.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,13 +48,15 @@ macro_rules! kinds {
             pub const fn served(self) -> Served {
                 match self {
                     $( Self::$name => Served {
-                        group: $group, version: $version, kind: stringify!($name), plural: $plural,
+                        group: $group, version: $version, kind: kinds!(@kind $name $($kind)?), plural: $plural,
                         namespaced: kinds!(@scope $scope), optional: kinds!(@need $need),
                     }, )*
                 }
             }
         }
     };
+    (@kind $name:ident) => { stringify!($name) };
+    (@kind $name:ident $kind:literal) => { $kind };
     (@scope namespaced) => { true };
     (@scope cluster) => { false };
     (@need required) => { false };
@@ -76,12 +78,34 @@ kinds! {
     Service = "" / "v1" "services" namespaced required;
     /// Pool of model servers.
     InferencePool = "inference.networking.k8s.io" / "v1" "inferencepools" namespaced optional;
+    /// The same pool for gateways that know only the group from before v1.
+    OlderInferencePool as "InferencePool" = "inference.networking.x-k8s.io" / "v1alpha2" "inferencepools" namespaced optional;
+    /// Priority of the requests for a model.
+    InferenceObjective = "inference.networking.x-k8s.io" / "v1alpha2" "inferenceobjectives" namespaced optional;
+    /// What came before [`Self::InferenceObjective`].
+    InferenceModel = "inference.networking.x-k8s.io" / "v1alpha2" "inferencemodels" namespaced optional;
+    /// How Istio connects to Services that serve TLS.
+    DestinationRule = "networking.istio.io" / "v1" "destinationrules" namespaced optional;
+    /// How Envoy Gateway treats requests of a route.
+    BackendTrafficPolicy = "gateway.envoyproxy.io" / "v1alpha1" "backendtrafficpolicies" namespaced optional;
+    /// How GKE checks the health of a pool or Service.
+    HealthCheckPolicy = "networking.gke.io" / "v1" "healthcheckpolicies" namespaced optional;
+    /// How GKE treats requests to a pool or Service.
+    GCPBackendPolicy = "networking.gke.io" / "v1" "gcpbackendpolicies" namespaced optional;
+    /// Keeps an endpoint picker while nodes are drained.
+    PodDisruptionBudget = "policy" / "v1" "poddisruptionbudgets" namespaced required;
     /// Devices that pods claim by managed DRA.
     ResourceClaimTemplate = "resource.k8s.io" / "v1" "resourceclaimtemplates" namespaced optional;
     /// Decode, prefill and scheduler.
     Deployment = "apps" / "v1" "deployments" namespaced required;
     /// Decode and prefill on several nodes.
     LeaderWorkerSet = "leaderworkerset.x-k8s.io" / "v1" "leaderworkersets" namespaced optional;
+    /// Scales by a metric of the workload variant autoscaler.
+    HorizontalPodAutoscaler = "autoscaling" / "v2" "horizontalpodautoscalers" namespaced required;
+    /// Scales by KEDA.
+    ScaledObject = "keda.sh" / "v1alpha1" "scaledobjects" namespaced optional;
+    /// Way in where there is no Gateway.
+    Ingress = "networking.k8s.io" / "v1" "ingresses" namespaced required;
     /// Route from the gateways.
     HTTPRoute = "gateway.networking.k8s.io" / "v1" "httproutes" namespaced optional;
 }
@@ -119,9 +143,20 @@ mod tests {
                 "rbac.authorization.k8s.io/v1 ClusterRoleBinding clusterrolebindings",
                 "v1 Service services",
                 "inference.networking.k8s.io/v1 InferencePool inferencepools",
+                "inference.networking.x-k8s.io/v1alpha2 InferencePool inferencepools",
+                "inference.networking.x-k8s.io/v1alpha2 InferenceObjective inferenceobjectives",
+                "inference.networking.x-k8s.io/v1alpha2 InferenceModel inferencemodels",
+                "networking.istio.io/v1 DestinationRule destinationrules",
+                "gateway.envoyproxy.io/v1alpha1 BackendTrafficPolicy backendtrafficpolicies",
+                "networking.gke.io/v1 HealthCheckPolicy healthcheckpolicies",
+                "networking.gke.io/v1 GCPBackendPolicy gcpbackendpolicies",
+                "policy/v1 PodDisruptionBudget poddisruptionbudgets",
                 "resource.k8s.io/v1 ResourceClaimTemplate resourceclaimtemplates",
                 "apps/v1 Deployment deployments",
                 "leaderworkerset.x-k8s.io/v1 LeaderWorkerSet leaderworkersets",
+                "autoscaling/v2 HorizontalPodAutoscaler horizontalpodautoscalers",
+                "keda.sh/v1alpha1 ScaledObject scaledobjects",
+                "networking.k8s.io/v1 Ingress ingresses",
                 "gateway.networking.k8s.io/v1 HTTPRoute httproutes",
             ]
         );

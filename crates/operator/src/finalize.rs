@@ -40,7 +40,7 @@ pub async fn ensure(
 }
 
 /// Deletes what no owner reference reaches, then lets the service go. Needs nothing but the watches: a config
-/// or an account that is gone already blocks no deletion.
+/// or an account that is gone already blocks no deletion (G-10, G-11).
 ///
 /// Gives false when something failed and has to be tried again.
 pub async fn release(ctx: &Context, place: &Ref, service: &Value) -> Result<bool, WireError> {

@@ -32,6 +32,8 @@ const OTHERS: &[Grant] = &[
     ("apiextensions.k8s.io", "customresourcedefinitions", READ),
     ("authentication.k8s.io", "tokenreviews", &["create"]),
     ("authorization.k8s.io", "subjectaccessreviews", &["create"]),
+    ("", "persistentvolumeclaims", READ),
+    (GATEWAY_GROUP, "gatewayclasses", READ),
     (GATEWAY_GROUP, "gateways", READ),
     (GROUP, "llminferenceservices", &["get", "list", "patch", "update", "watch"]),
     (GROUP, "llminferenceservices/finalizers", &["update"]),

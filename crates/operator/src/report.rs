@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn events_tell_readiness_and_its_loss_and_nothing_else() {
-        //
+        // G-5
         let (up, down) = (status(1, "True", "True", "a"), status(1, "False", "False", "a"));
         let unknown = status(1, "Unknown", "Unknown", "a");
         let ready = "LLMInferenceService [m] is Ready".to_owned();

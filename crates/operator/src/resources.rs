@@ -31,13 +31,19 @@ pub const SECRET: Served = Kind::Secret.served();
 pub const GATEWAY_SERVICE: Served = Kind::Service.served();
 /// Gateway.
 pub const GATEWAY: Served = resource(GATEWAY_GROUP, "v1", "Gateway", "gateways", true, true);
+/// GatewayClass, by name.
+pub const GATEWAY_CLASS: Served =
+    resource(GATEWAY_GROUP, "v1", "GatewayClass", "gatewayclasses", false, true);
+/// Ingress, by name.
+pub const INGRESS: Served = Kind::Ingress.served();
+/// PersistentVolumeClaim, by name.
+pub const CLAIM: Served = resource("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true, false);
 /// HTTPRoute, by name.
 pub const HTTP_ROUTE: Served = Kind::HTTPRoute.served();
 /// InferencePool, by name.
 pub const INFERENCE_POOL: Served = Kind::InferencePool.served();
 /// InferencePool of the older group, by name.
-pub const OLDER_INFERENCE_POOL: Served =
-    resource("inference.networking.x-k8s.io", "v1alpha2", "InferencePool", "inferencepools", true, true);
+pub const OLDER_INFERENCE_POOL: Served = Kind::OlderInferencePool.served();
 /// Pod of a service.
 pub const POD: Served = resource("", "v1", "Pod", "pods", true, false);
 /// Namespace: that of the operator.
@@ -106,6 +112,9 @@ pub fn of_key(key: &Key) -> Option<(Served, &Ref)> {
         Key::ServiceAccount(r) => (SERVICE_ACCOUNT, r),
         Key::Secret(r) => (SECRET, r),
         Key::Gateway(r) => (GATEWAY, r),
+        Key::GatewayClass(r) => (GATEWAY_CLASS, r),
+        Key::Ingress(r) => (INGRESS, r),
+        Key::Claim(r) => (CLAIM, r),
         Key::HttpRoute(r) => (HTTP_ROUTE, r),
         Key::InferencePool(r) => (INFERENCE_POOL, r),
         Key::OlderInferencePool(r) => (OLDER_INFERENCE_POOL, r),

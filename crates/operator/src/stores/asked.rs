@@ -123,6 +123,9 @@ pub fn wants_watch(key: &Key, answer: &Answer) -> bool {
         (
             Key::ConfigMap(_)
             | Key::CaBundle(_)
+            | Key::GatewayClass(_)
+            | Key::Ingress(_)
+            | Key::Claim(_)
             | Key::HttpRoute(_)
             | Key::InferencePool(_)
             | Key::GatewayService(_),

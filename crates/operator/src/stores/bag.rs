@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_status_change_of_a_config_is_no_change() {
-        //
+        // G-4
         let mut bag = Bag::of_specs();
         assert!(bag.put(config("1", "a", "x")).is_some());
         assert!(bag.put(config("2", "a", "y")).is_none());

@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn cluster_role_bindings_of_namesakes_are_told_apart() {
-        //
+        // G-9
         let binding = |namespace: &str| {
             Raw::new(json!({
                 "metadata": {"name": "x", "labels": {NAME: "m", PART_OF: PART_OF_VALUE}},

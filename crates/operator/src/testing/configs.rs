@@ -154,7 +154,7 @@ async fn work(ctx: &Arc<Context>, time: Duration, during: impl Future<Output = (
     tokio::join!(Arc::clone(&ctx.stores.configs_due).work(configs::CONCURRENCY, stop, turn), during);
 }
 
-//
+// G-4
 #[tokio::test(start_paused = true)]
 async fn two_hundred_services_that_come_within_a_second_are_two_or_three_writes() {
     let server = Server::default();

@@ -153,7 +153,7 @@ async fn a_first_pass_creates_by_post_with_routes_last() {
 
 #[tokio::test]
 async fn a_settled_pass_sends_nothing() {
-    //
+    // G-2
     let server = Server::default();
     let ctx = context(&server);
     let mut mind = Mind::default();
@@ -247,7 +247,7 @@ async fn a_successor_of_the_same_name_is_not_deleted() {
 
 #[tokio::test]
 async fn a_name_that_another_holds_is_reported_and_left_alone() {
-    // R-13, W-5
+    // G-13, W-5
     let server = Server::default();
     let ctx = context(&server);
     let mut mind = Mind::default();
@@ -266,7 +266,7 @@ async fn a_name_that_another_holds_is_reported_and_left_alone() {
 
 #[tokio::test]
 async fn a_cluster_role_binding_of_a_namesake_is_neither_taken_nor_deleted() {
-    //
+    // G-9
     let server = Server::default();
     let ctx = context(&server);
     let mut mind = Mind::default();
@@ -284,7 +284,7 @@ async fn a_cluster_role_binding_of_a_namesake_is_neither_taken_nor_deleted() {
 
 #[tokio::test]
 async fn a_kind_that_is_not_served_is_reported_and_not_sent() {
-    //
+    // G-24
     let server = Server::default();
     let ctx = context(&server);
     ctx.stores.unserved(Watched::Child(Kind::InferencePool));
@@ -357,7 +357,7 @@ async fn a_decision_is_recalled_while_nothing_it_followed_from_changes() {
 
 #[tokio::test]
 async fn the_finalizer_comes_with_the_cluster_role_binding_and_goes_after_it() {
-    //
+    // G-10, G-11
     let server = Server::default();
     let ctx = context(&server);
     let mut mind = Mind::default();

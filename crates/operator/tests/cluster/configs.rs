@@ -226,7 +226,7 @@ fn stopped(name: &str, refs: &str) -> String {
     )
 }
 
-// C-14, R-4
+// C-14, G-4
 #[test]
 fn a_change_of_a_config_is_a_pass_over_its_users_and_the_system_namespace_ends_although_they_are_there()
 -> Result<()> {
