@@ -210,6 +210,7 @@ mod tests {
 
     #[test]
     fn a_new_desired_form_and_a_hand_edit_are_applied() {
+        // G-18
         let desired = [service("b")];
         let older = one(live(&service("a"), "u"));
         assert!(matches!(plan(&desired, &older, "u").actions[..], [Action::Apply { turn: true, .. }]));

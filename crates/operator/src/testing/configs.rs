@@ -74,6 +74,7 @@ fn deleted(mut config: Value) -> Value {
 // E-41: protected from the moment a service names it, before any pass over that service
 #[tokio::test(start_paused = true)]
 async fn the_finalizer_comes_before_use_is_told_and_goes_with_the_last_user() {
+    // G-17
     let server = Server::default();
     let ctx = context(&server);
     config(&ctx, &server, "ns", "base");
@@ -174,7 +175,7 @@ async fn two_hundred_services_that_come_within_a_second_are_two_or_three_writes(
     assert_eq!(ctx.stores.configs_due.depth(), 0);
 }
 
-// C-14
+// C-14, G-3
 #[tokio::test(start_paused = true)]
 async fn a_changed_spec_wakes_exactly_the_users_and_the_life_of_a_config_nobody() {
     let server = Server::default();

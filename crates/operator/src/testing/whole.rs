@@ -91,6 +91,7 @@ fn a_decision_wakes_up_as_it_went_to_sleep() {
 
 #[tokio::test]
 async fn an_example_is_created_whole_and_then_costs_nothing() {
+    // G-2
     let server = Server::default();
     let ctx = context(&server);
     let (place, mut mind) = (Ref::new("demo", "llama-70b"), Mind::default());
