@@ -53,8 +53,10 @@ impl Condition {
 }
 
 macro_rules! names {
-    ($( $(#[$doc:meta])* $name:ident = $value:literal; )*) => {
-        $( $(#[$doc])* pub const $name: &str = $value; )*
+    ($( $(#[doc = $doc:literal])+ $name:ident = $value:literal; )*) => {
+        $( $(#[doc = $doc])+ pub const $name: &str = $value; )*
+        /// All of them, each with what it means: the source of `docs/conditions.md`.
+        pub const ALL: &[(&str, &str)] = &[ $( ($value, concat!($($doc),+)), )* ];
     };
 }
 
@@ -97,6 +99,9 @@ pub mod kind {
         ROLLOUT_BLOCKED = "RolloutBlocked";
         /// On configs: some service uses it.
         CONFIG_IN_USE = "ConfigInUse";
+        /// Another service of the namespace has a model of the same name, and requests that name only the model may reach
+        /// either; there only while that is so, never affects `Ready`.
+        MODEL_NAME_COLLISION = "ModelNameCollision";
     }
 }
 
@@ -183,6 +188,8 @@ pub mod reason {
         INVALID_CONFIG = "InvalidConfig";
         /// The pool is not accepted.
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
+        /// Two services of a namespace have a model of the same name, and no common group.
+        MODEL_NAME_COLLISION = "ModelNameCollision";
     }
 }
 

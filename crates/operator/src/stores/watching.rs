@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
+use jiff::Timestamp;
 use kube::api::ApiResource;
 use kube::core::DynamicResourceScope;
 use kube::runtime::WatchStreamExt as _;
@@ -53,6 +54,8 @@ trait Item:
     + 'static
 {
     fn place(&self) -> Option<Ref>;
+    /// When it was changed last, if that is known.
+    fn changed(&self) -> Option<Timestamp>;
     fn put(self, stores: &Stores, watched: Watched) -> BTreeSet<Ref>;
     fn remove(&self, stores: &Stores, watched: Watched) -> BTreeSet<Ref>;
 }
@@ -60,6 +63,9 @@ trait Item:
 impl Item for Raw {
     fn place(&self) -> Option<Ref> {
         Self::place(self)
+    }
+    fn changed(&self) -> Option<Timestamp> {
+        self.changed
     }
     fn put(self, stores: &Stores, watched: Watched) -> BTreeSet<Ref> {
         stores.put(watched, self)
@@ -72,6 +78,10 @@ impl Item for Raw {
 impl Item for Shown {
     fn place(&self) -> Option<Ref> {
         Some(self.body.place())
+    }
+    /// The reduced pod has no managed fields.
+    fn changed(&self) -> Option<Timestamp> {
+        None
     }
     fn put(self, stores: &Stores, _: Watched) -> BTreeSet<Ref> {
         stores.put_pod(self.body)
@@ -148,7 +158,12 @@ fn absorb<K: Item>(
             item.put(&ctx.stores, watched)
         }
         Event::InitDone => ctx.stores.listed(watched, &std::mem::take(shown)),
-        Event::Apply(item) => item.put(&ctx.stores, watched),
+        Event::Apply(item) => {
+            if let Some(changed) = item.changed() {
+                ctx.metrics.shown(watched.label(), changed, Timestamp::now());
+            }
+            item.put(&ctx.stores, watched)
+        }
         Event::Delete(item) => item.remove(&ctx.stores, watched),
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::Server;
 use crate::configs::{self, reconcile};
 use crate::context::{Context, Core, Options};
+use crate::events;
 use crate::stores::Stores;
 use crate::stores::raw::Raw;
 use crate::stores::watched::Watched;
@@ -113,6 +114,7 @@ async fn a_deletion_waits_is_told_once_and_ends_with_the_last_user() {
     shown(&ctx, &server, deleted(stored(&server)));
     tokio::time::advance(Duration::from_secs(2)).await;
     reconcile(Arc::clone(&ctx), base()).await;
+    events::flush(&ctx).await;
     assert_eq!(server.requests(), [STATUS, "create events"]);
     assert_eq!(in_use(&stored(&server)), "DeletionBlocked");
 
@@ -123,6 +125,7 @@ async fn a_deletion_waits_is_told_once_and_ends_with_the_last_user() {
         again.stores.put(Watched::Services, service(name, &["base"]));
     }
     reconcile(Arc::clone(&again), base()).await;
+    events::flush(&again).await;
     assert_eq!(server.requests(), [STATUS]);
     for name in ["a", "b"] {
         again.stores.remove(Watched::Services, &service(name, &[]));
@@ -150,7 +153,7 @@ async fn a_restart_over_settled_configs_sends_nothing() {
 /// Works on what is due until the time is over.
 async fn work(ctx: &Arc<Context>, time: Duration, during: impl Future<Output = ()>) {
     let worker = Arc::clone(ctx);
-    let turn = move |config| reconcile(Arc::clone(&worker), config);
+    let turn = move |config, _| reconcile(Arc::clone(&worker), config);
     let stop = tokio::time::sleep(time);
     tokio::join!(Arc::clone(&ctx.stores.configs_due).work(configs::CONCURRENCY, stop, turn), during);
 }

@@ -2,6 +2,7 @@
 
 mod ca_bundle;
 mod configs;
+mod events;
 mod guard;
 mod lease;
 mod passes;
