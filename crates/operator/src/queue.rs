@@ -93,6 +93,12 @@ impl Queue {
         lock(&self.pending).order.iter().take_while(|(at, _)| *at <= now).count()
     }
 
+    /// Nothing is due any more.
+    #[cfg(test)]
+    pub fn forget_all(&self) {
+        *lock(&self.pending) = Pending::default();
+    }
+
     async fn next(&self) -> (Ref, Duration) {
         loop {
             let wake = self.wake.notified();

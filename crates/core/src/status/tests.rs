@@ -14,6 +14,7 @@ use crate::validate::routing::fixture::{World, default_gateway, spec};
 mod adopted;
 mod conditions;
 mod groups;
+mod namesakes;
 mod rollout;
 mod scale;
 mod urls;

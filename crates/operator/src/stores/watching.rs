@@ -45,7 +45,7 @@ pub async fn keep(ctx: Arc<Context>, watched: Watched, mut served: ServedSet) {
 }
 
 /// An object as a watch shows it, on its way into the stores.
-trait Item:
+pub trait Item:
     Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>
     + Clone
     + Debug
@@ -53,10 +53,13 @@ trait Item:
     + Send
     + 'static
 {
+    /// Namespace and name.
     fn place(&self) -> Option<Ref>;
     /// When it was changed last, if that is known.
     fn changed(&self) -> Option<Timestamp>;
+    /// Takes it in; gives the services that have to look again.
     fn put(self, stores: &Stores, watched: Watched) -> BTreeSet<Ref>;
+    /// Forgets it; the same.
     fn remove(&self, stores: &Stores, watched: Watched) -> BTreeSet<Ref>;
 }
 
@@ -142,7 +145,8 @@ where
     }
 }
 
-fn absorb<K: Item>(
+/// Takes in what a watch shows; gives the services that have to look again.
+pub fn absorb<K: Item>(
     ctx: &Context,
     watched: Watched,
     event: Event<K>,
@@ -214,7 +218,7 @@ pub async fn follow_one(
 }
 
 /// Records what the watch of a key shows; false when it needs no more watching.
-fn asked_changed(ctx: &Context, key: &Key, object: Option<Raw>) -> bool {
+pub fn asked_changed(ctx: &Context, key: &Key, object: Option<Raw>) -> bool {
     let Some((served, _)) = resources::of_key(key) else { return false };
     let answer = answer_for(key, object.map(|raw| raw.typed(&served)));
     let again = wants_watch(key, &answer);

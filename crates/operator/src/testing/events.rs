@@ -182,3 +182,53 @@ async fn a_service_that_is_gone_is_told_nothing_about_and_has_no_series() {
     pass(&ctx, &gone, &mut mind).await.unwrap();
     assert_eq!((series(), reasons(&ctx)), (0, Vec::new()));
 }
+
+// router.md §6.5; G-5
+#[tokio::test(start_paused = true)]
+async fn two_services_of_one_model_name_are_told_about_each_other_once() {
+    let (server, mut mind) = (Server::default(), Mind::default());
+    let ctx = settled(&server, &mut mind).await;
+    ctx.events.said();
+    let mut other = example();
+    other["metadata"]["name"] = json!("other");
+    other["spec"]["model"]["name"] = example()["spec"]["model"]["name"].clone();
+    if other["spec"]["model"]["name"].is_null() {
+        other["spec"]["model"]["name"] = json!("llama-70b");
+    }
+    let woken = ctx.stores.put(Watched::Services, Raw::new(other.clone()));
+    assert_eq!(woken, [m(), Ref::new("demo", "other")].into());
+    for _ in 0..2 {
+        tokio::time::advance(Duration::from_secs(4)).await;
+        pass(&ctx, &m(), &mut mind).await.unwrap();
+    }
+    assert_eq!(reasons(&ctx), ["ModelNameCollision"]);
+    other["metadata"]["resourceVersion"] = json!("1000");
+    other["spec"]["model"]["name"] = json!("its-own");
+    assert!(ctx.stores.put(Watched::Services, Raw::new(other)).contains(&m()));
+    for _ in 0..2 {
+        tokio::time::advance(Duration::from_secs(4)).await;
+        pass(&ctx, &m(), &mut mind).await.unwrap();
+    }
+    let conditions = server.get(SERVICE).unwrap()["status"]["conditions"].to_string();
+    assert!(!conditions.contains("ModelNameCollision"), "{conditions}");
+    assert_eq!(reasons(&ctx), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deprecated_plugin_is_told_when_the_picker_gets_it() {
+    let (server, mut mind) = (Server::default(), Mind::default());
+    let ctx = settled(&server, &mut mind).await;
+    ctx.events.said();
+    let plugins = json!([{"type": "precise-prefix-cache-scorer"}]);
+    change(&ctx, &server, |service| {
+        service["spec"]["router"]["scheduler"]["config"] = json!({"inline": {"plugins": plugins}});
+    });
+    tokio::time::advance(Duration::from_secs(2)).await;
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    let news = told(&ctx);
+    let expected = "The scheduler's configuration uses plugin precise-prefix-cache-scorer, which is deprecated";
+    let deprecated: Vec<_> = news.iter().filter(|(reason, _)| *reason == "DeprecatedPlugin").collect();
+    assert!(deprecated.len() == 1 && deprecated[0].1.starts_with(expected), "{news:?}");
+    pass(&ctx, &m(), &mut mind).await.unwrap();
+    assert!(!reasons(&ctx).contains(&"DeprecatedPlugin"));
+}
