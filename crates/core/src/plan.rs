@@ -219,6 +219,23 @@ mod tests {
         assert!(matches!(plan(&desired, &one(edited), "u").actions[..], [Action::Apply { .. }]));
     }
 
+    #[test]
+    fn what_others_put_on_a_child_is_no_difference() {
+        // G-21, G-19
+        for kind in [Kind::HorizontalPodAutoscaler, Kind::ScaledObject, Kind::HTTPRoute] {
+            let rest = json!({"spec": {"maxReplicaCount": 3}});
+            let mut desired = [Object::new(kind, "ns", "m", base("m", Component::Workload), rest)];
+            seal(&mut desired);
+            let mut there = live(&desired[0], "u");
+            let metadata = tree::entry(Arc::make_mut(&mut there.body), "metadata");
+            metadata["annotations"]["autoscaling.keda.sh/paused-replicas"] = json!("2");
+            metadata["labels"]["scaledobject.keda.sh/name"] = json!("m");
+            metadata["finalizers"] = json!(["finalizer.keda.sh"]);
+            let there = Live::from([((kind, "m".to_owned()), there)]);
+            assert_eq!(plan(&desired, &there, "u"), Plan::default(), "{kind}");
+        }
+    }
+
     fn group(sub_group: &Value) -> Object {
         let policy = json!({"subGroupPolicy": sub_group});
         let rest = json!({"spec": {"leaderWorkerTemplate": policy}});

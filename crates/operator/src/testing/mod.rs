@@ -5,7 +5,7 @@ mod configs;
 mod events;
 mod guard;
 mod lease;
-mod passes;
+pub mod passes;
 mod presets;
 mod reference;
 mod server;

@@ -60,7 +60,7 @@ fn status(input: &StatusInput<'_>) -> Value {
     })
 }
 
-pub(super) fn context(server: &Server) -> Arc<Context> {
+pub fn context(server: &Server) -> Arc<Context> {
     let core = Core { decide, status };
     let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
     Context::new(server.wire(), Stores::new(Cluster::default()), core, options)
