@@ -53,8 +53,10 @@ impl Condition {
 }
 
 macro_rules! names {
-    ($( $(#[$doc:meta])* $name:ident = $value:literal; )*) => {
-        $( $(#[$doc])* pub const $name: &str = $value; )*
+    ($( $(#[doc = $doc:literal])+ $name:ident = $value:literal; )*) => {
+        $( $(#[doc = $doc])+ pub const $name: &str = $value; )*
+        /// All of them, each with what it means: the source of `docs/conditions.md`.
+        pub const ALL: &[(&str, &str)] = &[ $( ($value, concat!($($doc),+)), )* ];
     };
 }
 
@@ -69,23 +71,23 @@ pub mod kind {
         WORKLOADS_READY = "WorkloadsReady";
         /// Rollup of [`super::ROUTER`].
         ROUTER_READY = "RouterReady";
-        /// Main Deployment.
+        /// The main Deployment is rolled out and available.
         MAIN_WORKLOAD_READY = "MainWorkloadReady";
-        /// Main LeaderWorkerSet.
+        /// The main LeaderWorkerSet is rolled out and all its groups are ready.
         WORKER_WORKLOAD_READY = "WorkerWorkloadReady";
-        /// Prefill Deployment.
+        /// The same of the prefill Deployment.
         PREFILL_WORKLOAD_READY = "PrefillWorkloadReady";
-        /// Prefill LeaderWorkerSet.
+        /// The same of the prefill LeaderWorkerSet.
         PREFILL_WORKER_WORKLOAD_READY = "PrefillWorkerWorkloadReady";
-        /// Referenced gateways.
+        /// Every Gateway that is used is programmed.
         GATEWAYS_READY = "GatewaysReady";
-        /// Routes.
+        /// Every route is accepted by its Gateways.
         HTTP_ROUTES_READY = "HTTPRoutesReady";
-        /// InferencePool.
+        /// The InferencePool is accepted by the Gateways of the routes.
         INFERENCE_POOL_READY = "InferencePoolReady";
-        /// Endpoint picker.
+        /// A pod of the endpoint picker is available.
         SCHEDULER_WORKLOAD_READY = "SchedulerWorkloadReady";
-        /// Tokenizer.
+        /// A pod of the tokenizer is available.
         TOKENIZER_READY = "TokenizerReady";
         /// Pods still run the template of a former controller; there only while they do, never affects `Ready`.
         ADOPTED = "Adopted";
@@ -97,6 +99,9 @@ pub mod kind {
         ROLLOUT_BLOCKED = "RolloutBlocked";
         /// On configs: some service uses it.
         CONFIG_IN_USE = "ConfigInUse";
+        /// Another service of the namespace has a model of the same name, and requests that name only the model may reach
+        /// either; there only while that is so, never affects `Ready`.
+        MODEL_NAME_COLLISION = "ModelNameCollision";
     }
 }
 
@@ -123,7 +128,7 @@ pub mod reason {
     names! {
         /// A config or preset is in neither namespace.
         CONFIG_NOT_FOUND = "ConfigNotFound";
-        /// Merge or template failure.
+        /// A template does not render, or layers cannot be merged.
         COMBINE_BASE_ERROR = "CombineBaseError";
         /// The merged spec breaks a rule.
         INVALID_RENDERED_CONFIG = "InvalidRenderedConfig";
@@ -131,25 +136,25 @@ pub mod reason {
         VALIDATION_UNAVAILABLE = "ValidationUnavailable";
         /// Stopped by annotation.
         STOPPED = "Stopped";
-        /// TLS secret.
+        /// A Secret with certificates could not be written.
         RECONCILE_CERTS_ERROR = "ReconcileCertsError";
-        /// Deployment.
+        /// A Deployment, or the account of its pods, could not be written.
         RECONCILE_SINGLE_NODE_WORKLOAD_ERROR = "ReconcileSingleNodeWorkloadError";
-        /// LeaderWorkerSet.
+        /// A LeaderWorkerSet, or the account of its pods, could not be written; or its CRD is missing.
         RECONCILE_MULTI_NODE_WORKLOAD_ERROR = "ReconcileMultiNodeWorkloadError";
-        /// Workload Service.
+        /// The workload Service could not be written.
         RECONCILE_WORKLOAD_SERVICE_ERROR = "ReconcileWorkloadServiceError";
-        /// Rollout under way.
+        /// A rollout is under way.
         PROGRESSING = "Progressing";
-        /// Rollout stuck.
+        /// A rollout makes no progress.
         PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded";
         /// Not enough accelerators for a new pod.
         INSUFFICIENT_ACCELERATORS = "InsufficientAccelerators";
         /// No node takes a new pod.
         UNSCHEDULABLE = "Unschedulable";
-        /// Endpoint picker objects.
+        /// An object of the endpoint picker could not be written.
         SCHEDULER_RECONCILE_ERROR = "SchedulerReconcileError";
-        /// References to what does not exist.
+        /// Something that is referred to does not exist.
         REFS_INVALID = "RefsInvalid";
         /// Nothing has looked at it yet.
         PENDING = "Pending";
@@ -157,19 +162,19 @@ pub mod reason {
         FORMER_KEPT = "FormerKept";
         /// Something waits for something else.
         WAITING = "Waiting";
-        /// Fields that take no effect.
+        /// Fields take no effect, or contradict each other.
         CONFIGURATION_WARNINGS = "ConfigurationWarnings";
         /// A gateway could not be read.
         GATEWAY_FETCH_ERROR = "GatewayFetchError";
         /// Some gateway is not ready.
         GATEWAYS_NOT_READY = "GatewaysNotReady";
-        /// HTTPRoute could not be written.
+        /// An HTTPRoute could not be written.
         HTTP_ROUTE_RECONCILE_ERROR = "HTTPRouteReconcileError";
-        /// HTTPRoute could not be read.
+        /// An HTTPRoute could not be read.
         HTTP_ROUTE_FETCH_ERROR = "HTTPRouteFetchError";
         /// Some route is not accepted.
         HTTP_ROUTES_NOT_READY = "HTTPRoutesNotReady";
-        /// InferencePool could not be read.
+        /// The InferencePool could not be read, or is missing.
         INFERENCE_POOL_FETCH_ERROR = "InferencePoolFetchError";
         /// No gateway has taken up the pool yet.
         WAITING_FOR_GATEWAY = "WaitingForGateway";
@@ -183,6 +188,8 @@ pub mod reason {
         INVALID_CONFIG = "InvalidConfig";
         /// The pool is not accepted.
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
+        /// Two services of a namespace have a model of the same name, and no common group.
+        MODEL_NAME_COLLISION = "ModelNameCollision";
     }
 }
 

@@ -142,6 +142,7 @@ impl Offline {
             Key::InferencePool(r) | Key::OlderInferencePool(r) => self.find("InferencePool", r),
             Key::GatewayService(r) => self.find("Service", r),
             Key::Pods(service) => self.pods(service),
+            Key::Namesakes(_) => Answer::Absent,
         }
     }
 

@@ -46,6 +46,9 @@ pub enum Key {
     /// The pods of the service of this name, reduced: answered as by [`crate::pods::answer`], also when there are
     /// none. Who asks is woken by every change of one of them, so only who needs them asks.
     Pods(Ref),
+    /// Other services of the namespace that publish one of this service's model names: answered with a list of their
+    /// names, absent when there are none. Who asks is woken when one comes, goes or changes its names.
+    Namesakes(Ref),
 }
 
 /// Namespace and name.

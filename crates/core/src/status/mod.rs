@@ -4,6 +4,7 @@ mod adopted;
 pub mod condition;
 mod gateways;
 mod group;
+mod namesakes;
 mod path;
 mod pause;
 mod pool;
@@ -91,6 +92,7 @@ fn judgements(view: &View<'_>) -> Judgements {
     judgements.extend(rollout::judge(view, &judgements).map(|j| (kind::ROLLOUT_BLOCKED, j)));
     judgements.extend(adopted::judge(view).map(|j| (kind::ADOPTED, j)));
     judgements.extend(handing_over(view).map(|j| (kind::HANDING_OVER, j)));
+    judgements.extend(namesakes::judge(view).map(|j| (kind::MODEL_NAME_COLLISION, j)));
     judgements.extend(spec_ignored(view).map(|j| (kind::SPEC_IGNORED, j)));
     judgements
 }

@@ -14,6 +14,7 @@ use crate::validate::routing::fixture::{World, default_gateway, spec};
 mod adopted;
 mod conditions;
 mod groups;
+mod namesakes;
 mod rollout;
 mod scale;
 mod urls;
@@ -319,7 +320,7 @@ fn a_service_without_a_router_is_reached_directly() {
     assert_eq!(status_of(&mut world, &merged), expected);
 }
 
-// E-35, E-36
+// E-35, E-36, G-45
 #[test]
 // router edges 37, 45
 fn a_stopped_service_has_conditions_for_what_it_consists_of() {

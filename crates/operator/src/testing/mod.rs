@@ -2,11 +2,14 @@
 
 mod ca_bundle;
 mod configs;
+mod events;
 mod guard;
 mod lease;
-mod passes;
+pub mod passes;
 mod presets;
+mod reference;
 mod server;
+mod status_only;
 mod storage;
 mod takeover;
 mod tls;

@@ -41,6 +41,7 @@ fn versions(world: &World<'_>) -> Result<BTreeMap<String, String>> {
 
 #[test]
 fn a_restart_over_settled_services_writes_nothing_and_catches_up_with_what_was_missed() -> Result<()> {
+    // G-2
     let cluster = Cluster::own("restart", Variant::Full)?;
     let first = Operator::start(&cluster, &elected())?;
     let world = World::new(&cluster)?;
@@ -150,7 +151,7 @@ fn has_memory(world: &World<'_>, service: &str, limit: &str) -> Result<Value> {
     found.context("it is there")
 }
 
-// C-18
+// C-18, G-64
 #[test]
 fn the_global_config_map_may_be_absent_and_a_key_that_does_not_parse_changes_nothing() -> Result<()> {
     let cluster = Cluster::own("settings", Variant::Small)?;

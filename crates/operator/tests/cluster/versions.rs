@@ -123,7 +123,7 @@ fn the_full_variant_explains_pods(world: &World<'_>) -> Result<()> {
 }
 
 fn a_client_of_v1alpha1_loses_nothing_of_v1alpha2(world: &World<'_>) -> Result<()> {
-    // E-42, E-43, E-44, E-45
+    // E-42, E-43, E-44, E-45, G-46
     let port = net::free_port()?;
     let _operator = standby(world.cluster(), Webhooks::At(port), &[])?;
     let conversion = Conversion::Url(format!("https://127.0.0.1:{port}"));

@@ -234,7 +234,7 @@ fn an_inline_text_that_says_the_same_is_no_rollout() {
 }
 
 #[test]
-// router edge 20, W-1
+// W-1, G-20
 fn a_live_selector_is_kept_and_its_labels_are_on_the_pods() {
     let mut world = World::new();
     live(&mut world, "{}", None);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-// router edges 34, 43: parents that are no longer named do not count; no dumps in messages
+// G-43; router edge 34: parents that are no longer named do not count; no dumps in messages
 fn what_a_gateway_says_decides_about_route_and_pool() {
     let gw = default_gateway();
     let other = Ref::new("kserve", "old-gateway");
@@ -210,7 +210,7 @@ fn an_external_pool_is_judged_or_named() {
     );
 }
 
-// E-39
+// E-39, G-44
 #[test]
 fn the_group_of_a_pool_is_the_one_it_was_found_in() {
     let merged = spec(json!({"scheduler": {"pool": {"ref": {"name": "shared"}}}}));
@@ -288,8 +288,9 @@ fn set(body: &mut Value, fields: &[(&str, i64)]) {
 }
 
 #[test]
-// W-8, router edge 41
+// W-8
 fn a_rollout_is_ready_only_when_the_new_generation_is() {
+    // G-41
     let not = |why: &str| format!("MainWorkloadReady=False {why}");
     let unobserved = main_after(|d| d["metadata"]["generation"] = json!(2));
     assert_eq!(
@@ -392,9 +393,9 @@ fn prefill_and_decode_are_told_apart() {
     assert_eq!(status["workloads"]["prefill"], prefill);
 }
 
-// E-33, E-34
+// E-33, E-34, G-42, G-43
 #[test]
-// router edge 42; W-9
+// W-9
 fn a_fault_does_not_hide_what_runs() {
     let merged = with_route();
     let mut world = ready_world(&merged);
@@ -420,7 +421,7 @@ fn a_fault_does_not_hide_what_runs() {
     assert_eq!((&status["observedGeneration"], &status["appliedConfigs"]), (&json!(2), &Value::Null));
 }
 
-// E-34
+// E-34, G-42
 #[test]
 fn a_fault_before_anything_was_made_leaves_the_rest_unknown() {
     let status = report(&World::new(), &faulty("ConfigNotFound"), &[]);
