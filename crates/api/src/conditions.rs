@@ -55,6 +55,8 @@ impl Condition {
 macro_rules! names {
     ($( $(#[$doc:meta])* $name:ident = $value:literal; )*) => {
         $( $(#[$doc])* pub const $name: &str = $value; )*
+        /// All of them.
+        pub const ALL: &[&str] = &[$($value),*];
     };
 }
 
@@ -183,6 +185,40 @@ pub mod reason {
         INVALID_CONFIG = "InvalidConfig";
         /// The pool is not accepted.
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
+        /// A quota does not allow pods.
+        QUOTA_EXCEEDED = "QuotaExceeded";
+        /// A policy refuses pods.
+        ADMISSION_DENIED = "AdmissionDenied";
+        /// Pods can't be created for another reason.
+        POD_CREATION_FAILED = "PodCreationFailed";
+        /// Pods wait for their scheduling gates.
+        SCHEDULING_GATED = "SchedulingGated";
+        /// A claim of a pod is missing or not bound.
+        VOLUME_PENDING = "VolumePending";
+        /// The node of a pod is gone or does not answer.
+        NODE_LOST = "NodeLost";
+        /// An image can't be pulled.
+        IMAGE_PULL_FAILED = "ImagePullFailed";
+        /// A container refers to a Secret or ConfigMap, or a key in it, that does not exist.
+        CONTAINER_CONFIG_ERROR = "ContainerConfigError";
+        /// A container can't be started.
+        CONTAINER_START_FAILED = "ContainerStartFailed";
+        /// The source of the model refused the download.
+        MODEL_DOWNLOAD_REFUSED = "ModelDownloadRefused";
+        /// The source does not have the model.
+        MODEL_DOWNLOAD_NOT_FOUND = "ModelDownloadNotFound";
+        /// The model does not fit on the disk.
+        MODEL_DOWNLOAD_DISK_FULL = "ModelDownloadDiskFull";
+        /// The download failed otherwise.
+        MODEL_DOWNLOAD_FAILED = "ModelDownloadFailed";
+        /// A container was killed for its memory.
+        OUT_OF_MEMORY = "OutOfMemory";
+        /// A container ends again and again.
+        CRASH_LOOP = "CrashLoop";
+        /// A probe of a container fails.
+        PROBE_FAILING = "ProbeFailing";
+        /// A node ended or refused a pod.
+        EVICTED = "Evicted";
     }
 }
 

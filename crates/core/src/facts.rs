@@ -46,6 +46,9 @@ pub enum Key {
     /// The pods of the service of this name, reduced: answered as by [`crate::pods::answer`], also when there are
     /// none. Who asks is woken by every change of one of them, so only who needs them asks.
     Pods(Ref),
+    /// The pods of the service of this name that are in trouble: answered as by [`crate::cause::answer`], also when
+    /// there are none. Pods that come, go and start as they should wake nobody who asks.
+    Troubles(Ref),
 }
 
 /// Namespace and name.
