@@ -291,6 +291,19 @@ mod tests {
         assert_eq!(merge(&old, new, "t2"), [at(fails(kind::READY, "R", "m"), "t2", None)]);
     }
 
+    // A10
+    #[test]
+    fn the_page_has_one_row_for_each_reason() {
+        let page = include_str!("../../../docs/troubleshooting.md");
+        let rows: Vec<&str> = page.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+        for reason in reason::ALL {
+            let count = rows.iter().filter(|row| *row == reason).count();
+            assert_eq!(count, 1, "rows for {reason} in docs/troubleshooting.md");
+        }
+        let unknown: Vec<&&str> = rows.iter().filter(|row| !reason::ALL.contains(row)).collect();
+        assert!(unknown.is_empty(), "no code says {unknown:?}");
+    }
+
     #[test]
     fn the_wire_form_leaves_empty_members_out() {
         let json = serde_json::to_value(fails("T", "R", "")).unwrap();

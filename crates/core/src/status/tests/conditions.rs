@@ -288,7 +288,7 @@ fn set(body: &mut Value, fields: &[(&str, i64)]) {
 }
 
 #[test]
-// W-8, router edge 41
+// W-8, G-41
 fn a_rollout_is_ready_only_when_the_new_generation_is() {
     let not = |why: &str| format!("MainWorkloadReady=False {why}");
     let unobserved = main_after(|d| d["metadata"]["generation"] = json!(2));
