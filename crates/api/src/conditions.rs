@@ -57,6 +57,10 @@ macro_rules! names {
         $( $(#[doc = $doc])+ pub const $name: &str = $value; )*
         /// All of them, each with what it means: the source of `docs/conditions.md`.
         pub const ALL: &[(&str, &str)] = &[ $( ($value, concat!($($doc),+)), )* ];
+    ($( $(#[$doc:meta])* $name:ident = $value:literal; )*) => {
+        $( $(#[$doc])* pub const $name: &str = $value; )*
+        /// All of them.
+        pub const ALL: &[&str] = &[$($value),*];
     };
 }
 
@@ -190,6 +194,40 @@ pub mod reason {
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
         /// Two services of a namespace have a model of the same name, and no common group.
         MODEL_NAME_COLLISION = "ModelNameCollision";
+        /// A quota does not allow pods.
+        QUOTA_EXCEEDED = "QuotaExceeded";
+        /// A policy refuses pods.
+        ADMISSION_DENIED = "AdmissionDenied";
+        /// Pods can't be created for another reason.
+        POD_CREATION_FAILED = "PodCreationFailed";
+        /// Pods wait for their scheduling gates.
+        SCHEDULING_GATED = "SchedulingGated";
+        /// A claim of a pod is missing or not bound.
+        VOLUME_PENDING = "VolumePending";
+        /// The node of a pod is gone or does not answer.
+        NODE_LOST = "NodeLost";
+        /// An image can't be pulled.
+        IMAGE_PULL_FAILED = "ImagePullFailed";
+        /// A container refers to a Secret or ConfigMap, or a key in it, that does not exist.
+        CONTAINER_CONFIG_ERROR = "ContainerConfigError";
+        /// A container can't be started.
+        CONTAINER_START_FAILED = "ContainerStartFailed";
+        /// The source of the model refused the download.
+        MODEL_DOWNLOAD_REFUSED = "ModelDownloadRefused";
+        /// The source does not have the model.
+        MODEL_DOWNLOAD_NOT_FOUND = "ModelDownloadNotFound";
+        /// The model does not fit on the disk.
+        MODEL_DOWNLOAD_DISK_FULL = "ModelDownloadDiskFull";
+        /// The download failed otherwise.
+        MODEL_DOWNLOAD_FAILED = "ModelDownloadFailed";
+        /// A container was killed for its memory.
+        OUT_OF_MEMORY = "OutOfMemory";
+        /// A container ends again and again.
+        CRASH_LOOP = "CrashLoop";
+        /// A probe of a container fails.
+        PROBE_FAILING = "ProbeFailing";
+        /// A node ended or refused a pod.
+        EVICTED = "Evicted";
     }
 }
 
@@ -260,6 +298,19 @@ mod tests {
         let old = [at(holds("GroupDegraded"), "t1", Some(INFO))];
         let new = vec![holds(kind::READY), fails(kind::READY, "R", "m")];
         assert_eq!(merge(&old, new, "t2"), [at(fails(kind::READY, "R", "m"), "t2", None)]);
+    }
+
+    // A10
+    #[test]
+    fn the_page_has_one_row_for_each_reason() {
+        let page = include_str!("../../../docs/troubleshooting.md");
+        let rows: Vec<&str> = page.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+        for reason in reason::ALL {
+            let count = rows.iter().filter(|row| *row == reason).count();
+            assert_eq!(count, 1, "rows for {reason} in docs/troubleshooting.md");
+        }
+        let unknown: Vec<&&str> = rows.iter().filter(|row| !reason::ALL.contains(row)).collect();
+        assert!(unknown.is_empty(), "no code says {unknown:?}");
     }
 
     #[test]

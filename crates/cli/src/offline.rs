@@ -8,6 +8,7 @@ use llmisvc_api::v1alpha2::CONFIG_KIND;
 use llmisvc_api::version::Version;
 use llmisvc_core::adopt::fields;
 use llmisvc_core::ca_bundle;
+use llmisvc_core::cause;
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref, reduce_secret};
 use llmisvc_core::object::{Live, LiveObject};
 use llmisvc_core::pods::{self, Body, Pod};
@@ -141,7 +142,8 @@ impl Offline {
             Key::HttpRoute(r) => self.find("HTTPRoute", r),
             Key::InferencePool(r) | Key::OlderInferencePool(r) => self.find("InferencePool", r),
             Key::GatewayService(r) => self.find("Service", r),
-            Key::Pods(service) => self.pods(service),
+            Key::Pods(service) => self.pods(service, pods::answer),
+            Key::Troubles(service) => self.pods(service, cause::answer),
             Key::Namesakes(_) => Answer::Absent,
         }
     }
@@ -189,10 +191,10 @@ impl Offline {
         Answer::Found(Arc::new(reduce_secret(&secret)))
     }
 
-    fn pods(&self, service: &Ref) -> Answer {
+    fn pods(&self, service: &Ref, answer: fn(&[Pod]) -> Value) -> Answer {
         let mine = self.pods.iter().filter(|(owner, _)| owner == service);
         let pods: Vec<Pod> = mine.map(|(_, pod)| pod.clone()).collect();
-        Answer::Found(Arc::new(pods::answer(&pods)))
+        Answer::Found(Arc::new(answer(&pods)))
     }
 
     /// Live children of a service, from the facts.

@@ -49,6 +49,9 @@ pub enum Key {
     /// Other services of the namespace that publish one of this service's model names: answered with a list of their
     /// names, absent when there are none. Who asks is woken when one comes, goes or changes its names.
     Namesakes(Ref),
+    /// The pods of the service of this name that are in trouble: answered as by [`crate::cause::answer`], also when
+    /// there are none. Pods that come, go and start as they should wake nobody who asks.
+    Troubles(Ref),
 }
 
 /// Namespace and name.

@@ -11,6 +11,7 @@ pub mod admission;
 pub mod adopt;
 pub mod build;
 pub mod ca_bundle;
+pub mod cause;
 pub mod config;
 pub mod decide;
 pub mod deprecated;

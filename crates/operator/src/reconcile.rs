@@ -240,10 +240,10 @@ fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Liv
     mind.remember(premises, decision);
 }
 
-/// When pods that were looked at will have waited long enough to be called blocked.
+/// When pods that were looked at will have waited long enough to be called blocked, or in trouble.
 fn pods_change_in(ctx: &Context, considered: &Considered) -> Option<Duration> {
     let asked = considered.answers.keys().filter_map(|key| match key {
-        Key::Pods(service) => ctx.stores.pods_change_in(service),
+        Key::Pods(service) | Key::Troubles(service) => ctx.stores.pods_change_in(service),
         _ => None,
     });
     asked.min()

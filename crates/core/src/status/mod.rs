@@ -1,6 +1,7 @@
 //! The status of a service as a function of what is known. It is always complete, whatever went wrong.
 
 mod adopted;
+mod cause;
 pub mod condition;
 mod gateways;
 mod group;

@@ -12,6 +12,7 @@ use crate::tree;
 use crate::validate::routing::fixture::{World, default_gateway, spec};
 
 mod adopted;
+mod causes;
 mod conditions;
 mod groups;
 mod namesakes;

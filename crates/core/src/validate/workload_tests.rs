@@ -120,7 +120,7 @@ fn a_blocking_problem_is_named_with_its_path(#[case] spec: Value, #[case] expect
     "spec.parallelism.dataLocal: dataLocal is 2, but one node has to run all 4 data-parallel ranks: set both to the \
      same"
 )]
-// W-1
+// W-1, G-61
 #[case::label_ignored(
     with(spec(), "/labels", json!({"app.kubernetes.io/name": "other", "mine": "kept"})),
     "spec.labels[app.kubernetes.io/name]: label app.kubernetes.io/name=other would change the selector, \

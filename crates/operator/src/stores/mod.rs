@@ -37,7 +37,7 @@ use bag::{Bag, Stamp};
 use children::Children;
 use index::Index;
 use namesakes::Namesakes;
-use pods::Pods;
+use pods::{Pods, Touched};
 use raw::{Raw, Turn};
 use services::Services;
 use usage::Usage;
@@ -121,7 +121,12 @@ impl Stores {
     /// Takes in a pod; gives the services that look at theirs and have to look again.
     pub fn put_pod(&self, pod: Body) -> BTreeSet<Ref> {
         let touched = lock(&self.pods).put(pod, Instant::now());
-        touched.into_iter().flat_map(|service| self.dependents(&Key::Pods(service))).collect()
+        self.who_looks_at(touched)
+    }
+
+    fn who_looks_at(&self, Touched { pods, troubles }: Touched) -> BTreeSet<Ref> {
+        let keys = pods.into_iter().map(Key::Pods).chain(troubles.into_iter().map(Key::Troubles));
+        keys.flat_map(|key| self.dependents(&key)).collect()
     }
 
     /// How long it is until the answer about a service's pods changes by time alone.
@@ -186,8 +191,8 @@ impl Stores {
                 self.dependents(&Key::GatewayService(Ref::new(&place.namespace, &gateway)))
             }
             Watched::Pods => {
-                let service = lock(&self.pods).remove(place);
-                service.map_or_else(BTreeSet::new, |service| self.dependents(&Key::Pods(service)))
+                let touched = lock(&self.pods).remove(place);
+                self.who_looks_at(touched)
             }
             Watched::Child(kind) => lock(&self.children).remove(kind, place, "").into_iter().collect(),
         }
@@ -383,6 +388,7 @@ impl Stores {
             }
             Key::Namesakes(service) => Some(lock(&self.namesakes).answer(service)),
             Key::Pods(service) => Some(lock(&self.pods).answer(service, Instant::now())),
+            Key::Troubles(service) => Some(lock(&self.pods).troubles(service, Instant::now())),
             _ => None,
         }
     }

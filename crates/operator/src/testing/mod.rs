@@ -1,6 +1,7 @@
 //! A small API server in memory, and the tests of whole passes against it.
 
 mod ca_bundle;
+mod causes;
 mod configs;
 mod events;
 mod guard;

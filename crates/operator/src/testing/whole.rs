@@ -124,10 +124,10 @@ async fn without_its_finalizer_a_service_gets_no_children_but_a_status() {
     );
 }
 
-const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/demo/deployments/llama-70b-kserve";
+pub(super) const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/demo/deployments/llama-70b-kserve";
 
 /// The watch shows a Deployment with all its new pods, of which as many are not ready as there are old ones.
-fn shows(ctx: &Context, server: &Server, path: &str, old: i64) -> BTreeSet<Ref> {
+pub(super) fn shows(ctx: &Context, server: &Server, path: &str, old: i64) -> BTreeSet<Ref> {
     let mut deployment = server.get(path).unwrap();
     let generation = deployment["metadata"]["generation"].as_i64().unwrap_or(1);
     deployment["metadata"]["generation"] = json!(generation);

@@ -6,6 +6,7 @@
 
 mod admission;
 mod alone;
+mod causes;
 mod chart;
 mod claims;
 mod configs;

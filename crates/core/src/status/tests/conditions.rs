@@ -347,7 +347,8 @@ fn pods_that_cannot_be_made_are_explained() {
     });
     assert_eq!(
         line,
-        "MainWorkloadReady=False Progressing: 0 of 2 updated pods are ready: exceeded quota: 100% used"
+        "MainWorkloadReady=False QuotaExceeded: pods can't be created: exceeded quota: 100% used; raise the ResourceQuota \
+         of the namespace, or ask for less; 0 of 2 updated pods are ready"
     );
 }
 
