@@ -20,6 +20,9 @@ use serde_json::{Value, json};
 
 use crate::input::Document;
 
+/// What documents with a pool of the older group are kept under.
+const OLDER_POOL: &str = "InferencePool of the older group";
+
 /// What `--facts` says about a cluster. Everything left out is a cluster with all CRDs and the example gateway.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -71,20 +74,30 @@ impl Offline {
     ) -> Self {
         let trusting = facts.is_none();
         let facts = facts.unwrap_or_default();
-        let cluster = cluster(&facts);
+        let (cluster, lists_served) = (cluster(&facts), facts.served.is_some());
         let settings = settings(config.or(global(documents, &cluster)), &cluster);
         let system = cluster.system_namespace.clone();
+        let lives: Vec<Kind> = facts.live.iter().filter_map(kind_of).filter(|_| !lists_served).collect();
         let (live, pods) =
             (facts.live, facts.pods.into_iter().map(|pod| of_service(pod, namespace)).collect());
         let mut offline =
             Self { objects: BTreeMap::new(), live, adopting: false, pods, trusting, cluster, settings };
+        offline.cluster.served.extend(lives);
         for preset in presets {
             offline.add(CONFIG_KIND, &system, preset);
         }
         for document in documents {
             let object = document.value.clone();
             let object = convert(object.clone(), Version::V1alpha2).unwrap_or(object);
-            offline.add(tree::text(&document.value, &["kind"]), namespace, object);
+            let kind = kind_of(&document.value);
+            let is_older = kind == Some(Kind::OlderInferencePool);
+            offline.add(
+                if is_older { OLDER_POOL } else { tree::text(&document.value, &["kind"]) },
+                namespace,
+                object,
+            );
+            // A cluster that has one serves its kind, unless the facts say what it serves.
+            offline.cluster.served.extend(kind.filter(|_| !lists_served));
         }
         let listed = [
             ("Gateway", facts.gateways),
@@ -140,7 +153,8 @@ impl Offline {
             Key::Ingress(r) => self.find("Ingress", r),
             Key::Claim(r) => self.find("PersistentVolumeClaim", r),
             Key::HttpRoute(r) => self.find("HTTPRoute", r),
-            Key::InferencePool(r) | Key::OlderInferencePool(r) => self.find("InferencePool", r),
+            Key::InferencePool(r) => self.find("InferencePool", r),
+            Key::OlderInferencePool(r) => self.find(OLDER_POOL, r),
             Key::GatewayService(r) => self.find("Service", r),
             Key::Pods(service) => self.pods(service, pods::answer),
             Key::Troubles(service) => self.pods(service, cause::answer),
@@ -205,13 +219,17 @@ impl Offline {
             tree::text(o, &["metadata", "labels", labels::NAME]) == name && namespace_of(o) == namespace
         });
         mine.filter_map(|o| {
-            let kind = Kind::of(tree::text(o, &["apiVersion"]), tree::text(o, &["kind"]))?;
+            let kind = kind_of(o)?;
             let mut live = live_object(o);
             live.created_by_post = self.adopting && is_former(o);
             Some(((kind, tree::text(o, &["metadata", "name"]).to_owned()), live))
         })
         .collect()
     }
+}
+
+fn kind_of(object: &Value) -> Option<Kind> {
+    Kind::of(tree::text(object, &["apiVersion"]), tree::text(object, &["kind"]))
 }
 
 /// A cluster-scoped binding belongs where its account is.
@@ -258,10 +276,11 @@ fn cluster(facts: &Facts) -> Cluster {
         cluster.domain.clone_from(domain);
     }
     if let Some(served) = &facts.served {
-        cluster.served.retain(|kind| {
+        let is_served = |kind: &Kind| {
             let s = kind.served();
             !s.optional || served.contains(&format!("{}/{}/{}", s.group, s.version, s.kind))
-        });
+        };
+        cluster.served = Kind::ALL.iter().copied().filter(is_served).collect();
     }
     cluster
 }

@@ -172,7 +172,7 @@ pub struct Cluster {
     pub config_prefix: String,
     /// Whether preset names are pinned in `status.annotations`.
     pub pin_configs: bool,
-    /// Optional kinds that the cluster serves.
+    /// Optional kinds that the cluster serves; by default those that current releases install.
     pub served: BTreeSet<llmisvc_kinds::Kind>,
 }
 
@@ -196,10 +196,14 @@ impl Default for Cluster {
             system_namespace: "kserve".to_owned(),
             config_prefix: OWN_PREFIX.to_owned(),
             pin_configs: true,
-            served: llmisvc_kinds::Kind::ALL.iter().copied().collect(),
+            served: llmisvc_kinds::Kind::ALL.iter().copied().filter(|kind| !PAST.contains(kind)).collect(),
         }
     }
 }
+
+/// Kinds that no current release of the Inference Extension installs.
+const PAST: [llmisvc_kinds::Kind; 2] =
+    [llmisvc_kinds::Kind::OlderInferencePool, llmisvc_kinds::Kind::InferenceModel];
 
 #[cfg(test)]
 mod tests {

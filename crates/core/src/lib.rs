@@ -28,6 +28,7 @@ pub mod object;
 pub mod pass;
 pub mod plan;
 pub mod pods;
+pub mod pools;
 pub mod presets;
 pub mod quantity;
 pub mod resolve;

@@ -20,7 +20,7 @@ use crate::ca_bundle;
 use crate::context::Context;
 use crate::finalize;
 use crate::gather::{self, Considered, Subject};
-use crate::memo::{CEILING, Mind, Premises, backoff, roll_call, rolling, shown};
+use crate::memo::{CEILING, Mind, Premises, backoff, pools, roll_call, rolling, shown};
 use crate::metrics::{Outcome, Step, Verb};
 use crate::prune;
 use crate::report;
@@ -235,6 +235,7 @@ fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Liv
         answers,
         live: roll_call(live, &subject.live),
         rolling: rolling(&subject.live),
+        pools: pools(&subject.live, &subject.view.cluster),
         asides,
     };
     mind.remember(premises, decision);

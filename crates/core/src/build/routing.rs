@@ -2,6 +2,7 @@
 
 use crate::build::{pool, route, scheduler, scheduler_rbac, tokenizer};
 use crate::object::Object;
+use crate::pools::objectives;
 use crate::valid::ValidService;
 
 /// Scheduler with its identity and Service, pool, and route; nothing when the service is stopped.
@@ -13,11 +14,16 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
     if let Some(managed) = &svc.routing.scheduler {
         objects.extend(scheduler_rbac::objects(svc, managed));
         objects.push(scheduler::service(svc, managed));
-        objects.push(pool::pool(svc, managed));
+        objects.extend(pool::pools(svc, managed));
         objects.push(scheduler::deployment(svc, managed));
     }
+    objects.extend(objectives::objects(svc));
     objects.extend(svc.routing.tokenizer.iter().flat_map(|tokenizer| tokenizer::objects(svc, tokenizer)));
-    objects.extend(svc.routing.route.as_ref().map(|managed| route::route(svc, managed)));
+    if let Some(managed) = &svc.routing.route {
+        let mut route = route::route(svc, managed);
+        pool::mark(svc, &mut route);
+        objects.push(route);
+    }
     objects
 }
 

@@ -49,10 +49,12 @@ fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str)
     let scheduler = (kind::SCHEDULER_WORKLOAD_READY, reason::SCHEDULER_RECONCILE_ERROR);
     match refusal.kind {
         Kind::HTTPRoute => (kind::HTTP_ROUTES_READY, reason::HTTP_ROUTE_RECONCILE_ERROR),
-        Kind::InferencePool if refusal.reason == RefusalReason::NotServed => {
+        Kind::InferencePool | Kind::OlderInferencePool if refusal.reason == RefusalReason::NotServed => {
             (kind::INFERENCE_POOL_READY, reason::INFERENCE_POOL_FETCH_ERROR)
         }
-        Kind::InferencePool => (kind::INFERENCE_POOL_READY, reason::SCHEDULER_RECONCILE_ERROR),
+        Kind::InferencePool | Kind::OlderInferencePool | Kind::InferenceObjective | Kind::InferenceModel => {
+            (kind::INFERENCE_POOL_READY, reason::SCHEDULER_RECONCILE_ERROR)
+        }
         Kind::Secret => (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_CERTS_ERROR),
         _ if is_scheduler(view, refusal) => scheduler,
         Kind::Service => (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_WORKLOAD_SERVICE_ERROR),

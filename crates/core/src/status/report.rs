@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::scale;
 use super::url::{Url, discover, primary};
 use super::view::{Part, Sight, View};
+use super::{pool, scale};
 use crate::facts::{Key, Ref};
 use crate::names;
 use crate::rollout::Counts;
 use crate::tree;
-use crate::validate::routing::{GATEWAY_GROUP, OLDER_POOL_GROUP, POOL_GROUP, gateway_of};
+use crate::validate::routing::{GATEWAY_GROUP, gateway_of};
 
 /// Fields by name; null where there is nothing to say.
 pub(super) fn fields(view: &View<'_>) -> Vec<(&'static str, Value)> {
@@ -169,23 +169,13 @@ fn router(view: &View<'_>) -> Value {
 fn scheduler(view: &View<'_>, pool: &str) -> Value {
     let namespace = view.namespace;
     let mut scheduler = json!({
-        "inferencePool": {"group": pool_group(view, pool), "kind": "InferencePool", "name": pool, "namespace": namespace},
+        "inferencePool": {"group": pool::group(view, pool).name(), "kind": "InferencePool", "name": pool, "namespace": namespace},
     });
     if let Some(picker) = &view.picker {
         let service = json!({"group": "", "kind": "Service", "name": picker, "namespace": namespace});
         *tree::entry(&mut scheduler, "service") = service;
     }
     scheduler
-}
-
-/// A pool of somebody else may be there in the older group only (edge 39).
-fn pool_group(view: &View<'_>, pool: &str) -> &'static str {
-    let at = || Ref::new(view.namespace, pool);
-    let managed = view.pool.as_ref().is_some_and(|(_, managed)| *managed);
-    let older = !managed
-        && matches!(view.look(&Key::InferencePool(at())), Sight::Absent)
-        && view.look(&Key::OlderInferencePool(at())).found().is_some();
-    if older { OLDER_POOL_GROUP } else { POOL_GROUP }
 }
 
 /// Gateways with the routes that name them, and the listeners these are bound to.

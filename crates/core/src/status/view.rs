@@ -177,8 +177,11 @@ impl<'a> View<'a> {
         let pool = names::inference_pool(self.name);
         let external =
             tree::text(self.input.service, &["spec", "router", "scheduler", "pool", "ref", "name"]);
-        if let Some(live) = self.live(Kind::InferencePool, &pool) {
-            let picker = Some(tree::text(live, &["spec", "endpointPickerRef", "name"]));
+        let reference =
+            [(Kind::InferencePool, "endpointPickerRef"), (Kind::OlderInferencePool, "extensionRef")];
+        let live = reference.into_iter().find_map(|(kind, field)| Some((self.live(kind, &pool)?, field)));
+        if let Some((live, field)) = live {
+            let picker = Some(tree::text(live, &["spec", field, "name"]));
             self.picker = picker.filter(|p| !p.is_empty()).map(str::to_owned);
             self.pool = Some((pool, true));
         } else if !external.is_empty() {

@@ -19,10 +19,12 @@ use serde_json::Value;
 pub use self::account::{Account, NAMESPACE};
 pub(crate) use self::gateways::{gateway_of, parent_gateways};
 pub(crate) use self::route::has_header;
-use crate::facts::{Answer, Key, Ref};
+use crate::facts::Ref;
 use crate::labels::Labels;
 use crate::names;
 use crate::pass::Finding;
+use crate::pools::objectives::{self, Objectives};
+use crate::pools::{self, Backend, Pools};
 use crate::tree;
 use crate::validate::Context;
 use crate::validate::tracing::Tracing;
@@ -31,8 +33,6 @@ pub use tokenizer::Tokenizer;
 
 /// API group of the pools that we make and route to.
 pub const POOL_GROUP: &str = Kind::InferencePool.served().group;
-/// API group of pools that were made for the Inference Extension before its v1.
-pub const OLDER_POOL_GROUP: &str = "inference.networking.x-k8s.io";
 /// API group of Gateways and routes.
 pub const GATEWAY_GROUP: &str = Kind::HTTPRoute.served().group;
 
@@ -47,6 +47,10 @@ pub struct Routing {
     pub tokenizer: Option<Tokenizer>,
     /// Pool that somebody else keeps, with its picker.
     pub external_pool: Option<ExternalPool>,
+    /// The same pool in both API groups: where the route leads, and what is made.
+    pub pools: Pools,
+    /// Priorities of requests.
+    pub objectives: Objectives,
     /// Managed route.
     pub route: Option<Route>,
     /// Names of the user's own routes in the service's namespace.
@@ -65,6 +69,21 @@ impl Routing {
         }
     }
 
+    /// What requests for the service go to: its pool in the group that its routes lead to, else the workload Service.
+    pub fn backend(&self, service: &str) -> Backend {
+        match self.pool(service) {
+            Some(name) => {
+                Backend { group: self.pools.group.name(), kind: "InferencePool", name, port: pools::PORT }
+            }
+            None => Backend {
+                group: "",
+                kind: "Service",
+                name: names::workload_service(service),
+                port: pools::PORT,
+            },
+        }
+    }
+
     /// The Service of the endpoint picker, ours or the external pool's.
     pub fn picker_service(&self) -> Option<&str> {
         let external = self.external_pool.as_ref().and_then(|p| p.picker.as_deref());
@@ -79,6 +98,8 @@ pub struct ExternalPool {
     pub name: String,
     /// The Service of its picker, where the pool could be read.
     pub picker: Option<String>,
+    /// The API group in which it was found.
+    pub group: pools::Group,
 }
 
 /// Managed endpoint picker and pool.
@@ -148,6 +169,10 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
     routing.gateway_refs = gateways::refs(ctx, router, findings);
     route::routes(ctx, router, &mut routing, findings, warnings);
     gateways::ask(ctx, &routing);
+    pools::decide::decide(ctx, &mut routing, warnings);
+    if routing.pool(&ctx.id.name).is_some() {
+        routing.objectives = objectives::read(ctx, warnings);
+    }
     warn_about_unsupported(ctx, router, warnings);
     routing
 }
@@ -164,21 +189,19 @@ fn external_pool(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>)
             "is ignored, since pool.ref names an external pool; remove one of the two",
         ));
     }
-    Some(ExternalPool { name: name.to_owned(), picker: picker_of(ctx, name) })
+    let group = pools::decide::found(ctx, name);
+    Some(ExternalPool { name: name.to_owned(), picker: picker_of(ctx, name, group), group })
 }
 
 /// The Service of a pool's picker, which the service's certificate names. A pool of the older group says it elsewhere
 /// (L-8).
-fn picker_of(ctx: &Context<'_>, pool: &str) -> Option<String> {
-    let at = || Ref::new(&ctx.id.namespace, pool);
-    let seen = &ctx.inputs.seen;
-    let picker = match seen.get(&Key::InferencePool(at())) {
-        Answer::Absent => {
-            let pool = seen.get(&Key::OlderInferencePool(at())).found()?;
-            tree::text(pool, &["spec", "extensionRef", "name"])
-        }
-        answer => tree::text(answer.found()?, &["spec", "endpointPickerRef", "name"]),
+fn picker_of(ctx: &Context<'_>, pool: &str, group: pools::Group) -> Option<String> {
+    let reference = match group {
+        pools::Group::V1 => "endpointPickerRef",
+        pools::Group::Older => "extensionRef",
     };
+    let pool = ctx.inputs.seen.get(&group.key(Ref::new(&ctx.id.namespace, pool))).found()?;
+    let picker = tree::text(pool, &["spec", reference, "name"]);
     Some(picker.to_owned()).filter(|picker| !picker.is_empty())
 }
 

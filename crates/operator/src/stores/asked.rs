@@ -126,8 +126,6 @@ pub fn wants_watch(key: &Key, answer: &Answer) -> bool {
             _,
         ) => false,
         (Key::ServiceAccount(_) | Key::Secret(_), answer) => *answer == Answer::Absent,
-        // While it is absent its kind may be too, and then there is nothing to watch.
-        (Key::OlderInferencePool(_), answer) => *answer != Answer::Absent,
         (
             Key::ConfigMap(_)
             | Key::CaBundle(_)
@@ -136,6 +134,7 @@ pub fn wants_watch(key: &Key, answer: &Answer) -> bool {
             | Key::Claim(_)
             | Key::HttpRoute(_)
             | Key::InferencePool(_)
+            | Key::OlderInferencePool(_)
             | Key::GatewayService(_),
             _,
         ) => true,

@@ -215,6 +215,7 @@ fn an_external_pool_is_judged_or_named() {
 fn the_group_of_a_pool_is_the_one_it_was_found_in() {
     let merged = spec(json!({"scheduler": {"pool": {"ref": {"name": "shared"}}}}));
     let mut world = ready_world(&merged);
+    world.cluster.served.insert(Kind::OlderInferencePool);
     let group = |world: &mut World| {
         status_of(world, &merged)["router"]["scheduler"]["inferencePool"]["group"].clone()
     };

@@ -5,6 +5,7 @@ use super::fixture::{World, default_gateway, spec};
 use super::{Account, ExternalPool};
 use crate::facts::{Answer, Key, Ref};
 use crate::names;
+use crate::pools::Group;
 use crate::settings::ModelRouting;
 
 fn rules(world: &mut World, router: Value) -> Vec<(String, usize, String)> {
@@ -65,7 +66,8 @@ fn an_external_pool_takes_the_place_of_ours() {
     world.see(Key::InferencePool(Ref::new("ml", "shared")), pool);
     let merged = spec(json!({"scheduler": {"pool": {"ref": {"name": "shared"}}}, "route": {}}));
     let svc = world.valid(&merged);
-    let external = ExternalPool { name: "shared".to_owned(), picker: Some("their-epp".to_owned()) };
+    let external =
+        ExternalPool { name: "shared".to_owned(), picker: Some("their-epp".to_owned()), group: Group::V1 };
     assert_eq!(svc.routing.external_pool, Some(external));
     assert_eq!(
         (svc.routing.pool("llama").as_deref(), svc.routing.picker_service()),
@@ -82,6 +84,7 @@ fn an_external_pool_takes_the_place_of_ours() {
 fn the_picker_of_an_older_pool_is_read_where_that_group_says_it() {
     // L-8
     let mut world = World::new();
+    world.cluster.served.insert(Kind::OlderInferencePool);
     let pool = json!({"spec": {"extensionRef": {"name": "older-epp"}}});
     world.see(Key::OlderInferencePool(Ref::new("ml", "shared")), pool);
     let merged = spec(json!({"scheduler": {"pool": {"ref": {"name": "shared"}}}}));
