@@ -57,10 +57,6 @@ macro_rules! names {
         $( $(#[doc = $doc])+ pub const $name: &str = $value; )*
         /// All of them, each with what it means: the source of `docs/conditions.md`.
         pub const ALL: &[(&str, &str)] = &[ $( ($value, concat!($($doc),+)), )* ];
-    ($( $(#[$doc:meta])* $name:ident = $value:literal; )*) => {
-        $( $(#[$doc])* pub const $name: &str = $value; )*
-        /// All of them.
-        pub const ALL: &[&str] = &[$($value),*];
     };
 }
 
@@ -305,11 +301,12 @@ mod tests {
     fn the_page_has_one_row_for_each_reason() {
         let page = include_str!("../../../docs/troubleshooting.md");
         let rows: Vec<&str> = page.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
-        for reason in reason::ALL {
+        let known: Vec<&str> = reason::ALL.iter().map(|(reason, _)| *reason).collect();
+        for reason in &known {
             let count = rows.iter().filter(|row| *row == reason).count();
             assert_eq!(count, 1, "rows for {reason} in docs/troubleshooting.md");
         }
-        let unknown: Vec<&&str> = rows.iter().filter(|row| !reason::ALL.contains(row)).collect();
+        let unknown: Vec<&&str> = rows.iter().filter(|row| !known.contains(row)).collect();
         assert!(unknown.is_empty(), "no code says {unknown:?}");
     }
 
