@@ -97,6 +97,10 @@ pub mod kind {
         ROLLOUT_BLOCKED = "RolloutBlocked";
         /// On configs: some service uses it.
         CONFIG_IN_USE = "ConfigInUse";
+        /// What scales the main or decode workload.
+        SCALING_READY = "ScalingReady";
+        /// What scales the prefill workload.
+        PREFILL_SCALING_READY = "PrefillScalingReady";
     }
 }
 
@@ -108,6 +112,8 @@ pub const WORKLOADS: &[&str] = &[
     kind::WORKER_WORKLOAD_READY,
     kind::PREFILL_WORKLOAD_READY,
     kind::PREFILL_WORKER_WORKLOAD_READY,
+    kind::SCALING_READY,
+    kind::PREFILL_SCALING_READY,
 ];
 /// What `RouterReady` rolls up, in order.
 pub const ROUTER: &[&str] = &[
@@ -183,6 +189,16 @@ pub mod reason {
         INVALID_CONFIG = "InvalidConfig";
         /// The pool is not accepted.
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
+        /// The cluster does not serve what scales.
+        SCALING_CRD_NOT_FOUND = "ScalingCRDNotFound";
+        /// What scales could not be made or written.
+        RECONCILE_SCALING_ERROR = "ReconcileScalingError";
+        /// A HorizontalPodAutoscaler has not said anything yet.
+        HPA_PROGRESSING = "HPAProgressing";
+        /// KEDA has not said anything yet.
+        SCALED_OBJECT_PROGRESSING = "ScaledObjectProgressing";
+        /// There are no replicas, on purpose.
+        SCALED_TO_ZERO = "ScaledToZero";
     }
 }
 
