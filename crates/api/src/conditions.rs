@@ -102,6 +102,10 @@ pub mod kind {
         /// Another service of the namespace has a model of the same name, and requests that name only the model may reach
         /// either; there only while that is so, never affects `Ready`.
         MODEL_NAME_COLLISION = "ModelNameCollision";
+        /// What scales the main or decode workload.
+        SCALING_READY = "ScalingReady";
+        /// What scales the prefill workload.
+        PREFILL_SCALING_READY = "PrefillScalingReady";
     }
 }
 
@@ -113,6 +117,8 @@ pub const WORKLOADS: &[&str] = &[
     kind::WORKER_WORKLOAD_READY,
     kind::PREFILL_WORKLOAD_READY,
     kind::PREFILL_WORKER_WORKLOAD_READY,
+    kind::SCALING_READY,
+    kind::PREFILL_SCALING_READY,
 ];
 /// What `RouterReady` rolls up, in order.
 pub const ROUTER: &[&str] = &[
@@ -224,6 +230,16 @@ pub mod reason {
         PROBE_FAILING = "ProbeFailing";
         /// A node ended or refused a pod.
         EVICTED = "Evicted";
+        /// The cluster does not serve what scales.
+        SCALING_CRD_NOT_FOUND = "ScalingCRDNotFound";
+        /// What scales could not be made or written.
+        RECONCILE_SCALING_ERROR = "ReconcileScalingError";
+        /// A HorizontalPodAutoscaler has not said anything yet.
+        HPA_PROGRESSING = "HPAProgressing";
+        /// KEDA has not said anything yet.
+        SCALED_OBJECT_PROGRESSING = "ScaledObjectProgressing";
+        /// There are no replicas, on purpose.
+        SCALED_TO_ZERO = "ScaledToZero";
     }
 }
 

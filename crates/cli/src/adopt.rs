@@ -93,7 +93,7 @@ fn is_owned(object: &Value, uid: &str) -> bool {
     !uid.is_empty() && owners.any(|owner| tree::text(owner, &["uid"]) == uid)
 }
 
-/// What belongs to the service and is of no kind of ours: autoscalers, the pool of the older group.
+/// What belongs to the service and is of no kind of ours.
 fn foreign(object: &Value) -> Option<(String, String, Fate)> {
     let text = |path: &[&str]| tree::text(object, path);
     if Kind::of(text(&["apiVersion"]), text(&["kind"])).is_some() {

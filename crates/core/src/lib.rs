@@ -35,6 +35,7 @@ pub mod resolve;
 pub mod revision;
 pub mod rollout;
 pub mod rotation;
+pub mod scalers;
 pub mod settings;
 pub mod shape;
 pub mod status;

@@ -53,6 +53,16 @@ pub fn workload(service: &str, role: Role, is_group: bool) -> String {
     }
 }
 
+/// HorizontalPodAutoscaler of a workload.
+pub fn autoscaler(service: &str, role: Role) -> String {
+    if role == Role::Prefill { prefill_autoscaler(service) } else { decode_autoscaler(service) }
+}
+
+/// ScaledObject of a workload.
+pub fn scaled_object(service: &str, role: Role) -> String {
+    if role == Role::Prefill { prefill_scaled_object(service) } else { decode_scaled_object(service) }
+}
+
 children! {
     /// Deployment of the main or decode workload, and the ServiceAccount of its routing sidecar.
     decode = "-kserve";

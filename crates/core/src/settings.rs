@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::facts::Ref;
 
+mod autoscaling;
 mod parse;
 mod storage;
+pub use autoscaling::{Prometheus, TriggerAuth};
 pub use parse::SettingsError;
 pub use storage::{OciMode, PEER_SIZES, Sizes, StorageSettings};
 
@@ -30,6 +32,8 @@ pub struct Settings {
     pub credentials: CredentialSettings,
     /// Annotations that carry a certificate's expiry; the first is written.
     pub expiration_annotations: Vec<String>,
+    /// Where KEDA reads what the workload variant autoscaler wants; none where nothing is said.
+    pub prometheus: Option<Prometheus>,
     /// Keys that did not parse, with the reason; their last good value stays in use.
     pub problems: Vec<String>,
     /// Those of them that have no last good value, since none was read by this process: their shipped default is
@@ -38,7 +42,9 @@ pub struct Settings {
 }
 
 /// Keys of the ConfigMap that are read.
-pub const KEYS: [&str; 4] = ["ingress", "storageInitializer", "credentials", "scheduler"];
+pub const KEYS: [&str; 5] = ["ingress", "storageInitializer", "credentials", "scheduler", AUTOSCALING];
+/// Key about the workload variant autoscaler.
+pub const AUTOSCALING: &str = "autoscaling-wva-controller-config";
 
 impl Settings {
     /// The settings of a process that has not read the ConfigMap yet.
@@ -91,6 +97,7 @@ impl Default for Settings {
                 gcs_file: "gcloud-application-credentials.json".to_owned(),
             },
             expiration_annotations: vec!["certificates.kserve.io/expiration".to_owned()],
+            prometheus: None,
             problems: Vec::new(),
             unproven: BTreeSet::new(),
         }

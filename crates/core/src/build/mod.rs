@@ -14,6 +14,7 @@ pub mod propagation;
 pub mod resources;
 pub mod route;
 pub mod routing;
+pub mod scaling;
 pub mod scheduler;
 pub mod scheduler_config;
 pub mod scheduler_rbac;
@@ -44,6 +45,7 @@ pub fn build(svc: &ValidService) -> Vec<Object> {
     objects.extend(dra::objects(svc));
     objects.push(workload::workload(svc, &svc.decode));
     objects.extend(svc.prefill.iter().map(|prefill| workload::workload(svc, prefill)));
+    objects.extend(scaling::objects(svc));
     objects.extend(routing::objects(svc));
     revision::mark(svc, &mut objects);
     for object in &mut objects {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::autoscaling::autoscaling;
 use super::storage::storage;
-use super::{CredentialSettings, ModelRouting, Settings};
+use super::{AUTOSCALING, CredentialSettings, ModelRouting, Settings};
 use crate::facts::Ref;
 use crate::tree;
 
@@ -54,6 +55,9 @@ impl Settings {
         });
         read.key("scheduler", &mut next, last, scheduler, |to, from| {
             to.expiration_annotations.clone_from(&from.expiration_annotations);
+        });
+        read.key(AUTOSCALING, &mut next, last, autoscaling, |to, from| {
+            to.prometheus.clone_from(&from.prometheus);
         });
         next.problems = read.problems;
         next

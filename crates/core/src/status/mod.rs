@@ -14,11 +14,13 @@ mod report;
 mod rollout;
 mod routes;
 mod scale;
+mod scaling;
 #[cfg(test)]
 mod tests;
 mod url;
 mod view;
 mod workload;
+mod zero;
 
 use llmisvc_api::conditions::{self, kind, reason};
 use serde_json::{Value, json};
@@ -87,6 +89,8 @@ fn judgements(view: &View<'_>) -> Judgements {
     put(kind::GATEWAYS_READY, gateways::judge(view));
     put(kind::HTTP_ROUTES_READY, routes::judge(view));
     put(kind::INFERENCE_POOL_READY, pool::judge(view));
+    judgements.extend(scaling::judge(view));
+    zero::apply(view, &mut judgements);
     pause::apply(view, &mut judgements);
     refusal::apply(view, &mut judgements);
     judgements.extend(roll_ups(view, &judgements));

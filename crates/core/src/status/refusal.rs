@@ -4,6 +4,7 @@ use llmisvc_api::conditions::{kind, reason};
 use llmisvc_kinds::Kind;
 
 use super::condition::{Judgement, Judgements};
+use super::scaling;
 use super::view::View;
 use crate::names;
 
@@ -56,6 +57,7 @@ fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str)
             (kind::INFERENCE_POOL_READY, reason::SCHEDULER_RECONCILE_ERROR)
         }
         Kind::Secret => (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_CERTS_ERROR),
+        Kind::HorizontalPodAutoscaler | Kind::ScaledObject => scaling::component(view.name, refusal),
         _ if is_scheduler(view, refusal) => scheduler,
         Kind::Service => (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_WORKLOAD_SERVICE_ERROR),
         Kind::Deployment if refusal.name == names::prefill(view.name) => {
@@ -95,6 +97,10 @@ fn remedy(kind: Kind) -> String {
              serving.kserve.io/exp-dra-device-class"
                 .to_owned()
         }
+        Kind::ScaledObject => format!(
+            "install KEDA, which brings the CustomResourceDefinition {}.{}, or use scaling.wva.hpa, or remove scaling",
+            served.plural, served.group
+        ),
         _ => format!("install the CustomResourceDefinition {}.{}", served.plural, served.group),
     }
 }

@@ -18,6 +18,7 @@ mod groups;
 mod namesakes;
 mod rollout;
 mod scale;
+mod scaling;
 mod urls;
 
 const NOW: &str = "2026-01-02T03:04:05Z";

@@ -156,10 +156,6 @@ fn a_blocking_problem_is_named_with_its_path(#[case] spec: Value, #[case] expect
     prefill(json!({"template": template()})),
     "spec.prefill.template: prefill pods get no requests without spec.router.scheduler: add it"
 )]
-#[case::no_effect(
-    with(spec(), "/scaling", json!({"minReplicas": 1})),
-    "spec.scaling: autoscaling is not supported by this version and has no effect"
-)]
 fn a_warning_blocks_nothing(#[case] spec: Value, #[case] expected: &str) {
     let outcome = outcome(spec);
     assert_eq!(outcome.findings, NONE);

@@ -25,6 +25,7 @@ mod pairs;
 mod rollout_blocked;
 mod rollouts;
 mod scale;
+mod scaling;
 mod standby;
 mod status;
 mod storage_version;

@@ -84,7 +84,9 @@ impl<'a> Story<'a> {
 
     /// The operator has taken over, and no pod has noticed.
     fn has_gone_on(&self) -> Result<()> {
-        until_ready_is(&self.world, &self.service, "True", PATIENCE)?;
+        // Nobody serves the metric of the autoscaler here, which is no secret.
+        let ready = if self.service == "scaled" { "False" } else { "True" };
+        until_ready_is(&self.world, &self.service, ready, PATIENCE)?;
         self.world.until_quiet(QUIET, PATIENCE)?;
         assert_eq!(self.pods()?, self.pods, "{}: pods were replaced", self.service);
         for (name, now) in self.workloads()? {
@@ -194,12 +196,29 @@ fn nothing_restarts_when_the_operator_takes_over_and_the_next_change_rolls_once(
     }
     let [single, scheduler, split, _, scaled] = stories.try_into().ok().context("five stories")?;
     its_pins_and_its_pool_are_used_on(&scheduler)?;
-    assert_eq!(scaled.world.get("hpa", "scaled-kserve-hpa")?["metadata"]["deletionTimestamp"], Value::Null);
+    the_autoscaler_asks_for_an_average(&scaled)?;
     a_restart_of_the_operator_changes_nothing(&cluster, operator, &split)?;
     let _second = Operator::start(&cluster, &operator::Options::default())?;
     a_change_rolls_once(&single)?;
     both_roles_roll_with_a_change(&split)?;
     nothing_is_left_behind(&scheduler)
+}
+
+// G-53: KServe's controller has it multiply the metric by the replicas that there are
+fn the_autoscaler_asks_for_an_average(story: &Story<'_>) -> Result<()> {
+    let now = story.world.get("hpa", "scaled-kserve-hpa")?;
+    assert_eq!(now["metadata"]["deletionTimestamp"], Value::Null);
+    let selector = json!({"matchLabels": {
+        "variant_name": "scaled-kserve-hpa", "exported_namespace": story.world.namespace(),
+    }});
+    let expected = json!([{"type": "External", "external": {
+        "metric": {"name": "wva_desired_replicas", "selector": selector},
+        "target": {"type": "AverageValue", "averageValue": "1"},
+    }}]);
+    assert_eq!(now["spec"]["metrics"], expected);
+    let ready = says(&story.world.get("llmisvc", "scaled")?, "ScalingReady", "reason").to_owned();
+    assert_eq!(ready, "FailedGetExternalMetric");
+    Ok(())
 }
 
 fn its_pins_and_its_pool_are_used_on(story: &Story<'_>) -> Result<()> {

@@ -123,6 +123,11 @@ impl Cluster {
         lws::ensure(self)
     }
 
+    /// KEDA's CRD of ScaledObjects, as an administrator brings it who installs KEDA; nobody acts on these here.
+    pub fn add_keda(&self) -> Result<()> {
+        install::crds(self, &install::texts(&Tools::manifests_only()?.manifests("keda-crds"))?)
+    }
+
     /// A local control plane that is this test's alone, whatever `KUBECONFIG` says; it ends with the value.
     pub fn own(name: &str, variant: Variant) -> Result<Own> {
         // Two that start at once might choose the same ports.

@@ -334,7 +334,7 @@ fn one_lost_pod_after_the_rollout_is_no_rollout() {
             d["spec"]["replicas"] = json!(0);
             set(d, &[("replicas", 0), ("updatedReplicas", 0), ("availableReplicas", 0)]);
         }),
-        "MainWorkloadReady=True"
+        "MainWorkloadReady=True ScaledToZero: Deployment ml/llama-kserve has no replicas; scale it up to serve requests"
     );
 }
 
