@@ -17,6 +17,11 @@ pub fn pair(args: &[Value]) -> Option<(String, String)> {
     Some((flag.to_owned(), value.to_owned()))
 }
 
+/// The document that stands among arguments.
+pub fn text_argument(args: &[Value]) -> Option<String> {
+    pair(args).filter(|(flag, _)| takes_text(flag)).map(|(_, text)| text)
+}
+
 /// The flag takes the document.
 pub fn takes_text(flag: &str) -> bool {
     TEXT_FLAGS.contains(&name(flag))

@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::tokenizer;
+use super::{storage, tokenizer};
 use crate::revision::filter;
 use crate::tree;
 use crate::valid::{Scheduler, ValidService};
@@ -21,8 +21,8 @@ mod tests;
 mod version;
 
 pub use default::{Topology, default_text};
-pub use flags::pair;
-pub use migrate::stuck_flags;
+pub use flags::{pair, text_argument};
+pub use migrate::{TOKENIZER, preview, stuck_flags};
 pub use version::{VERSION, Version};
 
 /// Annotation on the Deployment: where its configuration came from.
@@ -69,11 +69,20 @@ pub(super) fn add(svc: &ValidService, scheduler: &Scheduler, pod: &mut Value) ->
     if let Some(document) = &migrated {
         migrate::drop_tokenizer(pod, document, &needs);
     }
+    attach_weights(svc, pod);
     let text = rewritten(&chosen.text, migrated);
     if chosen.mark != TEMPLATE || text != chosen.text {
         put(pod, scheduler, &chosen.flag, &text);
     }
     chosen.mark
+}
+
+/// A tokenizer beside the picker needs the model's files (`§10.5`).
+fn attach_weights(svc: &ValidService, pod: &mut Value) {
+    let has_tokenizer = tree::named(tree::list(pod, &["containers"]), TOKENIZER).is_some();
+    if let Some(weights) = svc.routing.beside_picker.as_ref().filter(|_| has_tokenizer) {
+        storage::attach(pod, weights);
+    }
 }
 
 fn topology(svc: &ValidService, needs: &migrate::Needs) -> Topology {

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Version, flags, has_plugin, plugins};
+use super::{Version, flags, has_plugin, is_type, plugins};
+use crate::tree;
 
 /// Plugin that reads the model servers' metrics.
 pub const METRICS_SOURCE: &str = "metrics-data-source";
@@ -76,9 +77,18 @@ pub fn name_engine(document: &mut Value, engine: &Map<String, Value>) {
     }));
 }
 
-/// The source, unless the document has one.
+/// The source; where the document has one, it keeps what it says and gets the rest.
 pub fn add_source(document: &mut Value, parameters: &Map<String, Value>) {
-    if !parameters.is_empty() && !has_plugin(document, &[METRICS_SOURCE]) {
-        plugins(document).push(json!({"type": METRICS_SOURCE, "parameters": parameters}));
+    if parameters.is_empty() {
+        return;
+    }
+    let plugins = plugins(document);
+    let Some(source) = plugins.iter_mut().find(|p| is_type(p, METRICS_SOURCE)) else {
+        plugins.push(json!({"type": METRICS_SOURCE, "parameters": parameters}));
+        return;
+    };
+    let given = tree::object(source, "parameters");
+    for (name, value) in parameters {
+        given.entry(name.clone()).or_insert_with(|| value.clone());
     }
 }

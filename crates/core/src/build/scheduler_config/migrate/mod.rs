@@ -98,6 +98,12 @@ pub(super) fn drop_tokenizer(pod: &mut Value, document: &Value, needs: &Needs) {
     }
 }
 
+/// The document as a picker of this version gets it, for what it is worth before the rest is known.
+pub fn preview(text: &str, version: Version, has_tokenizer: bool) -> Option<Value> {
+    let tokenizer = has_tokenizer.then(String::new);
+    Some(migrated(readable(text)?, &Needs { version, tokenizer, ..Needs::default() }))
+}
+
 /// Flags that the picker's version lost while its configuration is out of our reach: it would not start.
 pub fn stuck_flags(scheduler: &Scheduler) -> Vec<&'static str> {
     let args = super::main_args(&scheduler.pod);
