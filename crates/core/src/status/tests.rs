@@ -14,6 +14,7 @@ use crate::validate::routing::fixture::{World, default_gateway, spec};
 mod adopted;
 mod conditions;
 mod groups;
+mod pools;
 mod rollout;
 mod scale;
 mod urls;

@@ -5,6 +5,7 @@ mod configs;
 mod guard;
 mod lease;
 mod passes;
+mod pools;
 mod presets;
 mod server;
 mod storage;

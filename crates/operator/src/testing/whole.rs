@@ -38,7 +38,7 @@ fn presets() -> Vec<Value> {
     presets
 }
 
-fn context(server: &Server) -> Arc<Context> {
+pub(super) fn context(server: &Server) -> Arc<Context> {
     let core = Core { decide: llmisvc_core::decide, status: llmisvc_core::status::status };
     let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
     let ctx = Context::new(server.wire(), Stores::new(Cluster::default()), core, options);
@@ -170,7 +170,7 @@ async fn settled(server: &Server, mind: &mut Mind) -> Arc<Context> {
     ctx
 }
 
-fn m() -> Ref {
+pub(super) fn m() -> Ref {
     Ref::new("demo", "llama-70b")
 }
 
