@@ -16,6 +16,7 @@ mod causes;
 mod conditions;
 mod groups;
 mod namesakes;
+mod pools;
 mod rollout;
 mod scale;
 mod scaling;

@@ -7,6 +7,7 @@ mod events;
 mod guard;
 mod lease;
 pub mod passes;
+mod pools;
 mod presets;
 mod reference;
 mod server;

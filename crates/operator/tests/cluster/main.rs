@@ -22,6 +22,7 @@ mod look;
 mod node;
 mod older_version;
 mod pairs;
+mod pools;
 mod rollout_blocked;
 mod rollouts;
 mod scale;
