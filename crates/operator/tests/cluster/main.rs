@@ -23,6 +23,7 @@ mod node;
 mod older_version;
 mod pairs;
 mod pools;
+mod picker;
 mod rollout_blocked;
 mod rollouts;
 mod scale;
