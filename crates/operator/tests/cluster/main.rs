@@ -24,6 +24,7 @@ mod pairs;
 mod rollout_blocked;
 mod rollouts;
 mod scale;
+mod signals;
 mod standby;
 mod status;
 mod storage_version;
