@@ -46,11 +46,7 @@ pub fn failed(ctx: &Context, place: &Ref, error: &WireError, failures: u32) {
 }
 
 /// One event for all children of a pass: a service of twelve objects would otherwise begin with twelve events.
-fn children<'a>(
-    reason: &'static str,
-    verb: &str,
-    of: impl Iterator<Item = (Kind, &'a str)>,
-) -> Option<News> {
+fn children<'a>(reason: &'static str, verb: &str, of: impl Iterator<Item = (Kind, &'a str)>) -> Option<News> {
     let names: Vec<String> = of.map(|(kind, name)| format!("{kind} {name}")).collect();
     let message = match names.as_slice() {
         [] => return None,

@@ -262,7 +262,9 @@ mod tests {
         for resource in ["gateways", "gatewayclasses"] {
             assert_eq!(granted(GATEWAY_GROUP, resource), READ);
         }
-        for (group, resource) in [("authentication.k8s.io", "subjectaccessreviews"), ("llmd.ai", "variantautoscalings")] {
+        for (group, resource) in
+            [("authentication.k8s.io", "subjectaccessreviews"), ("llmd.ai", "variantautoscalings")]
+        {
             assert_eq!(granted(group, resource), [""; 0]);
         }
     }

@@ -86,7 +86,9 @@ fn due(old: &Value, new: &Value, mind: &mut Mind, now: Instant) -> Due {
         return Due::Never;
     }
     let observed = |status| tree::get(status, &["observedGeneration"]).and_then(Value::as_i64);
-    let news = observed(old) != observed(new) || transitions::ready(old) != transitions::ready(new) || transitions::ready(new) == "True";
+    let news = observed(old) != observed(new)
+        || transitions::ready(old) != transitions::ready(new)
+        || transitions::ready(new) == "True";
     let since = *mind.held.get_or_insert(now);
     let waited = now.saturating_duration_since(since);
     let left = PROGRESS.saturating_sub(waited);

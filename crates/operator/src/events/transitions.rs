@@ -31,9 +31,9 @@ pub fn of(name: &str, old: &Value, new: &Value) -> Vec<News> {
         conditions.filter(move |c| has(c, status, of) && !is_roll_up(c) && !had(old, c))
     };
     let errors: Vec<String> = ERRORS.iter().flat_map(|of| began("False", of)).map(said).collect();
-    let own = OF_THEIR_OWN.iter().flat_map(|(status, of)| {
-        began(status, of).map(|c| News::warning(of, tree::text(c, &["message"])))
-    });
+    let own = OF_THEIR_OWN
+        .iter()
+        .flat_map(|(status, of)| began(status, of).map(|c| News::warning(of, tree::text(c, &["message"]))));
     let failed = (!errors.is_empty())
         .then(|| News::warning("Error", format!("Reconciliation failed: {}", errors.join("; "))));
     failed.into_iter().chain(own).chain(readiness(name, old, new)).collect()

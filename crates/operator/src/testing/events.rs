@@ -226,7 +226,8 @@ async fn a_deprecated_plugin_is_told_when_the_picker_gets_it() {
     tokio::time::advance(Duration::from_secs(2)).await;
     pass(&ctx, &m(), &mut mind).await.unwrap();
     let news = told(&ctx);
-    let expected = "The scheduler's configuration uses plugin precise-prefix-cache-scorer, which is deprecated";
+    let expected =
+        "The scheduler's configuration uses plugin precise-prefix-cache-scorer, which is deprecated";
     let deprecated: Vec<_> = news.iter().filter(|(reason, _)| *reason == "DeprecatedPlugin").collect();
     assert!(deprecated.len() == 1 && deprecated[0].1.starts_with(expected), "{news:?}");
     pass(&ctx, &m(), &mut mind).await.unwrap();

@@ -129,7 +129,7 @@ fn of_others(watched: Watched) -> Value {
 }
 
 /// What the watch shows is taken in; the services that are due then.
-async fn shows(ctx: &Arc<Context>, watched: Watched, mut object: Value, version: u64) -> BTreeSet<Ref> {
+fn shows(ctx: &Arc<Context>, watched: Watched, mut object: Value, version: u64) -> BTreeSet<Ref> {
     object["metadata"]["resourceVersion"] = json!(version.to_string());
     let ready = if version.is_multiple_of(2) { "True" } else { "False" };
     object["status"] = json!({"conditions": [{"type": "Ready", "status": ready}]});
@@ -157,14 +157,14 @@ async fn a_status_alone_wakes_the_services_that_it_concerns_and_no_others() {
     // G-3, G-4, G-36
     for watched in Watched::all() {
         let ctx = depending_on_all();
-        let first = shows(&ctx, watched, concerning(watched), 1).await;
+        let first = shows(&ctx, watched, concerning(watched), 1);
         assert!(first.contains(&m()) || watched == Watched::Settings, "{watched:?} is new: {first:?}");
-        let second = shows(&ctx, watched, concerning(watched), 2).await;
+        let second = shows(&ctx, watched, concerning(watched), 2);
         let nobody = of_watch(watched) == Status::Ours || watched == Watched::Settings;
         let expected = if nobody { BTreeSet::new() } else { BTreeSet::from([m()]) };
         assert_eq!(second, expected, "{watched:?}");
         for version in [3, 4] {
-            let others = shows(&ctx, watched, of_others(watched), version).await;
+            let others = shows(&ctx, watched, of_others(watched), version);
             assert!(!others.contains(&m()), "{watched:?}: {others:?}");
         }
     }

@@ -28,6 +28,7 @@ mod rollout_blocked;
 mod rollouts;
 mod scale;
 mod scaling;
+mod signals;
 mod standby;
 mod status;
 mod storage_version;
