@@ -1,6 +1,7 @@
 //! From a validated service to its children. Total: what could go wrong was said by `validate`.
 
 pub mod argv;
+pub mod availability;
 pub mod dra;
 pub mod entrypoint;
 pub mod expansion;

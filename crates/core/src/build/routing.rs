@@ -1,6 +1,6 @@
 //! Everything between the gateway and the pods, in apply order.
 
-use crate::build::{pool, route, scheduler, scheduler_rbac, tokenizer};
+use crate::build::{availability, pool, route, scheduler, scheduler_rbac, tokenizer};
 use crate::object::Object;
 use crate::valid::ValidService;
 
@@ -14,6 +14,7 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
         objects.extend(scheduler_rbac::objects(svc, managed));
         objects.push(scheduler::service(svc, managed));
         objects.push(pool::pool(svc, managed));
+        objects.extend(availability::budget(svc, managed));
         objects.push(scheduler::deployment(svc, managed));
     }
     objects.extend(svc.routing.tokenizer.iter().flat_map(|tokenizer| tokenizer::objects(svc, tokenizer)));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use llmisvc_kinds::Kind;
 use serde_json::{Map, Value, json};
 
-use crate::build::{scheduler_config, tls, tracing};
+use crate::build::{availability, scheduler_config, tls, tracing};
 use crate::labels::{self, Component, Labels};
 use crate::names;
 use crate::object::Object;
@@ -48,15 +48,17 @@ const METRICS_FLAGS: [(&str, &str); 4] = [
     ("--model-server-metrics-port", ""),
 ];
 
-/// Deployment of the endpoint picker. Two pickers must not run side by side, so it is recreated.
+/// Deployment of the endpoint picker.
 pub fn deployment(svc: &ValidService, scheduler: &Scheduler) -> Object {
     let base = labels::base(&svc.id.name, Component::Scheduler);
     let mut own = scheduler.labels.clone();
     own.extend(base.clone());
-    let (pod, mark) = pod(svc, scheduler);
+    let selector = scheduler.selector(&base);
+    let (mut pod, mark) = pod(svc, scheduler);
+    availability::spread(&mut pod, scheduler, &selector);
     let mut spec = json!({
-        "strategy": {"type": "Recreate"},
-        "selector": {"matchLabels": selector(scheduler, base)},
+        "strategy": availability::strategy(scheduler),
+        "selector": {"matchLabels": selector},
         "template": {"metadata": {"labels": pod_labels(scheduler, &own)}, "spec": pod},
     });
     if let Some(replicas) = scheduler.replicas {
@@ -71,11 +73,6 @@ pub fn deployment(svc: &ValidService, scheduler: &Scheduler) -> Object {
     let annotations = json!({scheduler_config::MARK: mark});
     tree::object(&mut object.body, "metadata").insert("annotations".to_owned(), annotations);
     object
-}
-
-/// Selectors are immutable: a live one stays.
-fn selector(scheduler: &Scheduler, base: Labels) -> Labels {
-    scheduler.live.as_ref().map(|l| l.selector.clone()).filter(|s| !s.is_empty()).unwrap_or(base)
 }
 
 /// Pods carry whatever the selector wants.
@@ -101,8 +98,8 @@ fn pod(svc: &ValidService, scheduler: &Scheduler) -> (Value, String) {
         add_flags(&mut args, &TLS_FLAGS);
         metrics.entry("scheme").or_insert(json!("https"));
     }
-    if scheduler.replicas.is_some_and(|n| n > 1) && !is_given(&command, "--ha-enable-leader-election") {
-        add_flags(&mut args, &["--ha-enable-leader-election"]);
+    if scheduler.has_standby() && !is_given(&command, availability::LEADER_ELECTION) {
+        add_flags(&mut args, &[availability::LEADER_ELECTION]);
     }
     let mark = scheduler_config::add(svc, scheduler, &metrics, &mut args);
     if let Some(tracing) = &scheduler.tracing {
@@ -173,7 +170,7 @@ fn add_flags(args: &mut Vec<Value>, flags: &[&str]) {
 }
 
 /// The flag stands there with one dash or two, with or without a value.
-fn is_given(args: &[Value], flag: &str) -> bool {
+pub fn is_given(args: &[Value], flag: &str) -> bool {
     let name = |arg: &str| arg.split('=').next().unwrap_or(arg).trim_start_matches('-').to_owned();
     args.iter().filter_map(Value::as_str).any(|arg| arg.starts_with('-') && name(arg) == name(flag))
 }

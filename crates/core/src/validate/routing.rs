@@ -112,6 +112,19 @@ pub struct Scheduler {
     pub live: Option<LiveScheduler>,
 }
 
+impl Scheduler {
+    /// There are more pickers than the one that leads.
+    pub fn has_standby(&self) -> bool {
+        self.replicas.is_some_and(|n| n > 1)
+    }
+
+    /// Labels that the Deployment selects its pods by. Selectors are immutable: a live one stays.
+    pub fn selector(&self, base: &Labels) -> Labels {
+        let live = self.live.as_ref().map(|live| &live.selector).filter(|s| !s.is_empty());
+        live.unwrap_or(base).clone()
+    }
+}
+
 /// What a live scheduler Deployment has that is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LiveScheduler {
@@ -121,6 +134,8 @@ pub struct LiveScheduler {
     pub config: Option<(String, String)>,
     /// Where that text came from, if we wrote it.
     pub mark: Option<String>,
+    /// Several run, and nothing keeps them apart: to change that would replace them.
+    pub unspread: bool,
 }
 
 /// Managed route.

@@ -40,7 +40,7 @@ fn a_stopped_service_has_no_objects() {
 }
 
 #[test]
-// router edge 50, W-20: no argument is empty
+// G-50, G-20, W-20: no argument is empty, and labels of the user are no part of the selector
 fn scheduler_deployment_is_the_preset_with_its_configuration() {
     let deployment =
         World::new().object(&spec(json!({"scheduler": {"labels": {"team": "a"}}})), Kind::Deployment);
@@ -105,7 +105,7 @@ fn picker_service_exposes_the_named_ports_by_name() {
 }
 
 #[test]
-// router edge 9
+// G-9
 fn cluster_binding_says_whose_it_is() {
     let binding = World::new().object(&spec(json!({"scheduler": {}})), Kind::ClusterRoleBinding);
     let expected = json!({
@@ -234,7 +234,7 @@ fn an_inline_text_that_says_the_same_is_no_rollout() {
 }
 
 #[test]
-// router edge 20, W-1
+// G-20, W-1
 fn a_live_selector_is_kept_and_its_labels_are_on_the_pods() {
     let mut world = World::new();
     live(&mut world, "{}", None);
