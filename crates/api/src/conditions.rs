@@ -183,6 +183,8 @@ pub mod reason {
         INVALID_CONFIG = "InvalidConfig";
         /// The pool is not accepted.
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
+        /// A gateway extra could not be written.
+        PLATFORM_NETWORKING_RECONCILE_ERROR = "PlatformNetworkingReconcileError";
     }
 }
 

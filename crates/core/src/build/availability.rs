@@ -16,8 +16,8 @@ use crate::valid::{Scheduler, ValidService};
 /// Of several pickers one leads, and the others stand by.
 pub const LEADER_ELECTION: &str = "--ha-enable-leader-election";
 
-/// Where pickers of one service rather do not meet.
-const DOMAINS: [&str; 2] = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"];
+/// Where pickers of one service rather do not meet, and how much that counts.
+const DOMAINS: [(&str, i64); 2] = [("kubernetes.io/hostname", 100), ("topology.kubernetes.io/zone", 50)];
 
 /// How the Deployment replaces its pods. A single picker goes before the next one comes, since two that do not elect a
 /// leader must not run side by side. Of several all may be unavailable: the leader holds its Lease until it ends, and
@@ -43,23 +43,20 @@ pub fn budget(svc: &ValidService, scheduler: &Scheduler) -> Option<Object> {
     })
 }
 
-/// Puts pickers on nodes and into zones of their own where there are some, unless the template says otherwise. Pods of
-/// another template are left out of the count, as they are about to go. Pickers that run already stay as they are.
+/// Puts pickers on nodes and into zones of their own where there are some, unless the template says otherwise. Pickers
+/// that run already stay as they are. A topology spread constraint would do nothing in a cluster without zones: the
+/// scheduler gives no points to nodes that lack one of the labels.
 pub fn spread(pod: &mut Value, scheduler: &Scheduler, selector: &Labels) {
     let stays = scheduler.live.as_ref().is_some_and(|live| live.unspread);
     if !scheduler.has_standby() || stays || is_spread(pod) {
         return;
     }
-    let constraint = |domain: &str| {
-        json!({
-            "maxSkew": 1,
-            "topologyKey": domain,
-            "whenUnsatisfiable": "ScheduleAnyway",
-            "labelSelector": {"matchLabels": selector},
-            "matchLabelKeys": ["pod-template-hash"],
-        })
+    let apart = |(domain, weight): (&str, i64)| {
+        let term = json!({"topologyKey": domain, "labelSelector": {"matchLabels": selector}});
+        json!({"weight": weight, "podAffinityTerm": term})
     };
-    *tree::entry(pod, "topologySpreadConstraints") = json!(DOMAINS.map(constraint));
+    let preferred = json!({"preferredDuringSchedulingIgnoredDuringExecution": DOMAINS.map(apart)});
+    *tree::entry(tree::entry(pod, "affinity"), "podAntiAffinity") = preferred;
 }
 
 /// The pod spec says where its pods go in relation to each other.

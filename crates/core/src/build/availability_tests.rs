@@ -13,31 +13,30 @@ fn selector() -> Value {
     })
 }
 
-fn constraints(selector: &Value) -> Value {
-    let constraint = |domain: &str| {
-        json!({
-            "maxSkew": 1, "topologyKey": domain, "whenUnsatisfiable": "ScheduleAnyway",
-            "labelSelector": {"matchLabels": selector}, "matchLabelKeys": ["pod-template-hash"],
-        })
-    };
-    json!([constraint("kubernetes.io/hostname"), constraint("topology.kubernetes.io/zone")])
+fn apart(selector: &Value) -> Value {
+    let term = |domain: &str| json!({"topologyKey": domain, "labelSelector": {"matchLabels": selector}});
+    let terms = json!([
+        {"weight": 100, "podAffinityTerm": term("kubernetes.io/hostname")},
+        {"weight": 50, "podAffinityTerm": term("topology.kubernetes.io/zone")},
+    ]);
+    json!({"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": terms}})
 }
 
-/// The Deployment, its constraints, and the budget.
+/// The Deployment, its affinity, and the budget.
 fn of(world: &mut World, scheduler: Value) -> (Value, Value, Option<Value>) {
     let objects = world.objects(&spec(json!({"scheduler": scheduler})));
     let body = |kind| objects.iter().find(|o| o.kind == kind).map(|o| o.body.clone());
     let deployment = body(Kind::Deployment).unwrap();
-    let constraints = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"].clone();
-    (deployment, constraints, body(Kind::PodDisruptionBudget))
+    let affinity = deployment["spec"]["template"]["spec"]["affinity"].clone();
+    (deployment, affinity, body(Kind::PodDisruptionBudget))
 }
 
 #[test]
-fn one_picker_is_recreated_and_has_neither_budget_nor_constraints() {
+fn one_picker_is_recreated_and_has_neither_budget_nor_affinity() {
     for one in [json!({}), json!({"replicas": 1})] {
-        let (deployment, constraints, budget) = of(&mut World::new(), one);
+        let (deployment, affinity, budget) = of(&mut World::new(), one);
         assert_eq!(deployment["spec"]["strategy"], json!({"type": "Recreate"}));
-        assert_eq!((constraints, budget), (Value::Null, None));
+        assert_eq!((affinity, budget), (Value::Null, None));
     }
 }
 
@@ -46,7 +45,7 @@ fn two_are_spread_and_replaced_all_at_once_and_evicted_one_by_one() {
     let (deployment, spread, budget) = of(&mut World::new(), json!({"replicas": 2}));
     let rolling = json!({"maxSurge": "100%", "maxUnavailable": "100%"});
     assert_eq!(deployment["spec"]["strategy"], json!({"type": "RollingUpdate", "rollingUpdate": rolling}));
-    assert_eq!(spread, constraints(&selector()));
+    assert_eq!(spread, apart(&selector()));
     let expected = json!({
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
@@ -70,21 +69,23 @@ fn pickers_that_all_work_are_replaced_and_evicted_as_any_pods() {
 
 #[test]
 fn a_template_that_says_where_pods_go_is_left_alone() {
-    let own = json!([{"maxSkew": 2, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"}]);
     let with = |template: Value| json!({"replicas": 2, "template": template});
+    let own = json!([{"maxSkew": 2, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"}]);
     let (_, found, _) = of(&mut World::new(), with(json!({"topologySpreadConstraints": own})));
-    assert_eq!(found, own);
-    let apart = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}});
-    let (_, found, _) = of(&mut World::new(), with(json!({"affinity": apart})));
     assert_eq!(found, Value::Null);
-    let (_, found, _) = of(&mut World::new(), with(json!({"affinity": {"nodeAffinity": {}}})));
-    assert_eq!(found, constraints(&selector()));
+    let required = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}});
+    let (_, found, _) = of(&mut World::new(), with(json!({"affinity": required})));
+    assert_eq!(found, required);
+    let nodes = json!({"preferredDuringSchedulingIgnoredDuringExecution": []});
+    let (_, found, _) = of(&mut World::new(), with(json!({"affinity": {"nodeAffinity": nodes}})));
+    let mut both = apart(&selector());
+    both["nodeAffinity"] = nodes;
+    assert_eq!(found, both);
 }
 
 /// A live Deployment of pickers with these arguments.
-fn live(world: &mut World, args: &[&str], constraints: &Value) {
-    let pod =
-        json!({"containers": [{"name": "main", "args": args}], "topologySpreadConstraints": constraints});
+fn live(world: &mut World, args: &[&str], affinity: &Value) {
+    let pod = json!({"containers": [{"name": "main", "args": args}], "affinity": affinity});
     let body = json!({"spec": {"selector": {"matchLabels": {"team": "old"}}, "template": {"spec": pod}}});
     world.live(Kind::Deployment, NAME, body);
 }
@@ -95,8 +96,8 @@ fn pickers_that_run_are_not_replaced_to_be_spread() {
     let selector = json!({"team": "old"});
     let cases = [
         ("several, not spread", vec![flag], Value::Null, Value::Null),
-        ("several, spread", vec![flag], constraints(&selector), constraints(&selector)),
-        ("one", vec![], Value::Null, constraints(&selector)),
+        ("several, spread", vec![flag], apart(&selector), apart(&selector)),
+        ("one", vec![], Value::Null, apart(&selector)),
     ];
     for (what, args, before, after) in cases {
         let mut world = World::new();

@@ -5,6 +5,7 @@ pub mod availability;
 pub mod dra;
 pub mod entrypoint;
 pub mod expansion;
+pub mod extras;
 pub mod features;
 pub mod group;
 pub mod kv_cache;

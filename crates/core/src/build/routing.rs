@@ -1,6 +1,6 @@
 //! Everything between the gateway and the pods, in apply order.
 
-use crate::build::{availability, pool, route, scheduler, scheduler_rbac, tokenizer};
+use crate::build::{availability, extras, pool, route, scheduler, scheduler_rbac, tokenizer};
 use crate::object::Object;
 use crate::valid::ValidService;
 
@@ -18,6 +18,7 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
         objects.push(scheduler::deployment(svc, managed));
     }
     objects.extend(svc.routing.tokenizer.iter().flat_map(|tokenizer| tokenizer::objects(svc, tokenizer)));
+    objects.extend(extras::objects(svc));
     objects.extend(svc.routing.route.as_ref().map(|managed| route::route(svc, managed)));
     objects
 }

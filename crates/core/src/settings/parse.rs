@@ -9,6 +9,9 @@ use super::storage::storage;
 use super::{CredentialSettings, ModelRouting, Settings};
 use crate::facts::Ref;
 use crate::tree;
+use crate::validate::routing::Choice;
+
+const EXTRAS: &str = "auto, none, or some of istio, envoy-gateway, gke, with commas between them";
 
 /// Why a key of the ConfigMap is not used.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +68,7 @@ impl Settings {
         self.tls = from.tls;
         self.model_header.clone_from(&from.model_header);
         self.model_routing = from.model_routing;
+        self.gateway_extras.clone_from(&from.gateway_extras);
     }
 }
 
@@ -102,6 +106,7 @@ impl Reader<'_> {
 fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(), SettingsError> {
     let texts = ["kserveIngressGateway", "urlScheme", "modelBasedRoutingHeaderName", "modelBasedRoutingMode"];
     only_texts("ingress", doc, &texts)?;
+    to.gateway_extras = gateway_extras(doc)?;
     if let Some(gateway) = some_text(doc, "kserveIngressGateway") {
         to.gateway = gateway_ref(gateway, system_namespace);
     }
@@ -121,6 +126,16 @@ fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(),
         _ => ModelRouting::Enabled,
     };
     Ok(())
+}
+
+/// Who decides about gateway extras.
+fn gateway_extras(doc: &Value) -> Result<Choice, SettingsError> {
+    only_texts("ingress", doc, &["gatewayExtras"])?;
+    let text = some_text(doc, "gatewayExtras").unwrap_or("auto");
+    match Choice::parse(text) {
+        (choice, unknown) if unknown.is_empty() => Ok(choice),
+        _ => Err(bad("ingress", "gatewayExtras", text, EXTRAS)),
+    }
 }
 
 /// `namespace/name` or `name`; a bare name is in the system namespace.

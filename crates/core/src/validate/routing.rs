@@ -4,6 +4,7 @@
 //! conditions say what is missing.
 
 mod account;
+mod extras;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gateways;
@@ -17,6 +18,7 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 pub use self::account::{Account, NAMESPACE};
+pub use self::extras::{Choice, Extra, Extras};
 pub(crate) use self::gateways::{gateway_of, parent_gateways};
 pub(crate) use self::route::has_header;
 use crate::facts::{Answer, Key, Ref};
@@ -53,6 +55,8 @@ pub struct Routing {
     pub route_refs: Vec<String>,
     /// Gateways named in `spec.router.gateway.refs`.
     pub gateway_refs: Vec<Ref>,
+    /// Objects that the gateways need beyond the standard.
+    pub extras: Extras,
 }
 
 impl Routing {
@@ -163,6 +167,7 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
     routing.gateway_refs = gateways::refs(ctx, router, findings);
     route::routes(ctx, router, &mut routing, findings, warnings);
     gateways::ask(ctx, &routing);
+    routing.extras = extras::extras(ctx, &routing, warnings);
     warn_about_unsupported(ctx, router, warnings);
     routing
 }

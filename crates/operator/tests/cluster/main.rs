@@ -21,6 +21,8 @@ mod look;
 mod node;
 mod older_version;
 mod pairs;
+mod picker_identity;
+mod pickers;
 mod rollout_blocked;
 mod rollouts;
 mod scale;
