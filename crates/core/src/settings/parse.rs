@@ -240,6 +240,7 @@ pub(super) fn bad(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validate::routing::Extra;
 
     fn parse(pairs: &[(&str, &str)]) -> Settings {
         let data = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -293,6 +294,30 @@ mod tests {
             parse(&[("ingress", r#"{"kserveIngressGateway": "gw"}"#)]).gateway,
             Ref::new("kserve", "gw")
         );
+    }
+
+    #[test]
+    fn gateway_extras_are_a_choice_and_unknown_names_are_told() {
+        let read = |text: &str| parse(&[("ingress", &format!(r#"{{"gatewayExtras": "{text}"}}"#))]);
+        let named = |extras: &[Extra]| Choice::Named(extras.iter().copied().collect());
+        let cases = [
+            ("auto", Choice::Auto),
+            ("none", named(&[])),
+            ("gke, istio", named(&[Extra::Istio, Extra::Gke])),
+        ];
+        for (text, expected) in cases {
+            assert_eq!((read(text).gateway_extras, read(text).problems), (expected, Vec::new()), "{text}");
+        }
+        let wrong = read("istio,nginx");
+        assert_eq!(wrong.gateway_extras, Choice::Auto);
+        assert_eq!(
+            wrong.problems,
+            [
+                "inferenceservice-config: ingress.gatewayExtras: \"istio,nginx\" is not auto, none, or some of istio, \
+              envoy-gateway, gke, with commas between them; the key is not used until it is corrected"
+            ]
+        );
+        assert!(wrong.problems[0].contains(&Choice::possible()), "both say the same");
     }
 
     #[test]

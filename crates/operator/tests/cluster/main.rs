@@ -13,6 +13,7 @@ mod drift;
 mod equality;
 mod errors;
 mod examples;
+mod gateway_extras;
 mod gitops;
 mod groups;
 mod handover;

@@ -548,6 +548,20 @@ fn a_refused_child_is_the_condition_of_its_component() {
             "HTTPRoutesReady",
             "HTTPRouteReconcileError: the API server refused HTTPRoute ml/llama-kserve-route: 5% wrong",
         ),
+        (
+            Kind::DestinationRule,
+            "llama-epp-service-extra",
+            Invalid,
+            "HTTPRoutesReady",
+            "PlatformNetworkingReconcileError: the API server refused DestinationRule ml/llama-epp-service-extra: 5% wrong",
+        ),
+        (
+            Kind::PodDisruptionBudget,
+            "llama-kserve-router-scheduler",
+            Invalid,
+            "SchedulerWorkloadReady",
+            "SchedulerReconcileError: the API server refused PodDisruptionBudget ml/llama-kserve-router-scheduler: 5% wrong",
+        ),
     ];
     let merged = with_route();
     let mut world = ready_world(&merged);
