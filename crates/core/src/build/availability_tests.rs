@@ -23,7 +23,7 @@ fn apart(selector: &Value) -> Value {
 }
 
 /// The Deployment, its affinity, and the budget.
-fn of(world: &mut World, scheduler: Value) -> (Value, Value, Option<Value>) {
+fn of(world: &mut World, scheduler: &Value) -> (Value, Value, Option<Value>) {
     let objects = world.objects(&spec(json!({"scheduler": scheduler})));
     let body = |kind| objects.iter().find(|o| o.kind == kind).map(|o| o.body.clone());
     let deployment = body(Kind::Deployment).unwrap();
@@ -34,7 +34,7 @@ fn of(world: &mut World, scheduler: Value) -> (Value, Value, Option<Value>) {
 #[test]
 fn one_picker_is_recreated_and_has_neither_budget_nor_affinity() {
     for one in [json!({}), json!({"replicas": 1})] {
-        let (deployment, affinity, budget) = of(&mut World::new(), one);
+        let (deployment, affinity, budget) = of(&mut World::new(), &one);
         assert_eq!(deployment["spec"]["strategy"], json!({"type": "Recreate"}));
         assert_eq!((affinity, budget), (Value::Null, None));
     }
@@ -42,7 +42,7 @@ fn one_picker_is_recreated_and_has_neither_budget_nor_affinity() {
 
 #[test]
 fn two_are_spread_and_replaced_all_at_once_and_evicted_one_by_one() {
-    let (deployment, spread, budget) = of(&mut World::new(), json!({"replicas": 2}));
+    let (deployment, spread, budget) = of(&mut World::new(), &json!({"replicas": 2}));
     let rolling = json!({"maxSurge": "100%", "maxUnavailable": "100%"});
     assert_eq!(deployment["spec"]["strategy"], json!({"type": "RollingUpdate", "rollingUpdate": rolling}));
     assert_eq!(spread, apart(&selector()));
@@ -71,13 +71,13 @@ fn pickers_that_all_work_are_replaced_and_evicted_as_any_pods() {
 fn a_template_that_says_where_pods_go_is_left_alone() {
     let with = |template: Value| json!({"replicas": 2, "template": template});
     let own = json!([{"maxSkew": 2, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"}]);
-    let (_, found, _) = of(&mut World::new(), with(json!({"topologySpreadConstraints": own})));
+    let (_, found, _) = of(&mut World::new(), &with(json!({"topologySpreadConstraints": own})));
     assert_eq!(found, Value::Null);
     let required = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}});
-    let (_, found, _) = of(&mut World::new(), with(json!({"affinity": required})));
+    let (_, found, _) = of(&mut World::new(), &with(json!({"affinity": required})));
     assert_eq!(found, required);
     let nodes = json!({"preferredDuringSchedulingIgnoredDuringExecution": []});
-    let (_, found, _) = of(&mut World::new(), with(json!({"affinity": {"nodeAffinity": nodes}})));
+    let (_, found, _) = of(&mut World::new(), &with(json!({"affinity": {"nodeAffinity": nodes}})));
     let mut both = apart(&selector());
     both["nodeAffinity"] = nodes;
     assert_eq!(found, both);
@@ -102,7 +102,7 @@ fn pickers_that_run_are_not_replaced_to_be_spread() {
     for (what, args, before, after) in cases {
         let mut world = World::new();
         live(&mut world, &args, &before);
-        let (_, found, budget) = of(&mut world, json!({"replicas": 2}));
+        let (_, found, budget) = of(&mut world, &json!({"replicas": 2}));
         assert_eq!(found, after, "{what}");
         assert_eq!(budget.unwrap()["spec"]["selector"]["matchLabels"], selector, "{what}");
     }

@@ -53,7 +53,7 @@ fn until_it_is(world: &World<'_>, expected: &[&str]) -> Result<()> {
     found.with_context(|| format!("there is {:?}", identity(world).unwrap_or_default()))
 }
 
-fn with(scheduler: Value) -> Value {
+fn with(scheduler: &Value) -> Value {
     json!({"route": {}, "gateway": {}, "scheduler": scheduler})
 }
 
@@ -81,28 +81,28 @@ fn picker_and_identity() -> Result<()> {
         let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
         becomes(&world, router, &expected)
     };
-    world.apply(&service("m", world.namespace(), &with(json!({}))))?;
+    world.apply(&service("m", world.namespace(), &with(&json!({}))))?;
     until_ready_is(&world, "m", "True", PATIENCE)?;
     let managed = all("m-epp-sa", "m-epp-service");
     until_it_is(&world, &managed.iter().map(String::as_str).collect::<Vec<_>>())?;
     // The pool names another Service.
     let renamed = json!({"pool": {"spec": {"endpointPickerRef": {"name": "other"}}}});
-    check(&with(renamed), all("m-epp-sa", "other"))?;
+    check(&with(&renamed), all("m-epp-sa", "other"))?;
     // An account of the user, which then goes.
     world.kubectl(&["create", "serviceaccount", "mine"], None)?;
-    check(&with(json!({"template": {"serviceAccountName": "mine"}})), all("mine", "m-epp-service"))?;
+    check(&with(&json!({"template": {"serviceAccountName": "mine"}})), all("mine", "m-epp-service"))?;
     world.delete("serviceaccount", "mine")?;
     // Stop and start need no account.
     world.kubectl(&["annotate", "llmisvc", "m", "serving.kserve.io/stop=true"], None)?;
     until_it_is(&world, &[])?;
     world.kubectl(&["annotate", "llmisvc", "m", "serving.kserve.io/stop-"], None)?;
-    check(&with(json!({})), managed.clone())?;
+    check(&with(&json!({})), managed.clone())?;
     // No picker, and one of somebody else.
     check(&json!({"route": {}, "gateway": {}}), Vec::new())?;
-    check(&with(json!({})), managed.clone())?;
-    check(&with(json!({"pool": {"ref": {"name": "theirs"}}})), Vec::new())?;
+    check(&with(&json!({})), managed.clone())?;
+    check(&with(&json!({"pool": {"ref": {"name": "theirs"}}})), Vec::new())?;
     // Deletion needs no account either.
-    check(&with(json!({"template": {"serviceAccountName": "mine"}})), all("mine", "m-epp-service"))?;
+    check(&with(&json!({"template": {"serviceAccountName": "mine"}})), all("mine", "m-epp-service"))?;
     world.delete("llmisvc", "m")?;
     world.until("llmisvc", "m", "gone", |it| it.is_none(), PATIENCE)?;
     until_it_is(&world, &[])
@@ -124,7 +124,7 @@ fn namesakes() -> Result<()> {
 fn two_bindings(world: &World<'_>, here: &str, there: &str) -> Result<()> {
     let places = [(here, "b-c"), (there, "c")];
     for (namespace, name) in places {
-        world.cluster().kubectl(&["apply", "-f", "-"], Some(&service(name, namespace, &with(json!({})))))?;
+        world.cluster().kubectl(&["apply", "-f", "-"], Some(&service(name, namespace, &with(&json!({})))))?;
     }
     let bound = |namespace: &str| -> Result<Option<String>> {
         let all = world.cluster().list("clusterrolebindings", "")?;

@@ -21,5 +21,5 @@ pub(super) fn objects(svc: &ValidService) -> Option<Object> {
         "retry": {"numRetries": 0},
     });
     let managed = svc.routing.route.is_some();
-    managed.then(|| extra(svc, Kind::BackendTrafficPolicy, &route, spec))
+    managed.then(|| extra(svc, Kind::BackendTrafficPolicy, &route, &spec))
 }

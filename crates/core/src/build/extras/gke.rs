@@ -40,15 +40,9 @@ fn backend(svc: &ValidService, target: &Value, port: i64) -> Vec<Object> {
     let config = json!({"type": kind, field: {"requestPath": "/health", "port": port}});
     let health = json!({"checkIntervalSec": 2, "timeoutSec": 2, "config": config});
     let name = tree::text(target, &["name"]);
-    vec![
-        extra(svc, Kind::HealthCheckPolicy, name, json!({"targetRef": target, "default": health})),
-        extra(
-            svc,
-            Kind::GCPBackendPolicy,
-            name,
-            json!({"targetRef": target, "default": {"timeoutSec": TIMEOUT}}),
-        ),
-    ]
+    let time = json!({"targetRef": target, "default": {"timeoutSec": TIMEOUT}});
+    let health = json!({"targetRef": target, "default": health});
+    vec![extra(svc, Kind::HealthCheckPolicy, name, &health), extra(svc, Kind::GCPBackendPolicy, name, &time)]
 }
 
 fn picker(svc: &ValidService, scheduler: &Scheduler) -> Option<Object> {
@@ -62,5 +56,5 @@ fn picker(svc: &ValidService, scheduler: &Scheduler) -> Option<Object> {
         "targetRef": target("", "Service", &scheduler.picker),
         "default": {"config": config},
     });
-    Some(extra(svc, Kind::HealthCheckPolicy, &scheduler.picker, spec))
+    Some(extra(svc, Kind::HealthCheckPolicy, &scheduler.picker, &spec))
 }

@@ -63,7 +63,7 @@ fn tls(svc: &ValidService, service: &str, certified: bool) -> Value {
 
 fn destination(svc: &ValidService, service: &str, policy: &Value) -> Object {
     let spec = json!({"host": host(svc, service), "trafficPolicy": policy});
-    extra(svc, Kind::DestinationRule, service, spec)
+    extra(svc, Kind::DestinationRule, service, &spec)
 }
 
 fn host(svc: &ValidService, service: &str) -> String {

@@ -23,7 +23,7 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
 }
 
 /// An extra for an object of this name.
-fn extra(svc: &ValidService, kind: Kind, target: &str, spec: Value) -> Object {
+fn extra(svc: &ValidService, kind: Kind, target: &str, spec: &Value) -> Object {
     let labels = labels::base(&svc.id.name, Component::Router);
     let name = names::gateway_extra(target);
     Object::new(kind, &svc.id.namespace, &name, labels, json!({"spec": spec}))
