@@ -240,6 +240,8 @@ pub mod reason {
         SCALED_OBJECT_PROGRESSING = "ScaledObjectProgressing";
         /// There are no replicas, on purpose.
         SCALED_TO_ZERO = "ScaledToZero";
+        /// A gateway extra could not be written.
+        PLATFORM_NETWORKING_RECONCILE_ERROR = "PlatformNetworkingReconcileError";
     }
 }
 

@@ -123,7 +123,11 @@ impl Offline {
 
     fn add(&mut self, kind: &str, namespace: &str, object: Value) {
         let named = tree::text(&object, &["metadata", "namespace"]);
-        let namespace = if named.is_empty() { namespace } else { named };
+        let namespace = match named {
+            _ if kind == "GatewayClass" => "",
+            "" => namespace,
+            named => named,
+        };
         let key = (kind.to_owned(), Ref::new(namespace, tree::text(&object, &["metadata", "name"])));
         self.objects.insert(key, Arc::new(object));
     }

@@ -31,6 +31,10 @@ pub const ADOPT: &str = "llmisvc.io/adopt";
 pub const STOP: &str = "serving.kserve.io/stop";
 /// `none` or a resource name: which accelerator the count goes to.
 pub const ACCELERATOR: &str = "llmisvc.io/accelerator";
+/// On a service: `auto`, `none`, or names of gateway extras.
+pub const GATEWAY_EXTRAS: &str = "llmisvc.io/gateway-extras";
+/// On a service: the Secret with its CA in the namespace of an Istio Gateway.
+pub const GATEWAY_CA: &str = "llmisvc.io/gateway-ca";
 /// vLLM version that a preset's image carries; decides which flags exist.
 pub const VLLM_VERSION: &str = "llmisvc.io/vllm-version";
 /// Model-based routing switch on workload annotations and Gateways; never copied to children.

@@ -17,6 +17,7 @@ pub mod decide;
 pub mod deprecated;
 pub mod explain;
 pub mod facts;
+pub mod gateway_class;
 pub mod handover;
 pub mod images;
 pub mod labels;

@@ -1,6 +1,7 @@
 //! The names of all children, made here and nowhere else.
 
 use md5::{Digest, Md5};
+use sha2::Sha256;
 
 use crate::valid::Role;
 
@@ -118,6 +119,19 @@ children! {
     prefill_scaled_object = "-kserve-prefill-keda";
     /// ResourceClaimTemplate as the peer names it; its spec can't be changed.
     claim_template = "-managed-dra";
+}
+
+/// Gateway extra for an object of this name.
+pub fn gateway_extra(target: &str) -> String {
+    child(target, "-extra")
+}
+
+/// The Service that Istio makes for an InferencePool, without an owner of ours. A rule for it has to name it.
+pub fn istio_pool_service(pool: &str) -> String {
+    let mut digits = hex(&Sha256::digest(pool.as_bytes()));
+    digits.truncate(8);
+    let suffix = format!("-ip-{digits}");
+    format!("{}{suffix}", cut(pool, LIMIT - suffix.len()))
 }
 
 /// ResourceClaimTemplate whose spec has this hash.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::facts::Ref;
+use crate::validate::routing::Choice;
 
 mod autoscaling;
 mod parse;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub model_header: String,
     /// Model-based routing mode.
     pub model_routing: ModelRouting,
+    /// Who decides about gateway extras, where a service does not say.
+    pub gateway_extras: Choice,
     /// Label substituted for `*` in wildcard listener hostnames.
     pub wildcard_hostname: String,
     /// Download init container.
@@ -87,6 +90,7 @@ impl Default for Settings {
             tls: false,
             model_header: "X-Gateway-Model-Name".to_owned(),
             model_routing: ModelRouting::Enabled,
+            gateway_extras: Choice::Auto,
             wildcard_hostname: "inference".to_owned(),
             storage: StorageSettings::default(),
             credentials: CredentialSettings {

@@ -1,9 +1,11 @@
 //! From a validated service to its children. Total: what could go wrong was said by `validate`.
 
 pub mod argv;
+pub mod availability;
 pub mod dra;
 pub mod entrypoint;
 pub mod expansion;
+pub mod extras;
 pub mod features;
 pub mod group;
 pub mod kv_cache;

@@ -1,6 +1,6 @@
 //! Everything between the gateway and the pods, in apply order.
 
-use crate::build::{pool, route, scheduler, scheduler_rbac, tokenizer};
+use crate::build::{availability, extras, pool, route, scheduler, scheduler_rbac, tokenizer};
 use crate::object::Object;
 use crate::pools::objectives;
 use crate::valid::ValidService;
@@ -15,10 +15,12 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
         objects.extend(scheduler_rbac::objects(svc, managed));
         objects.push(scheduler::service(svc, managed));
         objects.extend(pool::pools(svc, managed));
+        objects.extend(availability::budget(svc, managed));
         objects.push(scheduler::deployment(svc, managed));
     }
     objects.extend(objectives::objects(svc));
     objects.extend(svc.routing.tokenizer.iter().flat_map(|tokenizer| tokenizer::objects(svc, tokenizer)));
+    objects.extend(extras::objects(svc));
     if let Some(managed) = &svc.routing.route {
         let mut route = route::route(svc, managed);
         pool::mark(svc, &mut route);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
-use crate::build::{scheduler_config, tls, tracing};
+use crate::build::{availability, scheduler_config, tls, tracing};
 use crate::labels::{self, Component, Labels};
 use crate::names;
 use crate::object::Object;
@@ -40,15 +40,17 @@ fn service_port(name: &str, port: &Value) -> Value {
     json!({"name": name, "port": port.get("containerPort"), "targetPort": name, "protocol": protocol})
 }
 
-/// Deployment of the endpoint picker. Two pickers must not run side by side, so it is recreated.
+/// Deployment of the endpoint picker.
 pub fn deployment(svc: &ValidService, scheduler: &Scheduler) -> Object {
     let base = labels::base(&svc.id.name, Component::Scheduler);
     let mut own = scheduler.labels.clone();
     own.extend(base.clone());
-    let (pod, mark) = pod(svc, scheduler);
+    let selector = scheduler.selector(&base);
+    let (mut pod, mark) = pod(svc, scheduler);
+    availability::spread(&mut pod, scheduler, &selector);
     let mut spec = json!({
-        "strategy": {"type": "Recreate"},
-        "selector": {"matchLabels": selector(scheduler, base)},
+        "strategy": availability::strategy(scheduler),
+        "selector": {"matchLabels": selector},
         "template": {"metadata": {"labels": pod_labels(scheduler, &own)}, "spec": pod},
     });
     if let Some(replicas) = scheduler.replicas {
@@ -63,11 +65,6 @@ pub fn deployment(svc: &ValidService, scheduler: &Scheduler) -> Object {
     let annotations = json!({scheduler_config::MARK: mark});
     tree::object(&mut object.body, "metadata").insert("annotations".to_owned(), annotations);
     object
-}
-
-/// Selectors are immutable: a live one stays.
-fn selector(scheduler: &Scheduler, base: Labels) -> Labels {
-    scheduler.live.as_ref().map(|l| l.selector.clone()).filter(|s| !s.is_empty()).unwrap_or(base)
 }
 
 /// Pods carry whatever the selector wants.
@@ -91,8 +88,8 @@ fn pod(svc: &ValidService, scheduler: &Scheduler) -> (Value, String) {
     if svc.tls && scheduler.composed {
         add_flags(args, &TLS_FLAGS);
     }
-    if scheduler.replicas.is_some_and(|n| n > 1) && !is_given(&command, "--ha-enable-leader-election") {
-        add_flags(args, &["--ha-enable-leader-election"]);
+    if scheduler.has_standby() && !is_given(&command, availability::LEADER_ELECTION) {
+        add_flags(args, &[availability::LEADER_ELECTION]);
     }
     let mark = scheduler_config::add(svc, scheduler, &mut pod);
     if let (Some(tracing), Some(main)) = (&scheduler.tracing, main_of(&mut pod)) {
@@ -117,7 +114,7 @@ fn add_flags(args: &mut Vec<Value>, flags: &[&str]) {
 }
 
 /// The flag stands there with one dash or two, with or without a value.
-fn is_given(args: &[Value], flag: &str) -> bool {
+pub fn is_given(args: &[Value], flag: &str) -> bool {
     let name = |arg: &str| arg.split('=').next().unwrap_or(arg).trim_start_matches('-').to_owned();
     args.iter().filter_map(Value::as_str).any(|arg| arg.starts_with('-') && name(arg) == name(flag))
 }

@@ -10,6 +10,9 @@ use super::storage::storage;
 use super::{AUTOSCALING, CredentialSettings, ModelRouting, Settings};
 use crate::facts::Ref;
 use crate::tree;
+use crate::validate::routing::Choice;
+
+const EXTRAS: &str = "auto, none, or some of istio, envoy-gateway, gke, with commas between them";
 
 /// Why a key of the ConfigMap is not used.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +72,7 @@ impl Settings {
         self.tls = from.tls;
         self.model_header.clone_from(&from.model_header);
         self.model_routing = from.model_routing;
+        self.gateway_extras.clone_from(&from.gateway_extras);
     }
 }
 
@@ -106,6 +110,7 @@ impl Reader<'_> {
 fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(), SettingsError> {
     let texts = ["kserveIngressGateway", "urlScheme", "modelBasedRoutingHeaderName", "modelBasedRoutingMode"];
     only_texts("ingress", doc, &texts)?;
+    to.gateway_extras = gateway_extras(doc)?;
     if let Some(gateway) = some_text(doc, "kserveIngressGateway") {
         to.gateway = gateway_ref(gateway, system_namespace);
     }
@@ -125,6 +130,16 @@ fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(),
         _ => ModelRouting::Enabled,
     };
     Ok(())
+}
+
+/// Who decides about gateway extras.
+fn gateway_extras(doc: &Value) -> Result<Choice, SettingsError> {
+    only_texts("ingress", doc, &["gatewayExtras"])?;
+    let text = some_text(doc, "gatewayExtras").unwrap_or("auto");
+    match Choice::parse(text) {
+        (choice, unknown) if unknown.is_empty() => Ok(choice),
+        _ => Err(bad("ingress", "gatewayExtras", text, EXTRAS)),
+    }
 }
 
 /// `namespace/name` or `name`; a bare name is in the system namespace.
@@ -229,6 +244,7 @@ pub(super) fn bad(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validate::routing::Extra;
 
     fn parse(pairs: &[(&str, &str)]) -> Settings {
         let data = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -282,6 +298,30 @@ mod tests {
             parse(&[("ingress", r#"{"kserveIngressGateway": "gw"}"#)]).gateway,
             Ref::new("kserve", "gw")
         );
+    }
+
+    #[test]
+    fn gateway_extras_are_a_choice_and_unknown_names_are_told() {
+        let read = |text: &str| parse(&[("ingress", &format!(r#"{{"gatewayExtras": "{text}"}}"#))]);
+        let named = |extras: &[Extra]| Choice::Named(extras.iter().copied().collect());
+        let cases = [
+            ("auto", Choice::Auto),
+            ("none", named(&[])),
+            ("gke, istio", named(&[Extra::Istio, Extra::Gke])),
+        ];
+        for (text, expected) in cases {
+            assert_eq!((read(text).gateway_extras, read(text).problems), (expected, Vec::new()), "{text}");
+        }
+        let wrong = read("istio,nginx");
+        assert_eq!(wrong.gateway_extras, Choice::Auto);
+        assert_eq!(
+            wrong.problems,
+            [
+                "inferenceservice-config: ingress.gatewayExtras: \"istio,nginx\" is not auto, none, or some of istio, \
+              envoy-gateway, gke, with commas between them; the key is not used until it is corrected"
+            ]
+        );
+        assert!(wrong.problems[0].contains(&Choice::possible()), "both say the same");
     }
 
     #[test]

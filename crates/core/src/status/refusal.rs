@@ -50,6 +50,10 @@ fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str)
     let scheduler = (kind::SCHEDULER_WORKLOAD_READY, reason::SCHEDULER_RECONCILE_ERROR);
     match refusal.kind {
         Kind::HTTPRoute => (kind::HTTP_ROUTES_READY, reason::HTTP_ROUTE_RECONCILE_ERROR),
+        Kind::DestinationRule
+        | Kind::BackendTrafficPolicy
+        | Kind::HealthCheckPolicy
+        | Kind::GCPBackendPolicy => (kind::HTTP_ROUTES_READY, reason::PLATFORM_NETWORKING_RECONCILE_ERROR),
         Kind::InferencePool | Kind::OlderInferencePool if refusal.reason == RefusalReason::NotServed => {
             (kind::INFERENCE_POOL_READY, reason::INFERENCE_POOL_FETCH_ERROR)
         }

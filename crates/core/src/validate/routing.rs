@@ -4,6 +4,7 @@
 //! conditions say what is missing.
 
 mod account;
+mod extras;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gateways;
@@ -18,6 +19,7 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 pub use self::account::{Account, NAMESPACE};
+pub use self::extras::{Choice, Extra, Extras};
 pub(crate) use self::gateways::{gateway_of, parent_gateways};
 pub(crate) use self::route::has_header;
 use crate::facts::Ref;
@@ -61,6 +63,8 @@ pub struct Routing {
     pub route_refs: Vec<String>,
     /// Gateways named in `spec.router.gateway.refs`.
     pub gateway_refs: Vec<Ref>,
+    /// Objects that the gateways need beyond the standard.
+    pub extras: Extras,
 }
 
 impl Routing {
@@ -137,6 +141,19 @@ pub struct Scheduler {
     pub live: Option<LiveScheduler>,
 }
 
+impl Scheduler {
+    /// There are more pickers than the one that leads.
+    pub fn has_standby(&self) -> bool {
+        self.replicas.is_some_and(|n| n > 1)
+    }
+
+    /// Labels that the Deployment selects its pods by. Selectors are immutable: a live one stays.
+    pub fn selector(&self, base: &Labels) -> Labels {
+        let live = self.live.as_ref().map(|live| &live.selector).filter(|s| !s.is_empty());
+        live.unwrap_or(base).clone()
+    }
+}
+
 /// What a live scheduler Deployment has that is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LiveScheduler {
@@ -146,6 +163,8 @@ pub struct LiveScheduler {
     pub config: Option<(String, String)>,
     /// Where that text came from, if we wrote it.
     pub mark: Option<String>,
+    /// Several run, and nothing keeps them apart: to change that would replace them.
+    pub unspread: bool,
 }
 
 /// Managed route.
@@ -179,6 +198,7 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
     if routing.pool(&ctx.id.name).is_some() {
         routing.objectives = objectives::read(ctx, warnings);
     }
+    routing.extras = extras::extras(ctx, &routing, warnings);
     warn_about_unsupported(ctx, router, warnings);
     routing
 }

@@ -40,7 +40,7 @@ fn a_stopped_service_has_no_objects() {
 }
 
 #[test]
-// G-50, W-20: no argument is empty
+// G-50, G-20, W-20: no argument is empty, and labels of the user are no part of the selector
 fn scheduler_deployment_is_the_preset_with_its_configuration() {
     let deployment =
         World::new().object(&spec(json!({"scheduler": {"labels": {"team": "a"}}})), Kind::Deployment);
@@ -105,7 +105,7 @@ fn picker_service_exposes_the_named_ports_by_name() {
 }
 
 #[test]
-// router edge 9
+// G-9
 fn cluster_binding_says_whose_it_is() {
     let binding = World::new().object(&spec(json!({"scheduler": {}})), Kind::ClusterRoleBinding);
     let expected = json!({

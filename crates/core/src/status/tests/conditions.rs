@@ -464,6 +464,33 @@ fn a_stopped_service_may_be_faulty() {
 }
 
 #[test]
+fn a_refused_extra_is_a_condition_of_the_routes_and_a_budget_one_of_the_picker() {
+    let cases = [
+        (
+            Kind::DestinationRule,
+            "llama-epp-service-extra",
+            "HTTPRoutesReady=False PlatformNetworkingReconcileError",
+        ),
+        (
+            Kind::PodDisruptionBudget,
+            "llama-kserve-router-scheduler",
+            "SchedulerWorkloadReady=False SchedulerReconcileError",
+        ),
+    ];
+    let merged = with_route();
+    let mut world = ready_world(&merged);
+    let decision = decided(&mut world, &merged);
+    for (kind, name, expected) in cases {
+        let reason = RefusalReason::Invalid;
+        let refusal = Refusal { kind, name: name.to_owned(), reason, message: "wrong".to_owned() };
+        let status = report(&world, &decision, &[refusal]);
+        let condition = expected.split('=').next().unwrap();
+        let expected = format!("{expected}: the API server refused {kind} ml/{name}: wrong");
+        assert_eq!(line(&status, condition), expected);
+    }
+}
+
+#[test]
 fn a_refused_child_is_the_condition_of_its_component() {
     use RefusalReason::{Invalid, NotServed, Other, Taken};
     let cases = [

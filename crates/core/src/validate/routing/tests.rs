@@ -332,7 +332,7 @@ fn an_account_of_the_user_is_only_bound() {
 }
 
 #[test]
-// router edge 9: `a-b/c` and `a/b-c` share a name
+// G-9: `a-b/c` and `a/b-c` share a name
 fn a_cluster_binding_held_by_another_service_is_left_alone() {
     let mut world = World::new();
     let merged = spec(json!({"scheduler": {}}));
