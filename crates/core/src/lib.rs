@@ -15,6 +15,7 @@ pub mod config;
 pub mod decide;
 pub mod explain;
 pub mod facts;
+pub mod gateway_class;
 pub mod handover;
 pub mod images;
 pub mod labels;
