@@ -95,6 +95,8 @@ pub mod kind {
         SPEC_IGNORED = "SpecIgnored";
         /// A rollout waits for room that nothing will make; there only while it holds, never affects `Ready`.
         ROLLOUT_BLOCKED = "RolloutBlocked";
+        /// Ingresses.
+        INGRESS_READY = "IngressReady";
         /// On configs: some service uses it.
         CONFIG_IN_USE = "ConfigInUse";
     }
@@ -113,6 +115,7 @@ pub const WORKLOADS: &[&str] = &[
 pub const ROUTER: &[&str] = &[
     kind::GATEWAYS_READY,
     kind::HTTP_ROUTES_READY,
+    kind::INGRESS_READY,
     kind::INFERENCE_POOL_READY,
     kind::SCHEDULER_WORKLOAD_READY,
     kind::TOKENIZER_READY,
@@ -183,6 +186,14 @@ pub mod reason {
         INVALID_CONFIG = "InvalidConfig";
         /// The pool is not accepted.
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
+        /// An Ingress has no address.
+        INGRESS_NOT_READY = "IngressNotReady";
+        /// An Ingress could not be read.
+        INGRESS_FETCH_ERROR = "IngressFetchError";
+        /// Ingress could not be written.
+        INGRESS_RECONCILE_ERROR = "IngressReconcileError";
+        /// Everything is ready, and nothing leads to the service.
+        NO_URL = "NoURL";
     }
 }
 

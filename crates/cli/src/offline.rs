@@ -41,6 +41,10 @@ pub struct Facts {
     pub pods: Vec<Body>,
     /// Live children.
     pub live: Vec<Value>,
+    /// GatewayClasses of the gateways.
+    pub gateway_classes: Vec<Value>,
+    /// Ingresses of the user.
+    pub ingresses: Vec<Value>,
 }
 
 /// The cluster that files describe.
@@ -90,6 +94,8 @@ impl Offline {
             ("Service", facts.services),
             ("ServiceAccount", facts.service_accounts),
             ("Secret", facts.secrets),
+            ("GatewayClass", facts.gateway_classes),
+            ("Ingress", facts.ingresses),
         ];
         for (kind, objects) in listed {
             for object in objects {
@@ -109,7 +115,11 @@ impl Offline {
 
     fn add(&mut self, kind: &str, namespace: &str, object: Value) {
         let named = tree::text(&object, &["metadata", "namespace"]);
-        let namespace = if named.is_empty() { namespace } else { named };
+        let namespace = match named {
+            _ if kind == "GatewayClass" => "",
+            "" => namespace,
+            named => named,
+        };
         let key = (kind.to_owned(), Ref::new(namespace, tree::text(&object, &["metadata", "name"])));
         self.objects.insert(key, Arc::new(object));
     }

@@ -128,9 +128,9 @@ impl<'a> Change<'a> {
 
     /// The picker and its pool go when the gateways have taken the route that leaves them out.
     fn hold_picker(&self, held: &mut Held) {
-        let route = self.desired.iter().find(|object| object.kind == Kind::HTTPRoute);
-        let Some(live) = route.and_then(|route| self.live(route)) else { return };
-        if !names_pool(&live.body) && is_taken(&live.body) {
+        let routes = self.desired.iter().filter(|object| object.kind == Kind::HTTPRoute);
+        let mut live = routes.filter_map(|route| self.live(route));
+        if live.all(|live| !names_pool(&live.body) && is_taken(&live.body)) {
             return;
         }
         for (kind, name, object) in self.unwanted() {

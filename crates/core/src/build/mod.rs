@@ -6,6 +6,7 @@ pub mod entrypoint;
 pub mod expansion;
 pub mod features;
 pub mod group;
+pub mod ingress;
 pub mod kv_cache;
 pub mod lora;
 pub mod pod;

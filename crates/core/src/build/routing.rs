@@ -1,6 +1,6 @@
 //! Everything between the gateway and the pods, in apply order.
 
-use crate::build::{pool, route, scheduler, scheduler_rbac, tokenizer};
+use crate::build::{ingress, pool, route, scheduler, scheduler_rbac, tokenizer};
 use crate::object::Object;
 use crate::valid::ValidService;
 
@@ -17,7 +17,8 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
         objects.push(scheduler::deployment(svc, managed));
     }
     objects.extend(svc.routing.tokenizer.iter().flat_map(|tokenizer| tokenizer::objects(svc, tokenizer)));
-    objects.extend(svc.routing.route.as_ref().map(|managed| route::route(svc, managed)));
+    objects.extend(svc.routing.ingress.iter().map(|managed| ingress::ingress(svc, managed)));
+    objects.extend(svc.routing.route.iter().flat_map(|managed| route::routes(svc, managed)));
     objects
 }
 

@@ -4,6 +4,8 @@ mod adopted;
 pub mod condition;
 mod gateways;
 mod group;
+mod ingress;
+mod parent_url;
 mod path;
 mod pause;
 mod pool;
@@ -14,8 +16,11 @@ mod routes;
 mod scale;
 #[cfg(test)]
 mod tests;
+mod topology;
+mod unreached;
 mod url;
 mod view;
+mod ways;
 mod workload;
 
 use llmisvc_api::conditions::{self, kind, reason};
@@ -84,6 +89,7 @@ fn judgements(view: &View<'_>) -> Judgements {
     put(kind::TOKENIZER_READY, workload::tokenizer(view));
     put(kind::GATEWAYS_READY, gateways::judge(view));
     put(kind::HTTP_ROUTES_READY, routes::judge(view));
+    put(kind::INGRESS_READY, ingress::judge(view));
     put(kind::INFERENCE_POOL_READY, pool::judge(view));
     pause::apply(view, &mut judgements);
     refusal::apply(view, &mut judgements);
@@ -110,6 +116,10 @@ fn roll_ups(view: &View<'_>, judgements: &Judgements) -> Judgements {
             _ => roll_up(judgements, of),
         };
         rolled.insert(roll, judgement);
+    }
+    if !view.stopped && rolled.get(kind::ROUTER_READY) == Some(&Judgement::yes()) {
+        let unreached = unreached::why(view).map(|why| Judgement::no(reason::NO_URL, why));
+        rolled.extend(unreached.map(|judgement| (kind::ROUTER_READY, judgement)));
     }
     let ready = roll_up(&rolled, conditions::DEPENDENTS);
     rolled.insert(kind::READY, ready);

@@ -49,6 +49,7 @@ fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str)
     let scheduler = (kind::SCHEDULER_WORKLOAD_READY, reason::SCHEDULER_RECONCILE_ERROR);
     match refusal.kind {
         Kind::HTTPRoute => (kind::HTTP_ROUTES_READY, reason::HTTP_ROUTE_RECONCILE_ERROR),
+        Kind::Ingress => (kind::INGRESS_READY, reason::INGRESS_RECONCILE_ERROR),
         Kind::InferencePool if refusal.reason == RefusalReason::NotServed => {
             (kind::INFERENCE_POOL_READY, reason::INFERENCE_POOL_FETCH_ERROR)
         }

@@ -7,10 +7,12 @@ mod account;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gateways;
+mod ingress;
 mod route;
 mod scheduler;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod tokenizer;
 
 use llmisvc_kinds::Kind;
@@ -53,6 +55,10 @@ pub struct Routing {
     pub route_refs: Vec<String>,
     /// Gateways named in `spec.router.gateway.refs`.
     pub gateway_refs: Vec<Ref>,
+    /// Managed Ingress.
+    pub ingress: Option<Ingress>,
+    /// Ingresses named in `spec.router.ingress.refs`.
+    pub ingress_refs: Vec<Ref>,
 }
 
 impl Routing {
@@ -132,6 +138,15 @@ pub struct Route {
     pub model_header: Option<String>,
 }
 
+/// Managed Ingress.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ingress {
+    /// The one host that it answers to.
+    pub host: String,
+    /// `ingressClassName`; none for the default class.
+    pub class: Option<String>,
+}
+
 /// Validates `spec.router`, applies the fix-ups of `reference/workloads.md §3.8`, and asks for every Gateway,
 /// route, pool and account that it depends on.
 pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Vec<Finding>) -> Routing {
@@ -147,6 +162,8 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
     routing.tokenizer = tokenizer::tokenizer(ctx, router, routing.scheduler.as_ref(), findings, warnings);
     routing.gateway_refs = gateways::refs(ctx, router, findings);
     route::routes(ctx, router, &mut routing, findings, warnings);
+    ingress::ingress(ctx, router, &mut routing, findings, warnings);
+    timeouts::fit(ctx, &mut routing, warnings);
     gateways::ask(ctx, &routing);
     warn_about_unsupported(ctx, router, warnings);
     routing
@@ -184,8 +201,7 @@ fn picker_of(ctx: &Context<'_>, pool: &str) -> Option<String> {
 
 /// Fields that the API has and nothing reads are not ignored silently.
 fn warn_about_unsupported(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>) {
-    let fields: [(&[&str], &str); 3] = [
-        (&["ingress"], "Ingress is not supported; use spec.router.route"),
+    let fields: [(&[&str], &str); 2] = [
         (&["route", "group"], "traffic splitting between services is not supported yet"),
         (&["route", "weight"], "traffic splitting between services is not supported yet"),
     ];
