@@ -14,6 +14,7 @@ mod scheduler;
 mod tests;
 mod timeouts;
 mod tokenizer;
+mod unscheduled;
 
 use llmisvc_kinds::Kind;
 use serde_json::Value;

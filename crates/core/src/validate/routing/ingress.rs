@@ -40,6 +40,7 @@ pub(super) fn ingress(
         routing.ingress = managed(ctx, findings);
     } else {
         referenced(ctx, refs, routing, findings);
+        warn_about_others(ctx, routing, warnings);
     }
 }
 
@@ -50,6 +51,20 @@ fn referenced(ctx: &Context<'_>, refs: &[Value], routing: &mut Routing, findings
     routing.ingress_refs = refs.iter().map(|r| reference(r, &ctx.id.namespace)).collect();
     for at in &routing.ingress_refs {
         let _ = ctx.inputs.seen.get(&Key::Ingress(at.clone()));
+    }
+}
+
+/// The backend of an Ingress is a Service of its own namespace.
+fn warn_about_others(ctx: &Context<'_>, routing: &Routing, warnings: &mut Vec<Finding>) {
+    for (index, at) in
+        routing.ingress_refs.iter().enumerate().filter(|(_, at)| at.namespace != ctx.id.namespace)
+    {
+        let message = format!(
+            "{:?} is another namespace than the service's, and an Ingress leads to Services of its own only: it takes \
+             a Service there that leads on",
+            at.namespace
+        );
+        warnings.push(ctx.finding(&format!("{PATH}.refs[{index}].namespace"), message));
     }
 }
 

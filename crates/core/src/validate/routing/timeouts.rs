@@ -83,3 +83,80 @@ fn is_no_limit(timeouts: &Value) -> bool {
     let values = timeouts.as_object().into_iter().flat_map(serde_json::Map::values);
     values.filter_map(Value::as_str).all(|value| value.chars().all(|c| !c.is_ascii_digit() || c == '0'))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::validate::routing::fixture::{World, default_gateway, spec};
+
+    fn class(world: &mut World, controller: &str) {
+        world.see(Key::Gateway(default_gateway()), json!({"spec": {"gatewayClassName": "c"}}));
+        let class = json!({"spec": {"controllerName": controller}});
+        world.see(Key::GatewayClass(Ref::new("", "c")), class);
+    }
+
+    /// Rules with timeouts, and warnings.
+    fn fitted(world: &mut World, merged: &Value) -> (usize, Vec<String>) {
+        let (routing, _, warnings) = world.validate(merged);
+        let spec = routing.route.unwrap().spec;
+        let rules = tree::list(&spec, &["rules"]).iter().filter(|rule| rule.get("timeouts").is_some());
+        (rules.count(), warnings.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn no_limit_is_written_where_it_is_taken() {
+        let merged = spec(json!({"scheduler": {}, "route": {}}));
+        let cut =
+            |why: &str| vec![format!("spec.router.route: Gateway kserve/kserve-ingress-gateway: {why}")];
+        for (controller, rules) in
+            [("istio.io/gateway-controller", 12), ("example.com/new", 12), ("networking.gke.io/gateway", 0)]
+        {
+            let mut world = World::new();
+            class(&mut world, controller);
+            let why = Provider::of(controller).cuts_streams();
+            assert_eq!(
+                fitted(&mut world, &merged),
+                (rules, why.map(cut).unwrap_or_default()),
+                "{controller}"
+            );
+        }
+    }
+
+    #[test]
+    // G-33
+    fn a_gateway_or_a_class_that_is_missing_fails_nothing() {
+        let merged = spec(json!({"route": {}}));
+        let mut world = World::new();
+        assert_eq!(fitted(&mut world, &merged), (12, vec![]));
+        world.see(Key::Gateway(default_gateway()), json!({"spec": {"gatewayClassName": "gone"}}));
+        assert_eq!(fitted(&mut world, &merged), (12, vec![]));
+        world.see(Key::Gateway(default_gateway()), json!({"spec": {}}));
+        assert_eq!(fitted(&mut world, &merged), (12, vec![]));
+    }
+
+    #[test]
+    fn a_class_that_cannot_be_read_leaves_the_route_as_it_is() {
+        let merged = spec(json!({"route": {}}));
+        let mut world = World::new();
+        class(&mut world, "networking.gke.io/gateway");
+        let unreadable = Answer::Unreadable("timeout".to_owned());
+        world.seen.insert(Key::GatewayClass(Ref::new("", "c")), unreadable);
+        assert_eq!(fitted(&mut world, &merged).0, 12);
+        world.live(Kind::HTTPRoute, "llama-kserve-route", json!({"spec": {"rules": [{"name": "a"}]}}));
+        assert_eq!(fitted(&mut world, &merged).0, 0);
+    }
+
+    #[test]
+    fn a_limit_that_the_user_wants_is_left_for_the_gateway_to_refuse() {
+        let rules = json!([{"timeouts": {"request": "30s", "backendRequest": "0s"}}, {"timeouts": {"request": "0h0m"}}]);
+        let merged = spec(json!({"route": {"http": {"spec": {"rules": rules}}}}));
+        let mut world = World::new();
+        class(&mut world, "networking.gke.io/gateway");
+        let (rules, warnings) = fitted(&mut world, &merged);
+        let message = "spec.router.route.http.spec.rules[0].timeouts: Gateway kserve/kserve-ingress-gateway takes no \
+                       route with timeouts; remove them";
+        assert_eq!((rules, warnings[1].as_str()), (1, message));
+    }
+}
