@@ -31,5 +31,6 @@ mod takeover;
 mod tls;
 mod topologies;
 mod versions;
+mod ways_in;
 mod webhooks;
 mod webhooks_rotation;

@@ -119,7 +119,7 @@ fn opted_out() -> Value {
 }
 
 #[test]
-// router edge 27
+// G-27
 fn the_default_gateway_can_opt_out_of_model_based_routing() {
     let mut world = World::new();
     assert_eq!(model_rules(&mut world), 2);
@@ -132,7 +132,7 @@ fn the_default_gateway_can_opt_out_of_model_based_routing() {
 }
 
 #[test]
-// router edge 27
+// G-27
 fn an_unreadable_gateway_leaves_the_live_route_as_it_is() {
     let mut world = World::new();
     world.seen.insert(Key::Gateway(default_gateway()), Answer::Unreadable("timeout".to_owned()));
@@ -146,7 +146,7 @@ fn an_unreadable_gateway_leaves_the_live_route_as_it_is() {
 }
 
 #[test]
-// router edge 25, M-1
+// G-25, M-1
 fn a_rule_that_never_had_matches_stays_when_model_routing_is_off() {
     let mut world = World::new();
     world.settings.model_routing = ModelRouting::Disabled;
@@ -355,7 +355,7 @@ fn gateways_of_the_users_own_routes_are_asked_for() {
     world.see(Key::HttpRoute(Ref::new("ml", "mine")), json!({"spec": {"parentRefs": parents}}));
     world.validate(&spec(json!({"route": {"http": {"refs": [{"name": "mine"}]}}})));
     let gateways: Vec<&Key> = world.seen.keys().filter(|k| matches!(k, Key::Gateway(_))).collect();
-    assert_eq!(gateways, [&Key::Gateway(Ref::new("infra", "gw"))]); // router edge 33: a mesh parent is no Gateway
+    assert_eq!(gateways, [&Key::Gateway(Ref::new("infra", "gw"))]); // G-33: a mesh parent is no Gateway
 }
 
 fn account(world: &mut World, merged: &Value) -> Account {
