@@ -97,6 +97,8 @@ pub mod kind {
         SPEC_IGNORED = "SpecIgnored";
         /// A rollout waits for room that nothing will make; there only while it holds, never affects `Ready`.
         ROLLOUT_BLOCKED = "RolloutBlocked";
+        /// Ingresses.
+        INGRESS_READY = "IngressReady";
         /// On configs: some service uses it.
         CONFIG_IN_USE = "ConfigInUse";
         /// Another service of the namespace has a model of the same name, and requests that name only the model may reach
@@ -124,6 +126,7 @@ pub const WORKLOADS: &[&str] = &[
 pub const ROUTER: &[&str] = &[
     kind::GATEWAYS_READY,
     kind::HTTP_ROUTES_READY,
+    kind::INGRESS_READY,
     kind::INFERENCE_POOL_READY,
     kind::SCHEDULER_WORKLOAD_READY,
     kind::TOKENIZER_READY,
@@ -242,6 +245,14 @@ pub mod reason {
         SCALED_TO_ZERO = "ScaledToZero";
         /// A gateway extra could not be written.
         PLATFORM_NETWORKING_RECONCILE_ERROR = "PlatformNetworkingReconcileError";
+        /// An Ingress has no address.
+        INGRESS_NOT_READY = "IngressNotReady";
+        /// An Ingress could not be read.
+        INGRESS_FETCH_ERROR = "IngressFetchError";
+        /// Ingress could not be written.
+        INGRESS_RECONCILE_ERROR = "IngressReconcileError";
+        /// Everything is ready, and nothing leads to the service.
+        NO_URL = "NoURL";
     }
 }
 

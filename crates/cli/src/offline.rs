@@ -45,6 +45,10 @@ pub struct Facts {
     pub pods: Vec<Body>,
     /// Live children.
     pub live: Vec<Value>,
+    /// GatewayClasses of the gateways.
+    pub gateway_classes: Vec<Value>,
+    /// Ingresses of the user.
+    pub ingresses: Vec<Value>,
 }
 
 /// The cluster that files describe.
@@ -104,6 +108,8 @@ impl Offline {
             ("Service", facts.services),
             ("ServiceAccount", facts.service_accounts),
             ("Secret", facts.secrets),
+            ("GatewayClass", facts.gateway_classes),
+            ("Ingress", facts.ingresses),
         ];
         for (kind, objects) in listed {
             for object in objects {

@@ -134,6 +134,14 @@ pub fn istio_pool_service(pool: &str) -> String {
     format!("{}{suffix}", cut(pool, LIMIT - suffix.len()))
 }
 
+/// HTTPRoutes of a service that needs several: the first one is [`route`], the others are numbered from 2.
+pub fn route_part(service: &str, index: usize) -> String {
+    match index {
+        0 => route(service),
+        _ => child(service, &format!("-kserve-route-{}", index + 1)),
+    }
+}
+
 /// ResourceClaimTemplate whose spec has this hash.
 pub fn claim_template_of(service: &str, digest: &str) -> String {
     child(service, &format!("-managed-dra-{digest}"))

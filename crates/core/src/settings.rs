@@ -19,6 +19,12 @@ pub struct Settings {
     pub gateway: Ref,
     /// Preferred scheme in discovered URLs.
     pub url_scheme: String,
+    /// Domain of the hosts of managed Ingresses.
+    pub ingress_domain: String,
+    /// Go template of those hosts.
+    pub domain_template: String,
+    /// Class of managed Ingresses; none for the default one.
+    pub ingress_class: Option<String>,
     /// TLS between the components of a service.
     pub tls: bool,
     /// Header of model-based routing.
@@ -87,6 +93,9 @@ impl Default for Settings {
         Self {
             gateway: Ref::new("kserve", "kserve-ingress-gateway"),
             url_scheme: "http".to_owned(),
+            ingress_domain: "example.com".to_owned(),
+            domain_template: "{{ .Name }}-{{ .Namespace }}.{{ .IngressDomain }}".to_owned(),
+            ingress_class: None,
             tls: false,
             model_header: "X-Gateway-Model-Name".to_owned(),
             model_routing: ModelRouting::Enabled,

@@ -10,7 +10,7 @@ pub use crate::revision::LivePair;
 pub use crate::validate::account::Account;
 pub use crate::validate::dra::{ClaimTemplate, Claims, Devices};
 pub use crate::validate::kv_cache::{KvCache, Store, Tier};
-pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler, Tokenizer};
+pub use crate::validate::routing::{ExternalPool, Ingress, Route, Routing, Scheduler, Tokenizer};
 pub use crate::validate::scaling::{Scaler, Scaling, Variant};
 pub use crate::validate::storage::Weights;
 pub use crate::validate::tracing::Tracing;

@@ -102,7 +102,7 @@ pub fn all() -> Vec<Base> {
     let mut all = vec![one_node(), prefill(), in_groups(), prefill_in_groups()];
     all.extend([data_parallel(), data_parallel_prefill(), with_tiers()]);
     all.extend([by_autoscaler(), by_keda(), by_triggers()]);
-    all.extend([model(), download(), adapters(), encrypted(), route(), scheduler(), tokenizer()]);
+    all.extend([model(), download(), adapters(), encrypted(), route(), ingress(), scheduler(), tokenizer()]);
     all
 }
 
@@ -301,11 +301,25 @@ fn route() -> Base {
     let bare = || refs(json!({"name": "probe"}));
     let (namespace, section) =
         (json!({"name": "probe", "namespace": "probe"}), json!({"name": "probe", "sectionName": "probe"}));
-    Base::new("a route", single(), &["spec.router.route", "spec.router.gateway", "spec.router.ingress"])
-        .special([
-            ("spec.router.gateway.refs[].namespace", refs(namespace), bare()),
-            ("spec.router.gateway.refs[].sectionName", refs(section), bare()),
-        ])
+    Base::new("a route", single(), &["spec.router.route", "spec.router.gateway"]).special([
+        ("spec.router.gateway.refs[].namespace", refs(namespace), bare()),
+        ("spec.router.gateway.refs[].sectionName", refs(section), bare()),
+    ])
+}
+
+/// One that is named takes the place of ours.
+fn ingress() -> Base {
+    let ingress = |of: Value| json!({"router": {"ingress": of}});
+    let refs = |named: Value| ingress(json!({"refs": [named]}));
+    let ours = || ingress(json!({}));
+    Base::new("an ingress", single(), &["spec.router.ingress"]).special([
+        ("spec.router.ingress.refs[].name", refs(json!({"name": "probe"})), ours()),
+        (
+            "spec.router.ingress.refs[].namespace",
+            refs(json!({"name": "probe", "namespace": "probe"})),
+            ours(),
+        ),
+    ])
 }
 
 fn scheduler() -> Base {

@@ -8,6 +8,7 @@ pub mod expansion;
 pub mod extras;
 pub mod features;
 pub mod group;
+pub mod ingress;
 pub mod kv_cache;
 pub mod lora;
 pub mod pod;

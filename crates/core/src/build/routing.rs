@@ -1,6 +1,6 @@
 //! Everything between the gateway and the pods, in apply order.
 
-use crate::build::{availability, extras, pool, route, scheduler, scheduler_rbac, tokenizer};
+use crate::build::{availability, extras, ingress, pool, route, scheduler, scheduler_rbac, tokenizer};
 use crate::object::Object;
 use crate::pools::objectives;
 use crate::valid::ValidService;
@@ -21,11 +21,11 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
     objects.extend(objectives::objects(svc));
     objects.extend(svc.routing.tokenizer.iter().flat_map(|tokenizer| tokenizer::objects(svc, tokenizer)));
     objects.extend(extras::objects(svc));
-    if let Some(managed) = &svc.routing.route {
-        let mut route = route::route(svc, managed);
-        pool::mark(svc, &mut route);
-        objects.push(route);
-    }
+    objects.extend(svc.routing.ingress.iter().map(|managed| ingress::ingress(svc, managed)));
+    let mut routes: Vec<Object> =
+        svc.routing.route.iter().flat_map(|managed| route::routes(svc, managed)).collect();
+    routes.iter_mut().for_each(|route| pool::mark(svc, route));
+    objects.extend(routes);
     objects
 }
 

@@ -70,6 +70,9 @@ impl Settings {
         self.gateway = from.gateway.clone();
         self.url_scheme.clone_from(&from.url_scheme);
         self.tls = from.tls;
+        self.ingress_domain.clone_from(&from.ingress_domain);
+        self.domain_template.clone_from(&from.domain_template);
+        self.ingress_class.clone_from(&from.ingress_class);
         self.model_header.clone_from(&from.model_header);
         self.model_routing = from.model_routing;
         self.gateway_extras.clone_from(&from.gateway_extras);
@@ -111,6 +114,7 @@ fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(),
     let texts = ["kserveIngressGateway", "urlScheme", "modelBasedRoutingHeaderName", "modelBasedRoutingMode"];
     only_texts("ingress", doc, &texts)?;
     to.gateway_extras = gateway_extras(doc)?;
+    only_texts("ingress", doc, &["ingressDomain", "domainTemplate", "ingressClassName"])?;
     if let Some(gateway) = some_text(doc, "kserveIngressGateway") {
         to.gateway = gateway_ref(gateway, system_namespace);
     }
@@ -123,6 +127,13 @@ fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(),
     if let Some(header) = some_text(doc, "modelBasedRoutingHeaderName") {
         header.clone_into(&mut to.model_header);
     }
+    if let Some(domain) = some_text(doc, "ingressDomain") {
+        domain.clone_into(&mut to.ingress_domain);
+    }
+    if let Some(template) = some_text(doc, "domainTemplate") {
+        template.clone_into(&mut to.domain_template);
+    }
+    to.ingress_class = some_text(doc, "ingressClassName").map(str::to_owned);
     to.tls = flag(doc, "ingress", "enableLLMInferenceServiceTLS")?.unwrap_or(false);
     to.model_routing = match tree::text(doc, &["modelBasedRoutingMode"]).to_ascii_lowercase().as_str() {
         "forced" => ModelRouting::Forced,

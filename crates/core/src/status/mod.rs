@@ -5,6 +5,8 @@ mod cause;
 pub mod condition;
 mod gateways;
 mod group;
+mod ingress;
+mod parent_url;
 mod namesakes;
 mod path;
 mod pause;
@@ -17,8 +19,11 @@ mod scale;
 mod scaling;
 #[cfg(test)]
 mod tests;
+mod topology;
+mod unreached;
 mod url;
 mod view;
+mod ways;
 mod workload;
 mod zero;
 
@@ -88,6 +93,7 @@ fn judgements(view: &View<'_>) -> Judgements {
     put(kind::TOKENIZER_READY, workload::tokenizer(view));
     put(kind::GATEWAYS_READY, gateways::judge(view));
     put(kind::HTTP_ROUTES_READY, routes::judge(view));
+    put(kind::INGRESS_READY, ingress::judge(view));
     put(kind::INFERENCE_POOL_READY, pool::judge(view));
     judgements.extend(scaling::judge(view));
     zero::apply(view, &mut judgements);
@@ -117,6 +123,10 @@ fn roll_ups(view: &View<'_>, judgements: &Judgements) -> Judgements {
             _ => roll_up(judgements, of),
         };
         rolled.insert(roll, judgement);
+    }
+    if !view.stopped && rolled.get(kind::ROUTER_READY) == Some(&Judgement::yes()) {
+        let unreached = unreached::why(view).map(|why| Judgement::no(reason::NO_URL, why));
+        rolled.extend(unreached.map(|judgement| (kind::ROUTER_READY, judgement)));
     }
     let ready = roll_up(&rolled, conditions::DEPENDENTS);
     rolled.insert(kind::READY, ready);

@@ -15,7 +15,8 @@ use serde_json::Value;
 use super::condition::Judgement;
 use super::gateways::{former, is_missing, is_stale};
 use super::routes::{condition, describe};
-use super::view::{Route, Sight, View};
+use super::view::{Sight, View};
+use super::ways::Route;
 use crate::facts::Ref;
 use crate::pools::Group;
 use crate::pools::answers::{self, Lead, groups};
@@ -130,7 +131,8 @@ fn without_route(view: &View<'_>, at: &Ref, parents: &Parents<'_>) -> Judgement 
         Some((gateway, why)) => {
             Judgement::no(NOT_READY, format!("InferencePool {at}: Gateway {gateway}: {why}"))
         }
-        None if view.gateway_refs.is_empty() => Judgement::yes(),
+        // A route that goes past the pool asks no Gateway to take it (asks A2).
+        None if view.gateway_refs.is_empty() || !view.routes.is_empty() => Judgement::yes(),
         None => {
             let hint =
                 "no route of this service leads to it, so set spec.router.route or make a route of your own";

@@ -54,6 +54,7 @@ fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str)
         | Kind::BackendTrafficPolicy
         | Kind::HealthCheckPolicy
         | Kind::GCPBackendPolicy => (kind::HTTP_ROUTES_READY, reason::PLATFORM_NETWORKING_RECONCILE_ERROR),
+        Kind::Ingress => (kind::INGRESS_READY, reason::INGRESS_RECONCILE_ERROR),
         Kind::InferencePool | Kind::OlderInferencePool if refusal.reason == RefusalReason::NotServed => {
             (kind::INFERENCE_POOL_READY, reason::INFERENCE_POOL_FETCH_ERROR)
         }

@@ -8,12 +8,15 @@ mod extras;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gateways;
+mod ingress;
 mod picker_config;
 mod route;
 mod scheduler;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod tokenizer;
+mod unscheduled;
 
 use llmisvc_kinds::Kind;
 use serde_json::Value;
@@ -65,6 +68,10 @@ pub struct Routing {
     pub gateway_refs: Vec<Ref>,
     /// Objects that the gateways need beyond the standard.
     pub extras: Extras,
+    /// Managed Ingress.
+    pub ingress: Option<Ingress>,
+    /// Ingresses named in `spec.router.ingress.refs`.
+    pub ingress_refs: Vec<Ref>,
 }
 
 impl Routing {
@@ -176,6 +183,15 @@ pub struct Route {
     pub model_header: Option<String>,
 }
 
+/// Managed Ingress.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ingress {
+    /// The one host that it answers to.
+    pub host: String,
+    /// `ingressClassName`; none for the default class.
+    pub class: Option<String>,
+}
+
 /// Validates `spec.router`, applies the fix-ups of `reference/workloads.md §3.8`, and asks for every Gateway,
 /// route, pool and account that it depends on.
 pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Vec<Finding>) -> Routing {
@@ -193,6 +209,8 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
     picker_config::check(ctx, &routing, findings, warnings);
     routing.gateway_refs = gateways::refs(ctx, router, findings);
     route::routes(ctx, router, &mut routing, findings, warnings);
+    ingress::ingress(ctx, router, &mut routing, findings, warnings);
+    timeouts::fit(ctx, &mut routing, warnings);
     gateways::ask(ctx, &routing);
     pools::decide::decide(ctx, &mut routing, warnings);
     if routing.pool(&ctx.id.name).is_some() {
@@ -233,8 +251,7 @@ fn picker_of(ctx: &Context<'_>, pool: &str, group: pools::Group) -> Option<Strin
 
 /// Fields that the API has and nothing reads are not ignored silently.
 fn warn_about_unsupported(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>) {
-    let fields: [(&[&str], &str); 3] = [
-        (&["ingress"], "Ingress is not supported; use spec.router.route"),
+    let fields: [(&[&str], &str); 2] = [
         (&["route", "group"], "traffic splitting between services is not supported yet"),
         (&["route", "weight"], "traffic splitting between services is not supported yet"),
     ];

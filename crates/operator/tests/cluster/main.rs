@@ -40,5 +40,6 @@ mod tls;
 mod topologies;
 mod variants;
 mod versions;
+mod ways_in;
 mod webhooks;
 mod webhooks_rotation;

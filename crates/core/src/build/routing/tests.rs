@@ -339,24 +339,4 @@ fn metrics_flags_that_the_picker_lost_become_configuration() {
     assert_eq!(command[1], "--model-server-metrics-scheme=https");
 }
 
-#[test]
-// router edge 26
-fn adapters_are_matched_like_the_model_in_rules_of_64_matches() {
-    let adapters = |count: usize| (0..count).map(|n| format!("a{n:02}")).collect::<Vec<_>>();
-    let mut world = World { adapters: adapters(1), ..World::new() };
-    let merged = spec(json!({"scheduler": {}, "route": {}}));
-    let route = world.object(&merged, Kind::HTTPRoute);
-    let last = |name: &str| json!({"name": "X-Gateway-Model-Name", "type": "Exact", "value": format!("publishers/ml/models/{name}")});
-    assert_eq!(
-        route["spec"]["rules"][11]["matches"],
-        json!([{"headers": [last("llama-8b")]}, {"headers": [last("a00")]}])
-    );
-    world.adapters = adapters(8);
-    let route = world.object(&merged, Kind::HTTPRoute);
-    let rules = route["spec"]["rules"].as_array().unwrap().iter();
-    let counts: Vec<(String, usize)> = rules
-        .map(|r| (r["name"].as_str().unwrap().to_owned(), r["matches"].as_array().unwrap().len()))
-        .collect();
-    assert_eq!(counts[4..6], [("v1-model-routing".to_owned(), 64), ("v1-model-routing-2".to_owned(), 8)]);
-    assert_eq!(counts.len(), 13);
-}
+mod adapters;

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-// G-43; router edge 34: parents that are no longer named do not count; no dumps in messages
+// G-34, G-43: parents that are no longer named do not count; no dumps in messages
 fn what_a_gateway_says_decides_about_route_and_pool() {
     let gw = default_gateway();
     let other = Ref::new("kserve", "old-gateway");
@@ -107,7 +107,7 @@ fn what_cannot_be_read_now_keeps_its_former_addresses() {
 }
 
 #[test]
-// router edge 35
+// G-35
 fn gateways_must_be_programmed_for_their_newest_generation() {
     let merged = with_route();
     let gateways = |change: fn(&mut Value)| {
@@ -149,7 +149,7 @@ fn the_default_gateway_serves_inside_the_cluster_without_an_address() {
 }
 
 #[test]
-// router edge 39; asks rank 1
+// G-39; asks rank 1
 fn a_pool_without_a_route_waits_for_no_gateway_that_nobody_named() {
     let gw = Ref::new("infra", "byo");
     let refs = json!({"gateway": {"refs": [{"name": "byo", "namespace": "infra"}]}, "scheduler": {}});
@@ -289,7 +289,7 @@ fn set(body: &mut Value, fields: &[(&str, i64)]) {
 }
 
 #[test]
-// W-8
+// W-8, G-41
 fn a_rollout_is_ready_only_when_the_new_generation_is() {
     // G-41
     let not = |why: &str| format!("MainWorkloadReady=False {why}");
@@ -397,7 +397,7 @@ fn prefill_and_decode_are_told_apart() {
 
 // E-33, E-34, G-42, G-43
 #[test]
-// W-9
+// G-42, W-9
 fn a_fault_does_not_hide_what_runs() {
     let merged = with_route();
     let mut world = ready_world(&merged);
