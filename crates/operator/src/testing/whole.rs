@@ -19,7 +19,8 @@ use crate::stores::Stores;
 use crate::stores::raw::Raw;
 use crate::stores::watched::Watched;
 
-pub(super) const SERVICE: &str = "/apis/serving.kserve.io/v1alpha2/namespaces/demo/llminferenceservices/llama-70b";
+pub(super) const SERVICE: &str =
+    "/apis/serving.kserve.io/v1alpha2/namespaces/demo/llminferenceservices/llama-70b";
 
 fn example() -> Value {
     let text = include_str!("../../../../examples/prefill-decode/service.yaml");
