@@ -65,7 +65,7 @@ fn runs(seen: Seen<'_>) -> Option<(Why, String)> {
     let (status, spec) = (seen.status, seen.spec?);
     let started = status.started == Some(true) && !status.ready && spec.has_readiness_probe();
     let recovered = spec.has_startup_probe() || status.last_state.terminated.is_none();
-    (started && recovered).then(|| (Why::Probe, "runs, but its readiness probe fails".to_owned()))
+    (started && recovered).then(|| (Why::Unready, "runs, but its readiness probe fails".to_owned()))
 }
 
 fn end(seen: Seen<'_>, last: &Terminated) -> Option<(Why, String)> {
