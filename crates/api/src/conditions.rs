@@ -57,6 +57,8 @@ macro_rules! names {
         $( $(#[doc = $doc])+ pub const $name: &str = $value; )*
         /// All of them, each with what it means: the source of `docs/conditions.md`.
         pub const ALL: &[(&str, &str)] = &[ $( ($value, concat!($($doc),+)), )* ];
+    ($( $(#[$doc:meta])* $name:ident = $value:literal; )*) => {
+        $( $(#[$doc])* pub const $name: &str = $value; )*
     };
 }
 
@@ -199,6 +201,8 @@ pub mod reason {
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
         /// Two services of a namespace have a model of the same name, and no common group.
         MODEL_NAME_COLLISION = "ModelNameCollision";
+        /// The CRD of something that the service needs is not installed.
+        CRD_NOT_FOUND = "CRDNotFound";
         /// A quota does not allow pods.
         QUOTA_EXCEEDED = "QuotaExceeded";
         /// A policy refuses pods.
@@ -255,6 +259,29 @@ pub mod reason {
         NO_URL = "NoURL";
     }
 }
+
+/// Reasons that tell what keeps pods from serving, in the order in which they come before others.
+pub const ROOT_CAUSES: &[&str] = &[
+    reason::CRD_NOT_FOUND,
+    reason::QUOTA_EXCEEDED,
+    reason::ADMISSION_DENIED,
+    reason::POD_CREATION_FAILED,
+    reason::SCHEDULING_GATED,
+    reason::UNSCHEDULABLE,
+    reason::VOLUME_PENDING,
+    reason::NODE_LOST,
+    reason::IMAGE_PULL_FAILED,
+    reason::CONTAINER_CONFIG_ERROR,
+    reason::CONTAINER_START_FAILED,
+    reason::MODEL_DOWNLOAD_REFUSED,
+    reason::MODEL_DOWNLOAD_NOT_FOUND,
+    reason::MODEL_DOWNLOAD_DISK_FULL,
+    reason::MODEL_DOWNLOAD_FAILED,
+    reason::OUT_OF_MEMORY,
+    reason::CRASH_LOOP,
+    reason::PROBE_FAILING,
+    reason::EVICTED,
+];
 
 /// The conditions to write, given all that hold now: sorted by type, with severities, each with the time of its
 /// last change of *status* (Kubernetes' convention; the peer's time moves with the message, api edge 38).
@@ -327,7 +354,7 @@ mod tests {
 
     // A10
     #[test]
-    fn the_page_has_one_row_for_each_reason() {
+    fn the_page_has_one_row_for_each_root_cause() {
         let page = include_str!("../../../docs/troubleshooting.md");
         let rows: Vec<&str> = page.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
         let known: Vec<&str> = reason::ALL.iter().map(|(reason, _)| *reason).collect();
@@ -337,6 +364,8 @@ mod tests {
         }
         let unknown: Vec<&&str> = rows.iter().filter(|row| !known.contains(row)).collect();
         assert!(unknown.is_empty(), "no code says {unknown:?}");
+        let rows = page.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+        assert_eq!(rows.collect::<Vec<_>>(), ROOT_CAUSES);
     }
 
     #[test]

@@ -33,12 +33,19 @@ fn waits(seen: Seen<'_>, waiting: &Waiting) -> Option<(Why, String)> {
     let image = &seen.status.image;
     let message = clean(&waiting.message);
     match waiting.reason.as_str() {
-        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ImageInspectError" | "ErrImageNeverPull"
-        | "RegistryUnavailable" | "SignatureValidationFailed" => {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ImageInspectError"
+        | "ErrImageNeverPull"
+        | "RegistryUnavailable"
+        | "SignatureValidationFailed" => {
             let why = pull_error(&waiting.message);
             Some((Why::Image, format!("image {image} can't be pulled{}", after_colon(&why))))
         }
-        "CreateContainerConfigError" => Some((Why::Config, format!("can't be created{}", after_colon(&message)))),
+        "CreateContainerConfigError" => {
+            Some((Why::Config, format!("can't be created{}", after_colon(&message))))
+        }
         "CreateContainerError" | "RunContainerError" | "PreStartHookError" | "PostStartHookError" => {
             Some((Why::Start, format!("can't be started{}", after_colon(&message))))
         }
@@ -58,7 +65,7 @@ fn runs(seen: Seen<'_>) -> Option<(Why, String)> {
     let (status, spec) = (seen.status, seen.spec?);
     let started = status.started == Some(true) && !status.ready && spec.has_readiness_probe();
     let recovered = spec.has_startup_probe() || status.last_state.terminated.is_none();
-    (started && recovered).then(|| (Why::Probe, "runs, but its readiness probe fails".to_owned()))
+    (started && recovered).then(|| (Why::Unready, "runs, but its readiness probe fails".to_owned()))
 }
 
 fn end(seen: Seen<'_>, last: &Terminated) -> Option<(Why, String)> {
@@ -80,7 +87,9 @@ fn memory(seen: Seen<'_>) -> String {
     let limit = limit.and_then(|limit| quantity::sum(&(limit.0 / 1000).to_string(), "0"));
     match limit {
         Some(limit) => format!("was killed at its memory limit of {limit}{}", restarts(seen)),
-        None => format!("has no memory limit and was killed because its node ran out of memory{}", restarts(seen)),
+        None => {
+            format!("has no memory limit and was killed because its node ran out of memory{}", restarts(seen))
+        }
     }
 }
 
@@ -93,7 +102,8 @@ fn exit(seen: Seen<'_>, last: &Terminated) -> (Why, String) {
     }
     let by_probe = [137, 143].contains(&code) && seen.spec.is_some_and(Container::is_ended_by_probes);
     if by_probe {
-        let detail = format!("was ended with exit code {code}{again}, as a failed liveness or startup probe does");
+        let detail =
+            format!("was ended with exit code {code}{again}, as a failed liveness or startup probe does");
         return (Why::Probe, detail);
     }
     (Why::Crash, format!("exited with code {code}{again}{}", after_colon(&last_line(&last.message))))

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use claim::Claim;
-pub use creation::of_creation;
+pub use creation::{of_creation, policy};
 pub(crate) use pod::of_pod;
 pub use why::Why;
 pub use workload::{Workload, of_workload};
@@ -58,7 +58,8 @@ pub struct Cause {
 
 /// The answer to [`crate::facts::Key::Troubles`]: the pods whose trouble counts.
 pub fn answer(pods: &[Pod]) -> Value {
-    let counts = |pod: &&Pod| pod.trouble.as_ref().is_some_and(|it| it.why != Why::Evicted || matters(pod, pods));
+    let counts =
+        |pod: &&Pod| pod.trouble.as_ref().is_some_and(|it| it.why != Why::Evicted || matters(pod, pods));
     json!(pods.iter().filter(counts).collect::<Vec<_>>())
 }
 

@@ -38,12 +38,16 @@ fn lost(body: &Body) -> Option<(Why, String)> {
 
 /// Its containers were ready when the kubelet spoke last, and somebody else has called the pod unready since.
 fn is_silent(body: &Body) -> bool {
-    let unready = body.status.condition("Ready").is_some_and(|it| it.status == "False" && it.reason.is_empty());
+    let unready =
+        body.status.condition("Ready").is_some_and(|it| it.status == "False" && it.reason.is_empty());
     unready && body.status.holds("ContainersReady")
 }
 
 fn node_lost(body: &Body) -> (Why, String) {
-    (Why::NodeLost, format!("is lost with node {}, which is gone, not reachable or not ready", body.spec.node_name))
+    (
+        Why::NodeLost,
+        format!("is lost with node {}, which is gone, not reachable or not ready", body.spec.node_name),
+    )
 }
 
 fn evicted(body: &Body) -> (Why, String) {

@@ -23,7 +23,8 @@ fn one(reason: &str, total: &str, requests: &BTreeMap<String, i64>) -> String {
     let Some((count, resource)) = short.filter(|(count, _)| count.bytes().all(|b| b.is_ascii_digit())) else {
         return clean(reason);
     };
-    let asked = requests.get(resource).map(|amount| format!("{} ", shown(resource, *amount))).unwrap_or_default();
+    let asked =
+        requests.get(resource).map(|amount| format!("{} ", shown(resource, *amount))).unwrap_or_default();
     let nodes = if count == total { "none has".to_owned() } else { format!("{count} do not have") };
     format!("{nodes} {asked}{resource} free")
 }
@@ -40,5 +41,7 @@ fn shown(resource: &str, thousandths: i64) -> String {
 /// The message is about volumes: which is to be seen at the claims.
 pub(super) fn is_about_volumes(message: &str) -> bool {
     let message = message.to_lowercase();
-    ["persistentvolumeclaim", "persistent volume", "persistentvolume"].iter().any(|word| message.contains(word))
+    ["persistentvolumeclaim", "persistent volume", "persistentvolume"]
+        .iter()
+        .any(|word| message.contains(word))
 }

@@ -34,8 +34,10 @@ pub enum Why {
     Memory,
     /// A container ends and is started again.
     Crash,
-    /// A probe fails.
+    /// Ended by the kubelet because a probe failed.
     Probe,
+    /// It runs, and its readiness probe fails.
+    Unready,
     /// Its node ended or refused it.
     Evicted,
 }
@@ -57,14 +59,14 @@ impl Why {
             Self::Download => reason::MODEL_DOWNLOAD_FAILED,
             Self::Memory => reason::OUT_OF_MEMORY,
             Self::Crash => reason::CRASH_LOOP,
-            Self::Probe => reason::PROBE_FAILING,
+            Self::Probe | Self::Unready => reason::PROBE_FAILING,
             Self::Evicted => reason::EVICTED,
         }
     }
 
     /// It passes by itself, mostly within moments: whoever has a clock gives it time.
     pub const fn is_patient(self) -> bool {
-        matches!(self, Self::Probe)
+        matches!(self, Self::Unready)
     }
 
     /// What to do, given the pod and the container.
@@ -91,6 +93,7 @@ impl Why {
             Self::Download => logs(""),
             Self::Memory => format!("raise the memory limit of container {container}, or let it use less"),
             Self::Crash => logs(" --previous"),
+            Self::Unready => logs(""),
             Self::Probe => format!("{}; a model that loads for long needs a longer startupProbe", logs("")),
             Self::Evicted => "see kubectl describe pod; requests and limits that fit the node prevent it".to_owned(),
         }

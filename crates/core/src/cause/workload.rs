@@ -30,7 +30,8 @@ pub fn of_workload<'c>(
 ) -> Option<Cause> {
     let own = pods.iter().filter_map(|pod| Some((pod, pod.trouble.as_deref()?)));
     let own = own.filter(|(pod, trouble)| workload.owns(pod, trouble));
-    let known: Vec<Known<'_>> = own.filter_map(|(pod, trouble)| workload.look(pod, trouble, &claim)).collect();
+    let known: Vec<Known<'_>> =
+        own.filter_map(|(pod, trouble)| workload.look(pod, trouble, &claim)).collect();
     let first = known.iter().min_by_key(|it| (it.why, &it.pod.name))?;
     let alike = known.iter().filter(|it| it.why == first.why).count();
     let many = i64::try_from(alike).unwrap_or(i64::MAX);

@@ -55,7 +55,9 @@ fn judge(view: &View<'_>, part: Part) -> Judgement {
 
 /// No status tells what keeps the pods of a StatefulSet from being made.
 fn none_yet(path: &str) -> String {
-    format!("no pod has been made: where this stays, the events of StatefulSet {path} say whether a quota or a policy refuses them")
+    format!(
+        "no pod has been made: where this stays, the events of StatefulSet {path} say whether a quota or a policy refuses them"
+    )
 }
 
 fn missing(path: &str, is_going: bool) -> String {

@@ -6,6 +6,7 @@ use llmisvc_kinds::Kind;
 use super::condition::{Judgement, Judgements};
 use super::scaling;
 use super::view::View;
+use crate::cause::policy;
 use crate::names;
 
 /// A child that could not be written.
@@ -38,7 +39,25 @@ pub enum RefusalReason {
 pub(super) fn apply(view: &View<'_>, judgements: &mut Judgements) {
     for refusal in view.input.refused.iter().rev() {
         let (kind, reason) = component(view, refusal);
+        let reason = refusal.root_cause().unwrap_or(reason);
         judgements.insert(kind, Judgement::no(reason, message(view, refusal)));
+    }
+}
+
+impl Refusal {
+    /// What anybody would look for by its own name, whatever was to be written.
+    fn root_cause(&self) -> Option<&'static str> {
+        match self.reason {
+            // This one is Kubernetes' own, and scaling has a name for what it misses (`reference/router.md §2.4`).
+            RefusalReason::NotServed
+                if matches!(self.kind, Kind::ResourceClaimTemplate | Kind::ScaledObject) =>
+            {
+                None
+            }
+            RefusalReason::NotServed => Some(reason::CRD_NOT_FOUND),
+            RefusalReason::Invalid | RefusalReason::Other => policy(&self.message),
+            RefusalReason::Taken => None,
+        }
     }
 }
 
@@ -55,9 +74,6 @@ fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str)
         | Kind::HealthCheckPolicy
         | Kind::GCPBackendPolicy => (kind::HTTP_ROUTES_READY, reason::PLATFORM_NETWORKING_RECONCILE_ERROR),
         Kind::Ingress => (kind::INGRESS_READY, reason::INGRESS_RECONCILE_ERROR),
-        Kind::InferencePool | Kind::OlderInferencePool if refusal.reason == RefusalReason::NotServed => {
-            (kind::INFERENCE_POOL_READY, reason::INFERENCE_POOL_FETCH_ERROR)
-        }
         Kind::InferencePool | Kind::OlderInferencePool | Kind::InferenceObjective | Kind::InferenceModel => {
             (kind::INFERENCE_POOL_READY, reason::SCHEDULER_RECONCILE_ERROR)
         }

@@ -52,10 +52,11 @@ impl Held {
         let mut pod = body.reduce();
         let waits = known.and_then(|known| Some(known.waiting.as_ref()?.at)).unwrap_or(now);
         let waiting = pod.blocked.take().map(|why| Box::new(Since { at: waits, why: why.into() }));
-        let since = known.and_then(|known| Some(known.trouble.as_ref()?.0.at)).unwrap_or(now);
         let trouble = pod.trouble.take().map(|trouble| {
+            let patient = trouble.why.is_patient();
+            let same = known.and_then(|known| known.trouble.as_ref()).filter(|it| it.1 == patient);
             let why = serde_json::to_string(&trouble).unwrap_or_default().into();
-            Box::new((Since { at: since, why }, trouble.why.is_patient()))
+            Box::new((Since { at: same.map_or(now, |it| it.0.at), why }, patient))
         });
         let json = serde_json::to_string(&pod).unwrap_or_default().into();
         Self { service, json, waiting, trouble }

@@ -30,7 +30,11 @@ fn ready(name: &str) -> Raw {
 }
 
 fn starting(name: &str) -> Raw {
-    pod(name, json!({"nodeName": "n"}), json!({"containerStatuses": [{"name": "main", "state": {"running": {}}}]}))
+    pod(
+        name,
+        json!({"nodeName": "n"}),
+        json!({"containerStatuses": [{"name": "main", "state": {"running": {}}}]}),
+    )
 }
 
 fn crashing(name: &str) -> Raw {

@@ -37,7 +37,11 @@ fn cases() -> Vec<(Value, &'static str, &'static str)> {
     let bad_flag = "INFO starting\nerror: unrecognized arguments: --tensr\n";
     let no_program = "exec: \"vlm\": executable file not found in $PATH";
     vec![
-        (main(&waits("main", "ImagePullBackOff", "Back-off pulling image")), "ImagePullFailed", "image reg.example.com/vllm:nope"),
+        (
+            main(&waits("main", "ImagePullBackOff", "Back-off pulling image")),
+            "ImagePullFailed",
+            "image reg.example.com/vllm:nope",
+        ),
         (main(&waits("main", "CreateContainerConfigError", no_secret)), "ContainerConfigError", no_secret),
         (main(&ended("main", &exit(128, "StartError", no_program))), "ContainerStartFailed", no_program),
         (download("HTTPError: 401 Client Error: Unauthorized"), "ModelDownloadRefused", "401 Client Error"),
@@ -45,19 +49,26 @@ fn cases() -> Vec<(Value, &'static str, &'static str)> {
         (download("OSError: [Errno 28] No space left on device"), "ModelDownloadDiskFull", "No space left"),
         (download("Connection reset by peer"), "ModelDownloadFailed", "kubectl logs"),
         (main(&ended("main", &exit(137, "OOMKilled", ""))), "OutOfMemory", "container main"),
-        (main(&ended("main", &exit(2, "Error", bad_flag))), "CrashLoop", "exited with code 2 (2 restarts): error: unrecognized arguments: --tensr"),
+        (
+            main(&ended("main", &exit(2, "Error", bad_flag))),
+            "CrashLoop",
+            "exited with code 2 (2 restarts): error: unrecognized arguments: --tensr",
+        ),
         (main(&ended("main", &exit(137, "Error", ""))), "ProbeFailing", "failed liveness or startup probe"),
     ]
 }
 
 fn says_of_pod(world: &World<'_>, pod: &str, status: &Value) -> Result<()> {
     let patch = json!({"status": status}).to_string();
-    world.kubectl(&["patch", "pod", pod, "--subresource=status", "--type=merge", "-p", &patch], None).map(drop)
+    world
+        .kubectl(&["patch", "pod", pod, "--subresource=status", "--type=merge", "-p", &patch], None)
+        .map(drop)
 }
 
 fn pod_of(world: &World<'_>, service: &str) -> Result<Value> {
     let pods = world.list("pods")?;
-    let mut own = pods.into_iter().filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] == service);
+    let mut own =
+        pods.into_iter().filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] == service);
     own.next().context("a pod")
 }
 
@@ -120,7 +131,8 @@ fn older_pods_serve_while_no_node_takes_the_newer_one() -> Result<()> {
     world.apply(&with(&format!("rolloutStrategy: {{maxSurge: 1, maxUnavailable: 0}}, {nowhere}")))?;
     let service = told(&world, "MainWorkloadReady", "Unschedulable", since)?;
     let message = says(&service, "MainWorkloadReady", "message");
-    for part in ["is taken by none of", "didn't match Pod's node affinity/selector", "older pods still serve"] {
+    for part in ["is taken by none of", "didn't match Pod's node affinity/selector", "older pods still serve"]
+    {
         assert!(message.contains(part), "{message}\nlacks {part}");
     }
     world.apply(&plain(SERVICE))?;
@@ -151,7 +163,10 @@ fn a_quota_is_told_and_so_is_its_end() -> Result<()> {
     world.apply(&plain(SERVICE))?;
     let service = told(&world, "MainWorkloadReady", "QuotaExceeded", since)?;
     let message = says(&service, "MainWorkloadReady", "message");
-    assert!(message.contains("exceeded quota: none") && message.contains("raise the ResourceQuota"), "{message}");
+    assert!(
+        message.contains("exceeded quota: none") && message.contains("raise the ResourceQuota"),
+        "{message}"
+    );
     world.delete("resourcequota", "none")?;
     world.until("resourcequota", "none", "gone", |it| it.is_none(), PATIENCE)?;
     // The ReplicaSet controller waits longer and longer between tries; another template starts anew.
@@ -179,7 +194,8 @@ fn a_claim_that_is_missing_or_pending_is_told_until_it_is_bound() -> Result<()> 
     let since = Instant::now();
     world.apply(&plain(SERVICE).replace("hf://org/m", "pvc://weights/m"))?;
     let service = told(&world, "MainWorkloadReady", "VolumePending", since)?;
-    let missing = format!("PersistentVolumeClaim {}/weights, which does not exist; create it", world.namespace());
+    let missing =
+        format!("PersistentVolumeClaim {}/weights, which does not exist; create it", world.namespace());
     assert!(says(&service, "MainWorkloadReady", "message").contains(&missing), "{service:#}");
 
     let claim = |class: &str| {
@@ -189,14 +205,12 @@ fn a_claim_that_is_missing_or_pending_is_told_until_it_is_bound() -> Result<()> 
     let since = Instant::now();
     world.apply(&claim("nothing"))?;
     let pending = "weights, which is Pending (storage class nothing)";
-    let tells = |it: Option<&Value>| it.is_some_and(|it| says(it, "MainWorkloadReady", "message").contains(pending));
+    let tells =
+        |it: Option<&Value>| it.is_some_and(|it| says(it, "MainWorkloadReady", "message").contains(pending));
     world.until("llmisvc", SERVICE, "a pending claim", tells, PATIENCE)?;
     eprintln!("pending after {:.1} s", since.elapsed().as_secs_f64());
 
     world.delete("persistentvolumeclaim", "weights")?;
-    // The pod uses it, so it goes only with the pod's consent.
-    let patch = r#"{"metadata": {"finalizers": null}}"#;
-    world.patch("persistentvolumeclaim", "weights", "merge", patch)?;
     world.until("persistentvolumeclaim", "weights", "gone", |it| it.is_none(), PATIENCE)?;
     world.apply(&claim("localcluster"))?;
     until_ready_is(&world, SERVICE, "True", PATIENCE).map(drop)
@@ -212,17 +226,16 @@ fn a_worker_that_crashes_is_told_of_its_group() -> Result<()> {
     let index = |pod: &&Value| pod["metadata"]["labels"]["leaderworkerset.sigs.k8s.io/worker-index"] == "1";
     let worker = name(pods.iter().find(index).context("a worker")?).to_owned();
     let exit = json!({"exitCode": 1, "reason": "Error", "message": "RuntimeError: NCCL"});
-    let mut status = main(&ended("main", &exit));
-    // The group is made anew when a container restarts, which its restart count tells.
-    status["containerStatuses"][0]["restartCount"] = json!(0);
-    status["containerStatuses"][0]["lastState"] = json!({});
-    status["containerStatuses"][0]["state"] = json!({"terminated": exit});
-    status["conditions"] = json!([{"type": "Ready", "status": "False", "reason": "ContainersNotReady"}]);
+    let unready = json!([{"type": "Ready", "status": "False", "reason": "ContainersNotReady"}]);
+    // A group is made anew when a container of it was restarted: this is the moment before.
+    let main = json!({"name": "main", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": exit}});
+    says_of_pod(&world, &worker, &json!({"containerStatuses": [main], "conditions": unready}))?;
     let since = Instant::now();
-    says_of_pod(&world, &worker, &status)?;
+    says_of_pod(&world, worker.trim_end_matches("-1"), &json!({"conditions": unready}))?;
     let service = told(&world, "WorkerWorkloadReady", "CrashLoop", since)?;
     let message = says(&service, "WorkerWorkloadReady", "message");
-    let expected = format!("1 of 2 pods: pod {worker}, container main: exited with code 1: RuntimeError: NCCL");
+    let expected =
+        format!("1 of 2 pods: pod {worker}, container main: exited with code 1: RuntimeError: NCCL");
     ensure!(message.starts_with(&expected), "{message}");
     world.delete("pod", &worker)?;
     until_ready_is(&world, SERVICE, "True", PATIENCE).map(drop)

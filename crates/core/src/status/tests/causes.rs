@@ -27,7 +27,8 @@ fn pod(name: &str, owner: &str, template: &str) -> Pod {
     }
 }
 
-const REMEDY: &str = "check the image's name and tag, the pod's imagePullSecrets, and the way from the node to the registry";
+const REMEDY: &str =
+    "check the image's name and tag, the pod's imagePullSecrets, and the way from the node to the registry";
 
 /// A Deployment whose newest ReplicaSet is `name`-2.
 fn rolling(name: &str, wanted: i64, counts: [i64; 3]) -> Value {
@@ -37,7 +38,8 @@ fn rolling(name: &str, wanted: i64, counts: [i64; 3]) -> Value {
     body["status"]["updatedReplicas"] = json!(updated);
     body["status"]["availableReplicas"] = json!(available);
     let message = format!("ReplicaSet \"{name}-2\" is progressing.");
-    let progressing = json!({"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated", "message": message});
+    let progressing =
+        json!({"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated", "message": message});
     body["status"]["conditions"] = json!([progressing]);
     body
 }
@@ -87,7 +89,11 @@ fn each_workload_tells_of_its_own_pods(#[case] name: &str, #[case] told: &str) {
     let status = status_of(&mut world, &merged);
     for kind in ["MainWorkloadReady", "PrefillWorkloadReady", "SchedulerWorkloadReady"] {
         let line = line(&status, kind);
-        assert_eq!(line.starts_with(&format!("{kind}=False ImagePullFailed: pod a, ")), kind == told, "{line}");
+        assert_eq!(
+            line.starts_with(&format!("{kind}=False ImagePullFailed: pod a, ")),
+            kind == told,
+            "{line}"
+        );
     }
 }
 
@@ -98,7 +104,10 @@ fn groups_tell_of_the_pods_of_their_stateful_sets() {
     let spec = json!({"replicas": 2, "leaderWorkerTemplate": {"size": 4}});
     let body = json!({"metadata": {"generation": 1}, "spec": spec, "status": status});
     world.live(Kind::LeaderWorkerSet, "llama-kserve-mn", body);
-    world.see(key(), cause::answer(&[pod("w", "llama-kserve-mn-1", "h"), pod("x", "llama-kserve-mn-prefill", "h")]));
+    world.see(
+        key(),
+        cause::answer(&[pod("w", "llama-kserve-mn-1", "h"), pod("x", "llama-kserve-mn-prefill", "h")]),
+    );
     let decision = groups::groups(&mut world);
     assert_eq!(
         line(&report(&world, &decision, &[]), "WorkerWorkloadReady"),
@@ -128,8 +137,12 @@ fn a_claim_that_a_pod_waits_for_is_asked_for() {
     let mut world = World::new();
     world.live(Kind::Deployment, "llama-kserve", rolling("llama-kserve", 1, [1, 1, 0]));
     let mut waits = pod("a", "llama-kserve-2", "2");
-    let trouble =
-        Trouble { why: Why::Volume, claims: vec!["data".to_owned()], detail: String::new(), ..*waits.trouble.unwrap() };
+    let trouble = Trouble {
+        why: Why::Volume,
+        claims: vec!["data".to_owned()],
+        detail: String::new(),
+        ..*waits.trouble.unwrap()
+    };
     waits.trouble = Some(Box::new(trouble));
     world.see(key(), cause::answer(&[waits]));
     let claim = Key::Claim(Ref::new("ml", "data"));

@@ -555,7 +555,7 @@ fn a_refused_child_is_the_condition_of_its_component() {
             "llama-inference-pool",
             NotServed,
             "InferencePoolReady",
-            "InferencePoolFetchError: the cluster does not serve InferencePool (inference.networking.k8s.io/v1); install the CustomResourceDefinition inferencepools.inference.networking.k8s.io",
+            "CRDNotFound: the cluster does not serve InferencePool (inference.networking.k8s.io/v1); install the CustomResourceDefinition inferencepools.inference.networking.k8s.io",
         ),
         (
             Kind::ResourceClaimTemplate,
@@ -634,4 +634,25 @@ fn times_move_only_with_the_status() {
         found.unwrap()["lastTransitionTime"].as_str().unwrap().to_owned()
     };
     assert_eq!((time("MainWorkloadReady").as_str(), time("PresetsCombined").as_str()), (EARLIER, NOW));
+}
+
+#[rstest::rstest]
+#[case::a_quota("forbidden: exceeded quota: few, requested: count/deployments.apps=1", "QuotaExceeded")]
+#[case::a_webhook("admission webhook \"p.example.com\" denied the request: no team", "AdmissionDenied")]
+#[case::a_policy("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no team", "AdmissionDenied")]
+#[case::no_permission(
+    "deployments.apps is forbidden: User \"x\" cannot create",
+    "ReconcileSingleNodeWorkloadError"
+)]
+fn a_quota_and_a_policy_are_reasons_of_their_own(#[case] said: &str, #[case] reason: &str) {
+    let mut world = World::new();
+    let decision = decided(&mut world, &json!({}));
+    let refusal = Refusal {
+        kind: Kind::Deployment,
+        name: "llama-kserve".to_owned(),
+        reason: RefusalReason::Other,
+        message: said.to_owned(),
+    };
+    let expected = format!("Ready=False {reason}: Deployment ml/llama-kserve could not be written: {said}");
+    assert_eq!(line(&report(&world, &decision, &[refusal]), "Ready"), expected);
 }

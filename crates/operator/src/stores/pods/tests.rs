@@ -117,6 +117,8 @@ async fn trouble_its_changes_and_its_end_are_told_to_those_who_look_at_it() {
 async fn a_probe_that_fails_for_a_moment_is_no_trouble() {
     let mut pods = Pods::default();
     let unready = json!({"containerStatuses": [{"name": "main", "started": true, "state": {"running": {}}}]});
+    pods.put(placed("a", &crashed(1)), Instant::now());
+    tokio::time::advance(PATIENCE).await;
     pods.put(placed("a", &unready), Instant::now());
     assert_eq!(in_trouble(&pods), Vec::<String>::new());
     tokio::time::advance(pods.changes_in(&m(), Instant::now()).unwrap()).await;
