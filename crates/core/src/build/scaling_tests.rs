@@ -63,12 +63,12 @@ fn each_mode_is_an_object_for_each_workload(
     #[case] (api, kind, target): (&str, &str, &str),
 ) {
     let target = json!({"apiVersion": api, "kind": kind, "name": target});
+    // G-53: an average over the replicas, of metrics of this namespace
     follows_the_variant_autoscaler(groups, suffix, &target);
     follows_it_through_keda(groups, suffix, &target);
     follows_triggers(groups, suffix, &target);
 }
 
-// G-53: an average over the replicas, of metrics of this namespace
 fn follows_the_variant_autoscaler(groups: bool, suffix: &str, target: &Value) {
     let behavior = json!({"scaleDown": {"stabilizationWindowSeconds": 120}});
     let scaling = json!({"minReplicas": 2, "maxReplicas": 8, "wva": {"variantCost": "40", "hpa": {"behavior": behavior}}});
