@@ -56,7 +56,7 @@ pub fn beside() -> Vec<Value> {
                   queue-scorer}]\n";
     let map = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "picker", "namespace": "default"},
-        "data": {"epp": picker, "probe": format!("{picker}# another\n")},
+        "data": {"epp": picker, "probe": picker.replace("queue-scorer", "random-picker")},
     });
     let prometheus = json!({"prometheus": {"url": "https://prometheus:9090"}}).to_string();
     let settings = json!({

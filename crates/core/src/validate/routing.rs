@@ -7,6 +7,7 @@ mod account;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gateways;
+mod picker_config;
 mod route;
 mod scheduler;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use crate::names;
 use crate::pass::Finding;
 use crate::tree;
 use crate::validate::Context;
+use crate::validate::storage::Weights;
 use crate::validate::tracing::Tracing;
 
 pub use tokenizer::Tokenizer;
@@ -45,6 +47,8 @@ pub struct Routing {
     pub scheduler: Option<Scheduler>,
     /// Render server beside it.
     pub tokenizer: Option<Tokenizer>,
+    /// What a tokenizer in the picker's own pod reads.
+    pub beside_picker: Option<Weights>,
     /// Pool that somebody else keeps, with its picker.
     pub external_pool: Option<ExternalPool>,
     /// Managed route.
@@ -145,6 +149,8 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
     };
     let mut routing = Routing { router: true, scheduler, external_pool, ..Routing::default() };
     routing.tokenizer = tokenizer::tokenizer(ctx, router, routing.scheduler.as_ref(), findings, warnings);
+    routing.beside_picker = tokenizer::beside_picker(ctx, routing.scheduler.as_ref(), findings, warnings);
+    picker_config::check(ctx, &routing, findings, warnings);
     routing.gateway_refs = gateways::refs(ctx, router, findings);
     route::routes(ctx, router, &mut routing, findings, warnings);
     gateways::ask(ctx, &routing);

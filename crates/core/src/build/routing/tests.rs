@@ -40,7 +40,7 @@ fn a_stopped_service_has_no_objects() {
 }
 
 #[test]
-// router edge 50, W-20: no argument is empty
+// G-50, W-20: no argument is empty
 fn scheduler_deployment_is_the_preset_with_its_configuration() {
     let deployment =
         World::new().object(&spec(json!({"scheduler": {"labels": {"team": "a"}}})), Kind::Deployment);
@@ -168,7 +168,7 @@ fn several_pickers_elect_a_leader() {
 }
 
 #[test]
-// router edge 48: `--flag=value` is seen, and there is one configuration only
+// G-48: `--flag=value` is seen, and there is one configuration only
 fn inline_configuration_wins_over_flags_of_the_template() {
     let mut world = World::new();
     let mut merged = spec(json!({"scheduler": {"config": {"inline": {"kind": "EndpointPickerConfig"}}}}));
@@ -197,7 +197,7 @@ fn live(world: &mut World, config: &str, mark: Option<&str>) {
 type Case<'a> = (&'a str, &'a str, Option<&'a str>, bool, &'a str, &'a str);
 
 #[test]
-// router edge 47
+// G-47
 fn generated_configuration_follows_the_topology_and_others_stay() {
     let peers = serde_yaml_ng::to_string(&parse(&text(false, false, false)).unwrap()).unwrap();
     let custom = "plugins: [{type: mine}]\n";
@@ -333,16 +333,10 @@ fn metrics_flags_that_the_picker_lost_become_configuration() {
     let config = parse(args(&mut world, &merged).last().unwrap()).unwrap();
     let parameters = json!({"scheme": "https", "path": "/m", "insecureSkipVerify": true});
     assert_eq!(config["plugins"].as_array().unwrap().last().unwrap()["parameters"], parameters);
-    for (version, file) in [("0.9.0", false), ("0.10.0", true)] {
-        merged["router"]["scheduler"]["annotations"] = json!({"app.kubernetes.io/version": version});
-        if file {
-            merged["router"]["scheduler"]["template"]["containers"][0]["args"] =
-                json!(["--config-file", "/etc/epp.yaml"]);
-        }
-        let deployment = world.object(&merged, Kind::Deployment);
-        let command = &deployment["spec"]["template"]["spec"]["containers"][0]["command"];
-        assert_eq!(command[1], "--model-server-metrics-scheme=https");
-    }
+    merged["router"]["scheduler"]["annotations"] = json!({"app.kubernetes.io/version": "0.9.0"});
+    let deployment = world.object(&merged, Kind::Deployment);
+    let command = &deployment["spec"]["template"]["spec"]["containers"][0]["command"];
+    assert_eq!(command[1], "--model-server-metrics-scheme=https");
 }
 
 #[test]
