@@ -2,8 +2,11 @@ use llmisvc_kinds::Kind;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::build::scheduler_config::{MARK, pair, parse};
 use crate::settings::{Prometheus, TriggerAuth};
+use crate::valid::{Scaler, Scaling};
 use crate::validate::fixture::{Fixture, fixture, spec, template, with};
+use crate::validate::routing::fixture::{World, spec as routed};
 
 fn metadata(name: &str, labels: &Value, annotations: &Value) -> Value {
     let mut metadata = json!({
@@ -63,12 +66,12 @@ fn each_mode_is_an_object_for_each_workload(
     #[case] (api, kind, target): (&str, &str, &str),
 ) {
     let target = json!({"apiVersion": api, "kind": kind, "name": target});
+    // G-53: an average over the replicas, of metrics of this namespace
     follows_the_variant_autoscaler(groups, suffix, &target);
     follows_it_through_keda(groups, suffix, &target);
     follows_triggers(groups, suffix, &target);
 }
 
-// G-53: an average over the replicas, of metrics of this namespace
 fn follows_the_variant_autoscaler(groups: bool, suffix: &str, target: &Value) {
     let behavior = json!({"scaleDown": {"stabilizationWindowSeconds": 120}});
     let scaling = json!({"minReplicas": 2, "maxReplicas": 8, "wva": {"variantCost": "40", "hpa": {"behavior": behavior}}});
@@ -219,4 +222,33 @@ fn what_scales_writes_the_count_and_a_stopped_service_has_nothing_that_scales() 
     assert_eq!(it.deployment()["spec"]["replicas"], Value::Null);
     it.annotate("serving.kserve.io/stop", "true");
     assert_eq!(it.objects(), []);
+}
+
+#[test]
+fn requests_for_a_workload_that_may_have_no_replicas_wait_in_the_picker() {
+    let picker = |idle: Value, live: Option<&str>| {
+        let mut world = World::new();
+        if let Some(text) = live {
+            let container = json!({"name": "main", "args": ["--config-text", text]});
+            let body = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+            world.live(Kind::Deployment, "llama-kserve-router-scheduler", body);
+        }
+        let mut service = world.valid(&routed(json!({"scheduler": {}})));
+        let settings = serde_json::Map::from_iter([("idleReplicaCount".to_owned(), idle)]);
+        service.decode.scaling =
+            Some(Scaling { min: 1, max: 8, by: Scaler::Keda { settings, triggers: Vec::new() } });
+        let objects = crate::build::routing::objects(&service);
+        let picker = objects.into_iter().find(|object| object.kind == Kind::Deployment).unwrap().body;
+        let args = picker["spec"]["template"]["spec"]["containers"][0]["args"].as_array().unwrap().clone();
+        let text = pair(&args).unwrap().1;
+        (picker["metadata"]["annotations"][MARK].clone(), parse(&text).unwrap(), text)
+    };
+    let (mark, plain, text) = picker(json!(1), None);
+    assert_eq!((mark, &plain["featureGates"]), (json!("default"), &Value::Null));
+    let mut holding = plain;
+    holding["featureGates"] = json!(["flowControl"]);
+    for live in [None, Some(text.as_str())] {
+        let (mark, document, _) = picker(json!(0), live);
+        assert_eq!((mark, &document), (json!("default+hold"), &holding));
+    }
 }

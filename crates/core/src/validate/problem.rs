@@ -104,6 +104,11 @@ pub enum Problem {
     #[error("{replicas} is written when {by}, which scales the workload until then, is gone{why}")]
     StillScaled { replicas: i64, by: String, why: &'static str },
     #[error(
+        "no ScaledObject is made or changed while nobody says where its metrics are: set prometheus.url in key {key:?} of \
+         ConfigMap inferenceservice-config"
+    )]
+    NoPrometheus { key: &'static str },
+    #[error(
         "{sleeper} may have no replicas while {other} has some: set idleReplicaCount: 0 and the same triggers for both \
          prefill and decode, so that they go to zero and come back together"
     )]

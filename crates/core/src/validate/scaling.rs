@@ -9,7 +9,7 @@ use super::scope::Scope;
 use crate::object::LiveObject;
 use crate::pass::Finding;
 use crate::plan::ours;
-use crate::settings::Prometheus;
+use crate::settings::{AUTOSCALING, Prometheus};
 use crate::valid::{Role, Workload};
 use crate::{names, tree};
 
@@ -116,7 +116,11 @@ pub fn scaling(scope: &mut Scope<'_, '_>) -> Option<Scaling> {
         }
         return None;
     };
-    Some(Scaling { min: min.unwrap_or(1), max, by: scaler(scope)? })
+    let scaling = Scaling { min: min.unwrap_or(1), max, by: scaler(scope)? };
+    if scaling.is_blind() {
+        scope.warn("scaling.wva.keda", &Problem::NoPrometheus { key: AUTOSCALING });
+    }
+    Some(scaling)
 }
 
 fn scaler(scope: &Scope<'_, '_>) -> Option<Scaler> {

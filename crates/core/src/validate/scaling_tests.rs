@@ -2,6 +2,7 @@ use llmisvc_kinds::Kind;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::settings::Prometheus;
 use crate::validate::fixture::{Fixture, fixture, spec, template, with};
 
 const NONE: [&str; 0] = [];
@@ -10,12 +11,18 @@ fn scaled(scaling: &Value) -> Fixture {
     fixture(with(spec(), "/scaling", scaling.clone()))
 }
 
+fn prometheus() -> Option<Prometheus> {
+    Some(Prometheus { url: "https://p".to_owned(), insecure: false, auth: None })
+}
+
 /// A service of prefill and decode, with `scaling` each.
 fn pair(decode: &Value, prefill: &Value) -> Fixture {
     let mut all = with(spec(), "/router", json!({"scheduler": {}}));
     all["scaling"] = decode.clone();
     all["prefill"] = json!({"template": template(), "scaling": prefill});
-    fixture(all)
+    let mut it = fixture(all);
+    it.settings.prometheus = prometheus();
+    it
 }
 
 #[rstest]
@@ -41,6 +48,16 @@ fn a_plain_scaling_has_neither_findings_nor_warnings_and_no_count() {
     assert_eq!((outcome.findings.as_slice(), outcome.warnings.as_slice()), (&[][..], &[][..]));
     let (decode, _) = outcome.workloads.unwrap();
     assert_eq!((decode.replicas, decode.most_replicas()), (None, Some(2)));
+}
+
+#[test]
+fn a_missing_address_of_metrics_is_a_warning() {
+    let mut it = scaled(&json!({"maxReplicas": 2, "wva": {"keda": {}}}));
+    let expected = "spec.scaling.wva.keda: no ScaledObject is made or changed while nobody says where its metrics are: set \
+                    prometheus.url in key \"autoscaling-wva-controller-config\" of ConfigMap inferenceservice-config";
+    assert_eq!(it.outcome().warnings, [expected]);
+    it.settings.prometheus = prometheus();
+    assert_eq!(it.outcome().warnings, NONE);
 }
 
 #[rstest]

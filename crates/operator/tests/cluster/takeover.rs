@@ -184,7 +184,7 @@ fn accept_older_pool(world: &World<'_>, name: &str) -> Result<()> {
 }
 
 // Takes a minute or more: five services come up with their pods, the operator starts twice, and two of them roll.
-// E-49: what runs keeps its selector.
+// E-49: what runs keeps its selector. G-53: an autoscaler that multiplied its metric by the replicas is corrected.
 #[test]
 fn nothing_restarts_when_the_operator_takes_over_and_the_next_change_rolls_once() -> Result<()> {
     let cluster = Cluster::own("takeover", Variant::Full)?;
@@ -209,7 +209,6 @@ fn nothing_restarts_when_the_operator_takes_over_and_the_next_change_rolls_once(
     nothing_is_left_behind(&scheduler)
 }
 
-// G-53: KServe's controller has it multiply the metric by the replicas that there are
 fn the_autoscaler_asks_for_an_average(story: &Story<'_>) -> Result<()> {
     let now = story.world.get("hpa", "scaled-kserve-hpa")?;
     assert_eq!(now["metadata"]["deletionTimestamp"], Value::Null);

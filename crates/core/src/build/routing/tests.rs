@@ -11,7 +11,7 @@ fn args(world: &mut World, merged: &Value) -> Vec<String> {
 }
 
 fn text(prefill: bool, lora: bool, tls: bool) -> String {
-    default_text(Topology { prefill, lora, tls })
+    default_text(Topology { prefill, lora, tls, holds: false })
 }
 
 #[test]

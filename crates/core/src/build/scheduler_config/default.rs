@@ -9,19 +9,26 @@ pub struct Topology {
     pub lora: bool,
     /// Model servers serve their metrics over TLS.
     pub tls: bool,
+    /// The main workload may have no replicas, and requests wait until it has.
+    pub holds: bool,
 }
 
 impl Topology {
     /// Value of the mark for a default.
     pub(super) fn mark(self) -> String {
-        let parts = [(self.prefill, "+prefill"), (self.lora, "+lora"), (self.tls, "+tls")];
+        let parts =
+            [(self.prefill, "+prefill"), (self.lora, "+lora"), (self.tls, "+tls"), (self.holds, "+hold")];
         parts.iter().filter(|(on, _)| *on).fold("default".to_owned(), |mark, (_, part)| mark + part)
     }
 }
 
 /// The default for a topology.
 pub fn default_text(topology: Topology) -> String {
-    let mut lines = vec!["apiVersion: llm-d.ai/v1alpha1", "kind: EndpointPickerConfig", "plugins:"];
+    let mut lines = vec!["apiVersion: llm-d.ai/v1alpha1", "kind: EndpointPickerConfig"];
+    if topology.holds {
+        lines.extend(["featureGates:", "- flowControl"]);
+    }
+    lines.push("plugins:");
     lines.extend(if topology.prefill { PREFILL_PLUGINS.lines() } else { PLUGINS.lines() });
     if topology.lora {
         lines.push("- type: lora-affinity-scorer");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{storage, tokenizer};
 use crate::revision::filter;
 use crate::tree;
-use crate::valid::{Scheduler, ValidService};
+use crate::valid::{Scaling, Scheduler, ValidService};
 
 mod default;
 mod flags;
@@ -87,7 +87,8 @@ fn attach_weights(svc: &ValidService, pod: &mut Value) {
 
 fn topology(svc: &ValidService, needs: &migrate::Needs) -> Topology {
     let tls = needs.metrics.len() == 1 && needs.metrics.get("scheme").is_some_and(|s| s == "https");
-    Topology { prefill: svc.prefill.is_some(), lora: !svc.adapters.is_empty(), tls }
+    let holds = svc.decode.scaling.as_ref().is_some_and(Scaling::sleeps);
+    Topology { prefill: svc.prefill.is_some(), lora: !svc.adapters.is_empty(), tls, holds }
 }
 
 fn main_args(pod: &Value) -> &[Value] {
@@ -128,7 +129,7 @@ fn kept(scheduler: &Scheduler, topology: Topology) -> Option<Chosen> {
         Some(KEPT) => KEPT.to_owned(),
         Some(_) => return None,
         None => match default_of(&text) {
-            Some(of) if of == (topology.prefill, topology.lora) => topology.mark(),
+            Some(of) if of == (topology.prefill, topology.lora) && !topology.holds => topology.mark(),
             Some(_) => return None,
             None => KEPT.to_owned(),
         },
@@ -141,7 +142,7 @@ fn default_of(text: &str) -> Option<(bool, bool)> {
     let document = without_metrics_source(parse(&filter::without(text))?);
     let all = [(false, false), (false, true), (true, false), (true, true)];
     all.into_iter().find(|(prefill, lora)| {
-        parse(&default_text(Topology { prefill: *prefill, lora: *lora, tls: false })).as_ref()
+        parse(&default_text(Topology { prefill: *prefill, lora: *lora, tls: false, holds: false })).as_ref()
             == Some(&document)
     })
 }
