@@ -9,6 +9,7 @@ mod extras;
 pub(crate) mod fixture;
 mod gateways;
 mod ingress;
+mod kv_events;
 mod picker_config;
 mod route;
 mod scheduler;
