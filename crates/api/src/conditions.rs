@@ -97,6 +97,10 @@ pub mod kind {
         ROLLOUT_BLOCKED = "RolloutBlocked";
         /// On configs: some service uses it.
         CONFIG_IN_USE = "ConfigInUse";
+        /// Routing group: how requests split; never affects `Ready`.
+        GROUP_READY = "GroupReady";
+        /// Members of the routing group serve other models; there only while they do, never affects `Ready`.
+        GROUP_DEGRADED = "GroupDegraded";
     }
 }
 
@@ -183,6 +187,10 @@ pub mod reason {
         INVALID_CONFIG = "InvalidConfig";
         /// The pool is not accepted.
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
+        /// Deleted, and routes of the other members of its group still lead to it.
+        FINALIZATION_PENDING = "FinalizationPending";
+        /// Members of a routing group serve other models.
+        MEMBER_DIVERGENCE = "MemberDivergence";
     }
 }
 

@@ -65,8 +65,7 @@ pub fn adopt(inputs: &Inputs<'_>, objects: &mut [Object]) -> Adopted {
     for object in objects.iter_mut().filter(|object| object.kind == Kind::HTTPRoute) {
         let Some(live) = takeover.live(object) else { continue };
         let may_stay = is_former(live) || is_marked(&live.body);
-        let Some((with, path)) = may_stay.then(|| route::keep(object, &live.body, inputs.service)).flatten()
-        else {
+        let Some((with, path)) = may_stay.then(|| route::keep(object, &live.body)).flatten() else {
             continue;
         };
         mark(object, with);

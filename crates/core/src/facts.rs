@@ -46,6 +46,9 @@ pub enum Key {
     /// The pods of the service of this name, reduced: answered as by [`crate::pods::answer`], also when there are
     /// none. Who asks is woken by every change of one of them, so only who needs them asks.
     Pods(Ref),
+    /// The members of a traffic group by namespace and name, as they have published themselves: answered with
+    /// [`crate::traffic::Members`]. Who asks is woken when one of them publishes something else.
+    Group(Ref),
 }
 
 /// Namespace and name.

@@ -26,6 +26,7 @@ mod stores;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod traffic;
 mod turn;
 mod webhook;
 mod wire;

@@ -2,36 +2,18 @@
 
 use serde_json::{Value, json};
 
+use crate::labels::ROUTING_GROUP;
+use crate::object::Object;
 use crate::tree;
 
-use crate::object::Object;
-
 const OLDER: &str = "inference.networking.x-k8s.io";
-/// Label of a route that is one of a group.
-const GROUP: &str = "serving.kserve.io/routing-group";
 
 /// Leaves in a route what must not change with its controller; gives the mark for it, and the path. None when there is
-/// nothing to keep.
-pub fn keep(route: &mut Object, live: &Value, service: &Value) -> Option<(&'static str, &'static str)> {
-    if keep_group(route, live, service) {
-        Some(("group", "spec.rules"))
-    } else {
-        keep_pool(route, live).then_some(("older-pool", "spec.rules.backendRefs.group"))
-    }
-}
-
-/// The routes of a group list the backends of all its members with their weights, which we do not make. They stay as
-/// they are, as long as the service is to be in the group.
-fn keep_group(route: &mut Object, live: &Value, service: &Value) -> bool {
-    let group = tree::text(live, &["metadata", "labels", GROUP]);
-    let spec = live.get("spec");
-    let (Some(spec), false) = (spec, group.is_empty()) else { return false };
-    if tree::text(service, &["spec", "router", "route", "group"]) != group {
-        return false;
-    }
-    *tree::entry(&mut route.body, "spec") = spec.clone();
-    tree::object(tree::entry(&mut route.body, "metadata"), "labels").insert(GROUP.to_owned(), json!(group));
-    true
+/// nothing to keep. The routes of a group lead to pools of the newer group already, but for those of others (edge 29).
+pub fn keep(route: &mut Object, live: &Value) -> Option<(&'static str, &'static str)> {
+    let grouped = !tree::text(&route.body, &["metadata", "labels", ROUTING_GROUP]).is_empty();
+    let kept = !grouped && keep_pool(route, live);
+    kept.then_some(("older-pool", "spec.rules.backendRefs.group"))
 }
 
 /// Lets the route lead to the pool of the older group as it does now, unless its gateways say that they do not know

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::labels::{self, Component};
 use crate::names;
 use crate::object::Object;
+use crate::traffic;
 use crate::tree;
 use crate::valid::{Route, ValidService};
 use crate::validate::routing::has_header;
@@ -15,12 +16,17 @@ const MATCHES: usize = 64;
 
 /// The managed route from the gateways to pool and Service.
 pub fn route(svc: &ValidService, route: &Route) -> Object {
-    let labels = labels::base(&svc.id.name, Component::Router);
+    let mut labels = labels::base(&svc.id.name, Component::Router);
     let name = names::route(&svc.id.name);
     let mut spec = route.spec.clone();
     if let Some(header) = route.model_header.as_deref().filter(|_| !svc.adapters.is_empty()) {
         let rules = tree::array(&mut spec, "rules");
         *rules = rules.iter().flat_map(|rule| with_adapters(svc, rule, header)).collect();
+    }
+    if let Some(traffic) = &svc.routing.traffic {
+        labels.insert(labels::ROUTING_GROUP.to_owned(), traffic.group.clone());
+        let place = (svc.id.namespace.as_str(), svc.id.name.as_str());
+        traffic::rules::share(tree::array(&mut spec, "rules"), place, traffic);
     }
     Object::new(Kind::HTTPRoute, &svc.id.namespace, &name, labels, json!({"spec": spec}))
 }

@@ -14,6 +14,7 @@ mod routes;
 mod scale;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod url;
 mod view;
 mod workload;
@@ -90,6 +91,8 @@ fn judgements(view: &View<'_>) -> Judgements {
     judgements.extend(roll_ups(view, &judgements));
     judgements.extend(rollout::judge(view, &judgements).map(|j| (kind::ROLLOUT_BLOCKED, j)));
     judgements.extend(adopted::judge(view).map(|j| (kind::ADOPTED, j)));
+    judgements.extend(traffic::ready(view).map(|j| (kind::GROUP_READY, j)));
+    judgements.extend(traffic::degraded(view).map(|j| (kind::GROUP_DEGRADED, j)));
     judgements.extend(handing_over(view).map(|j| (kind::HANDING_OVER, j)));
     judgements.extend(spec_ignored(view).map(|j| (kind::SPEC_IGNORED, j)));
     judgements

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::scale;
+use super::traffic;
 use super::url::{Url, discover, primary};
 use super::view::{Part, Sight, View};
 use crate::facts::{Key, Ref};
@@ -162,6 +163,10 @@ fn router(view: &View<'_>) -> Value {
     }
     if let Some((pool, _)) = &view.pool {
         *tree::entry(&mut router, "scheduler") = scheduler(view, pool);
+    }
+    let group = traffic::group(view);
+    if !group.is_null() {
+        *tree::entry(&mut router, "group") = group;
     }
     if router == json!({}) { Value::Null } else { router }
 }

@@ -16,6 +16,7 @@ mod conditions;
 mod groups;
 mod rollout;
 mod scale;
+mod traffic;
 mod urls;
 
 const NOW: &str = "2026-01-02T03:04:05Z";

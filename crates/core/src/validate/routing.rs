@@ -12,6 +12,7 @@ mod scheduler;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
+mod traffic;
 
 use llmisvc_kinds::Kind;
 use serde_json::Value;
@@ -23,6 +24,7 @@ use crate::facts::{Answer, Key, Ref};
 use crate::labels::Labels;
 use crate::names;
 use crate::pass::Finding;
+use crate::traffic::Traffic;
 use crate::tree;
 use crate::validate::Context;
 use crate::validate::tracing::Tracing;
@@ -53,6 +55,8 @@ pub struct Routing {
     pub route_refs: Vec<String>,
     /// Gateways named in `spec.router.gateway.refs`.
     pub gateway_refs: Vec<Ref>,
+    /// Share of a group's requests.
+    pub traffic: Option<Traffic>,
 }
 
 impl Routing {
@@ -148,6 +152,7 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
     routing.gateway_refs = gateways::refs(ctx, router, findings);
     route::routes(ctx, router, &mut routing, findings, warnings);
     gateways::ask(ctx, &routing);
+    routing.traffic = traffic::traffic(ctx, router, &routing);
     warn_about_unsupported(ctx, router, warnings);
     routing
 }
@@ -184,11 +189,7 @@ fn picker_of(ctx: &Context<'_>, pool: &str) -> Option<String> {
 
 /// Fields that the API has and nothing reads are not ignored silently.
 fn warn_about_unsupported(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>) {
-    let fields: [(&[&str], &str); 3] = [
-        (&["ingress"], "Ingress is not supported; use spec.router.route"),
-        (&["route", "group"], "traffic splitting between services is not supported yet"),
-        (&["route", "weight"], "traffic splitting between services is not supported yet"),
-    ];
+    let fields: [(&[&str], &str); 1] = [(&["ingress"], "Ingress is not supported; use spec.router.route")];
     for (path, why) in fields {
         if tree::get(router, path).is_some_and(|v| !v.is_null()) {
             warnings

@@ -116,7 +116,7 @@ pub fn answer_for(key: &Key, object: Option<Raw>) -> Answer {
 pub fn wants_watch(key: &Key, answer: &Answer) -> bool {
     match (key, answer) {
         (_, Answer::Unreadable(_))
-        | (Key::Config(_) | Key::ConfigNames(_) | Key::Gateway(_) | Key::Pods(_), _) => false,
+        | (Key::Config(_) | Key::ConfigNames(_) | Key::Gateway(_) | Key::Pods(_) | Key::Group(_), _) => false,
         (Key::ServiceAccount(_) | Key::Secret(_), answer) => *answer == Answer::Absent,
         // While it is absent its kind may be too, and then there is nothing to watch.
         (Key::OlderInferencePool(_), answer) => *answer != Answer::Absent,

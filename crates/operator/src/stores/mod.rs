@@ -21,6 +21,7 @@ pub mod children;
 mod configs;
 pub mod groups;
 pub mod index;
+pub mod members;
 pub mod pods;
 pub mod raw;
 pub mod served;
@@ -34,6 +35,7 @@ use asked::Asked;
 use bag::{Bag, Stamp};
 use children::Children;
 use index::Index;
+use members::Members;
 use pods::Pods;
 use raw::{Raw, Turn};
 use services::Services;
@@ -64,6 +66,7 @@ pub struct Stores {
     pods: Mutex<Pods>,
     index: Mutex<Index>,
     usage: Mutex<Usage>,
+    members: Mutex<Members>,
     view: Mutex<View>,
     /// Configs that have to be looked at again, for their own sake: see [`crate::configs`].
     pub configs_due: Arc<Queue>,
@@ -85,6 +88,7 @@ impl Stores {
             pods: Mutex::default(),
             index: Mutex::default(),
             usage: Mutex::default(),
+            members: Mutex::default(),
             view: Mutex::new(View { settings, cluster: Arc::new(cluster) }),
             configs_due: Arc::default(),
             asked: Asked::default(),
@@ -150,7 +154,7 @@ impl Stores {
             Watched::Services => {
                 lock(&self.services).remove(place);
                 self.configs_due.add_all(lock(&self.usage).remove(place));
-                BTreeSet::from([place.clone()])
+                [place.clone()].into_iter().chain(self.forget_member(place)).collect()
             }
             Watched::Settings => self.configure(&BTreeMap::new()),
             Watched::Configs => {
@@ -363,6 +367,7 @@ impl Stores {
                     lock(&self.gateway_services).labelled(&place.namespace, GATEWAY_NAME, &place.name);
                 found.0.found().is_some().then_some(found)
             }
+            Key::Group(group) => Some(self.members(group)),
             Key::Pods(service) => Some(lock(&self.pods).answer(service, Instant::now())),
             _ => None,
         }
