@@ -44,7 +44,7 @@ impl Waiting {
 pub fn publish(ctx: &Context, subject: &Subject, decision: &Decision, status: &Value) {
     let former = ctx.stores.standing(&subject.place);
     let now = standing(&subject.service, decision, status, &former);
-    ctx.queue.add_all(ctx.stores.publish(&subject.place, now));
+    ctx.queue.add_all(ctx.stores.publish(&subject.place, &subject.service, now));
 }
 
 /// A deleted service stays until the routes of the others no longer lead to it; gives how long it may.

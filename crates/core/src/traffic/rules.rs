@@ -32,17 +32,22 @@ fn is_own(backend: &Backend, name: &str, traffic: &Traffic) -> bool {
 
 /// The service's own reference, with the member's backend and weight.
 fn reference(own: &Value, member: &Listed) -> Value {
-    let leads_to_pool = tree::text(own, &["kind"]) == "InferencePool";
     let service = || Backend::service(&member.name);
-    let backend = if leads_to_pool { member.backend.clone() } else { service() };
+    let backend = if is_for_pools(own) { member.backend.clone() } else { service() };
     let mut reference = own.clone();
     *tree::entry(&mut reference, "kind") = json!(backend.kind);
     *tree::entry(&mut reference, "name") = json!(backend.name);
     *tree::entry(&mut reference, "weight") = json!(member.weight);
-    if own.get("group").is_some() || !backend.group.is_empty() {
+    if own.get("group").is_some() {
         *tree::entry(&mut reference, "group") = json!(backend.group);
     }
     reference
+}
+
+/// It leads to a pool, or to what takes its place without a scheduler: that one names the core group, which a reference
+/// that always led to the Service leaves out. So the rules of all members are the same, whoever has a pool.
+fn is_for_pools(own: &Value) -> bool {
+    own.get("group").is_some()
 }
 
 /// What the shared rules of a live route list, as far as it can be told whose it is: by the names of what we make, and

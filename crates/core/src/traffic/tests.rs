@@ -158,6 +158,18 @@ fn shared_rules_list_pools_or_services_as_their_own_backend_is() {
     assert_eq!(by_rule(&route), expected);
 }
 
+// G-31
+#[test]
+fn without_a_pool_of_its_own_a_member_lists_those_of_the_others() {
+    let route = world().object(&grouped(json!({})), Kind::HTTPRoute);
+    let mut own = service("llama-kserve-workload-svc", 90);
+    own["group"] = json!("");
+    let listed = by_rule(&route)["v1-model-routing"];
+    assert_eq!((&listed[0], &listed[3]), (&pool("b-inference-pool", 5), &own));
+    let services = by_rule(&route)["v1-catch-all-model-routing"];
+    assert_eq!(services[0], service("b-kserve-workload-svc", 5));
+}
+
 // G-29
 #[test]
 fn an_external_pool_is_listed_as_a_single_service_names_it() {

@@ -48,29 +48,34 @@ impl Stores {
 
     /// Takes in where a service stands after a pass; gives the services that have to look again: members of its groups
     /// when that is news, and those in its namespace that wait for routes.
-    pub fn publish(&self, place: &Ref, standing: Standing) -> BTreeSet<Ref> {
-        let mut members = lock(&self.members);
-        let groups = members.put(place, standing);
+    pub fn publish(&self, place: &Ref, service: &Value, standing: Standing) -> BTreeSet<Ref> {
+        let groups = self.stands(place, service, standing);
+        let members = lock(&self.members);
         let waiting = members.waiting.iter().filter(|w| w.namespace == place.namespace && *w != place);
         let waiting: BTreeSet<Ref> = waiting.cloned().collect();
         drop(members);
         self.members_of(groups).union(&waiting).cloned().collect()
     }
 
-    /// A service that is being deleted gets no requests of its group; gives the services that have to look again. One
-    /// that has had no pass tells its group in its status.
+    /// A service that is being deleted gets no requests of its group; gives the services that have to look again.
     pub fn leave(&self, place: &Ref, service: &Value) -> BTreeSet<Ref> {
-        let told = tree::text(service, &["status", "router", "group", "name"]).to_owned();
-        let mut groups = match self.standing(place) {
-            Standing::Member(member) => {
-                lock(&self.members).put(place, Standing::Member(Member { deleting: true, ..member }))
-            }
-            Standing::Unknown | Standing::Single => lock(&self.members).put(place, Standing::Single),
+        let standing = match self.standing(place) {
+            Standing::Member(member) => Standing::Member(Member { deleting: true, ..member }),
+            Standing::Unknown | Standing::Single => Standing::Single,
         };
-        if !told.is_empty() {
-            groups.insert(Ref::new(&place.namespace, &told));
+        self.members_of(self.stands(place, service, standing))
+    }
+
+    /// The groups to which it looks different. One that nobody knew before was in the group that its status tells.
+    fn stands(&self, place: &Ref, service: &Value, standing: Standing) -> BTreeSet<Ref> {
+        let mut members = lock(&self.members);
+        let was_unknown = !members.standing.contains_key(place);
+        let mut groups = members.put(place, standing);
+        if was_unknown && members.standing.contains_key(place) {
+            let told = tree::text(service, &["status", "router", "group", "name"]);
+            groups.extend((!told.is_empty()).then(|| Ref::new(&place.namespace, told)));
         }
-        self.members_of(groups)
+        groups
     }
 
     /// Forgets a service that is gone; gives the services that have to look again.
@@ -144,4 +149,80 @@ impl Stores {
 
 fn is_deleting(service: &Value) -> bool {
     tree::get(service, &["metadata", "deletionTimestamp"]).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use llmisvc_core::facts::Cluster;
+
+    use super::*;
+    use crate::stores::raw::Raw;
+    use crate::stores::watched::Watched;
+
+    fn at(name: &str) -> Ref {
+        Ref::new("ns", name)
+    }
+
+    fn key(group: &str) -> Key {
+        Key::Group(at(group))
+    }
+
+    fn member(group: &str, weight: i64) -> Standing {
+        Standing::Member(Member {
+            name: "m".to_owned(),
+            group: group.to_owned(),
+            weight,
+            ..Member::default()
+        })
+    }
+
+    /// `x` looks at group `x`, and `y` at `y`.
+    fn stores() -> Stores {
+        let stores = Stores::new(Cluster::default());
+        for name in ["x", "y"] {
+            stores.depends(&at(name), &key(name));
+        }
+        stores
+    }
+
+    fn nobody() -> BTreeSet<Ref> {
+        BTreeSet::new()
+    }
+
+    #[test]
+    fn only_news_wakes_the_members_of_the_groups_concerned() {
+        let (stores, service) = (stores(), json!({}));
+        assert_eq!(stores.publish(&at("m"), &service, member("x", 1)), [at("x")].into());
+        assert_eq!(stores.publish(&at("m"), &service, member("x", 1)), nobody());
+        assert_eq!(stores.publish(&at("m"), &service, member("x", 2)), [at("x")].into());
+        assert_eq!(stores.publish(&at("m"), &service, member("y", 2)), [at("x"), at("y")].into());
+        assert_eq!(stores.publish(&at("m"), &service, Standing::Single), [at("y")].into());
+        assert_eq!(stores.publish(&Ref::new("other", "m"), &service, member("x", 2)), nobody());
+    }
+
+    // G-28
+    #[test]
+    fn who_has_left_while_no_operator_ran_is_news_to_those_it_left() {
+        let stores = stores();
+        let metadata = json!({"name": "m", "namespace": "ns", "resourceVersion": "1"});
+        let service = json!({"metadata": metadata, "status": {"router": {"group": {"name": "x"}}}});
+        stores.put(Watched::Services, Raw::new(service.clone()));
+        let unknown = || stores.at_hand(&key("x")).unwrap().0.found().unwrap()["unknown"].clone();
+        assert_eq!(unknown(), json!(["m"]));
+        assert_eq!(stores.publish(&at("m"), &service, Standing::Unknown), nobody());
+        assert_eq!(unknown(), json!(["m"]), "nothing was decided about it");
+        assert_eq!(stores.publish(&at("m"), &service, Standing::Single), [at("x")].into());
+        assert_eq!(unknown(), json!([]));
+    }
+
+    #[test]
+    fn who_waits_for_routes_is_woken_by_every_pass_of_its_namespace() {
+        let (stores, service) = (stores(), json!({}));
+        stores.wait_for_routes(&at("w"), true);
+        assert_eq!(stores.publish(&at("m"), &service, Standing::Single), [at("w")].into());
+        assert_eq!(stores.publish(&at("w"), &service, Standing::Single), nobody());
+        assert_eq!(stores.publish(&Ref::new("other", "m"), &service, Standing::Single), nobody());
+        stores.wait_for_routes(&at("w"), false);
+        assert_eq!(stores.publish(&at("m"), &service, Standing::Single), nobody());
+    }
 }

@@ -10,6 +10,7 @@ mod server;
 mod storage;
 mod takeover;
 mod tls;
+mod traffic;
 mod whole;
 
 pub use server::Server;

@@ -30,6 +30,7 @@ mod storage_version;
 mod takeover;
 mod tls;
 mod topologies;
+mod traffic;
 mod versions;
 mod webhooks;
 mod webhooks_rotation;

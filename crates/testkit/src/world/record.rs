@@ -62,6 +62,13 @@ impl Recording {
         objects
     }
 
+    /// The watch events behind them, in the same order: `type` and `object`.
+    pub fn events(&self) -> Vec<Value> {
+        let mut events = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        events.sort_by_key(|event| event.get("object").map(version));
+        events
+    }
+
     /// The same, once the recording has reached this object, which a caller has seen by other means.
     pub fn up_to(&self, world: &World<'_>, object: &Value) -> Result<Vec<Value>> {
         let uid = object.pointer("/metadata/uid");
