@@ -124,8 +124,8 @@ impl Stores {
 
     /// The answer to [`Key::Group`].
     pub(super) fn members(&self, group: &Ref) -> (Answer, Stamp) {
-        let told =
-            Told { members: lock(&self.members).of(group).cloned().collect(), unknown: self.unknown(group) };
+        let members: Vec<Member> = lock(&self.members).of(group).cloned().collect();
+        let told = Told { members, unknown: self.unknown(group) };
         let told = json!(told);
         let stamp = stamp(&told, true);
         (Answer::Found(Arc::new(told)), stamp)

@@ -1,6 +1,6 @@
 //! Passes over the members of a traffic group, with the real core: what is written when, and what waits for whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,13 @@ struct Group {
     server: Server,
     ctx: Arc<Context>,
     minds: BTreeMap<&'static str, Mind>,
+}
+
+/// A cluster whose settings are known to be the defaults.
+fn context(server: &Server) -> Arc<Context> {
+    let ctx = context_with_presets(server);
+    ctx.stores.listed(Watched::Settings, &BTreeSet::new());
+    ctx
 }
 
 fn at(name: &str) -> Ref {
@@ -55,7 +62,7 @@ impl Group {
     /// `a` with 90 and `b` with 10, settled; both are ready.
     async fn new() -> Self {
         let server = Server::default();
-        let ctx = context_with_presets(&server);
+        let ctx = context(&server);
         let mut group =
             Self { server, ctx, minds: BTreeMap::from([("a", Mind::default()), ("b", Mind::default())]) };
         for (name, weight) in [("a", 90), ("b", 10)] {
@@ -153,7 +160,7 @@ async fn a_restart_over_a_settled_group_writes_nothing() {
     let mut group = Group::new().await;
     pause().await;
     group.settle().await;
-    let again = context_with_presets(&group.server);
+    let again = context(&group.server);
     for name in ["a", "b"] {
         again.stores.put(Watched::Services, Raw::new(group.server.get(&path(name)).unwrap()));
         for ((kind, _), child) in group.ctx.stores.live(&at(name)) {

@@ -2,13 +2,17 @@
 //! at, and none has a rule without a backend or with one that is not there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use llmisvc_testkit::World;
 use llmisvc_testkit::world::Recording;
 use serde_json::{Value, json};
 
-use crate::look::{PATIENCE, condition, config, says};
+use crate::look::{condition, config, says, until_ready_is};
+
+/// A member starts pods, one after the other, beside seven other tests on two cores.
+const LONG: Duration = Duration::from_mins(3);
 
 /// A service of this group, with a pool or without.
 fn member(name: &str, group: &str, weight: i64, has_pool: bool) -> Value {
@@ -67,7 +71,7 @@ fn until_split(world: &World<'_>, step: &str, of: &[Share<'_>], shares: &[Share<
     for member in of {
         let rules = expected(*member, shares);
         let splits = |it: Option<&Value>| it.is_some_and(|route| by_rule(route) == rules);
-        world.until("httproute", &format!("{}-kserve-route", member.0), step, splits, PATIENCE)?;
+        world.until("httproute", &format!("{}-kserve-route", member.0), step, splits, LONG)?;
     }
     Ok(())
 }
@@ -84,7 +88,7 @@ fn a_group_splits_right_after_every_step_and_no_rule_ever_leads_nowhere() -> Res
     let create = |(name, weight, pool): Share<'_>| world.apply(&member(name, "g", weight, pool).to_string());
     create(STABLE)?;
     until_split(&world, "alone", &[STABLE], &[STABLE])?;
-    world.until_condition("llmisvc", "stable", "Ready", "True")?;
+    until_ready_is(&world, "stable", "True", LONG)?;
     create(CANARY)?;
     until_split(&world, "the canary has joined", &[STABLE, CANARY], &[CANARY, STABLE])?;
     create(NEXT)?;
@@ -95,10 +99,10 @@ fn a_group_splits_right_after_every_step_and_no_rule_ever_leads_nowhere() -> Res
     let stop = r#"{"metadata": {"annotations": {"serving.kserve.io/stop": "true"}}}"#;
     world.patch("llmisvc", "canary", "merge", stop)?;
     until_split(&world, "the canary is stopped", &[NEXT, STABLE], &[NEXT, STABLE])?;
-    world.until("inferencepool", "canary-inference-pool", "gone", |it| it.is_none(), PATIENCE)?;
+    world.until("inferencepool", "canary-inference-pool", "gone", |it| it.is_none(), LONG)?;
     let share = "shares: next 0/90, stable 90/90; canary is stopped";
     let told = |it: Option<&Value>| it.is_some_and(|it| says(it, "GroupReady", "message") == share);
-    world.until("llmisvc", "stable", "tells that the canary is stopped", told, PATIENCE)?;
+    world.until("llmisvc", "stable", "tells that the canary is stopped", told, LONG)?;
     world.patch("llmisvc", "canary", "merge", &stop.replace("true", "false"))?;
     until_split(&world, "the canary is back", &all, &all)?;
 
@@ -112,7 +116,7 @@ fn a_group_splits_right_after_every_step_and_no_rule_ever_leads_nowhere() -> Res
 
     world.delete("llmisvc", "stable")?;
     until_split(&world, "the old one is deleted", &[CANARY, NEXT], &[CANARY, promoted])?;
-    world.until("llmisvc", "stable", "gone", |it| it.is_none(), PATIENCE)?;
+    world.until("llmisvc", "stable", "gone", |it| it.is_none(), LONG)?;
     world.apply(&member("canary", "other", 10, true).to_string())?;
     until_split(&world, "the canary has left", &[CANARY], &[CANARY])?;
     until_split(&world, "it is left alone", &[NEXT], &[promoted])?;
@@ -122,7 +126,7 @@ fn a_group_splits_right_after_every_step_and_no_rule_ever_leads_nowhere() -> Res
         world.delete("llmisvc", name)?;
     }
     for name in ["canary", "next"] {
-        world.until("llmisvc", name, "gone", |it| it.is_none(), PATIENCE)?;
+        world.until("llmisvc", name, "gone", |it| it.is_none(), LONG)?;
     }
     all_led_somewhere(&recording)
 }
@@ -141,8 +145,8 @@ fn the_status_tells(world: &World<'_>, all: &[Share<'_>]) -> Result<()> {
                 it["status"]["router"]["group"] == group && says(it, "GroupReady", "message") == shares
             })
         };
-        world.until("llmisvc", name, "tells the group", tells, PATIENCE)?;
-        world.until_condition("llmisvc", name, "Ready", "True")?;
+        world.until("llmisvc", name, "tells the group", tells, LONG)?;
+        until_ready_is(world, name, "True", LONG)?;
     }
     Ok(())
 }
@@ -220,7 +224,7 @@ fn a_member_whose_pods_are_not_ready_gets_nothing_and_the_last_one_stays() -> Re
     pods_are(&world, "b", "False")?;
     until_split(&world, "one is not ready", &[a, b], &[a])?;
     pods_are(&world, "a", "False")?;
-    world.until_condition("llmisvc", "a", "Ready", "False")?;
+    until_ready_is(&world, "a", "False", LONG)?;
     pods_are(&world, "b", "True")?;
     until_split(&world, "the other one is ready again", &[a, b], &[b])?;
     pods_are(&world, "a", "True")?;
@@ -260,7 +264,7 @@ fn members_of_a_shared_config_find_each_other_and_other_models_split_apart() -> 
     let tells = |it: Option<&Value>| {
         it.is_some_and(|it| says(it, "GroupDegraded", "message").contains(" serve qwen: b (another) "))
     };
-    let service = world.until("llmisvc", "a", "GroupDegraded", tells, PATIENCE)?.context("it is there")?;
+    let service = world.until("llmisvc", "a", "GroupDegraded", tells, LONG)?.context("it is there")?;
     assert_eq!(says(&service, "GroupDegraded", "reason"), "MemberDivergence");
-    world.until_condition("llmisvc", "a", "Ready", "True").map(drop)
+    until_ready_is(&world, "a", "True", LONG).map(drop)
 }
