@@ -57,8 +57,6 @@ macro_rules! names {
         $( $(#[doc = $doc])+ pub const $name: &str = $value; )*
         /// All of them, each with what it means: the source of `docs/conditions.md`.
         pub const ALL: &[(&str, &str)] = &[ $( ($value, concat!($($doc),+)), )* ];
-    ($( $(#[$doc:meta])* $name:ident = $value:literal; )*) => {
-        $( $(#[$doc])* pub const $name: &str = $value; )*
     };
 }
 
@@ -110,6 +108,10 @@ pub mod kind {
         SCALING_READY = "ScalingReady";
         /// What scales the prefill workload.
         PREFILL_SCALING_READY = "PrefillScalingReady";
+        /// Routing group: how requests split; never affects `Ready`.
+        GROUP_READY = "GroupReady";
+        /// Members of the routing group serve other models; there only while they do, never affects `Ready`.
+        GROUP_DEGRADED = "GroupDegraded";
     }
 }
 
@@ -257,6 +259,10 @@ pub mod reason {
         INGRESS_RECONCILE_ERROR = "IngressReconcileError";
         /// Everything is ready, and nothing leads to the service.
         NO_URL = "NoURL";
+        /// Deleted, and routes of the other members of its group still lead to it.
+        FINALIZATION_PENDING = "FinalizationPending";
+        /// Members of a routing group serve other models.
+        MEMBER_DIVERGENCE = "MemberDivergence";
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use llmisvc_api::conversion::convert;
-use llmisvc_api::v1alpha2::CONFIG_KIND;
+use llmisvc_api::v1alpha2::{CONFIG_KIND, KIND};
 use llmisvc_api::version::Version;
 use llmisvc_core::adopt::fields;
 use llmisvc_core::ca_bundle;
@@ -13,12 +13,14 @@ use llmisvc_core::facts::{Answer, Cluster, Key, Ref, reduce_secret};
 use llmisvc_core::object::{Live, LiveObject};
 use llmisvc_core::pods::{self, Body, Pod};
 use llmisvc_core::settings::Settings;
+use llmisvc_core::traffic::Members;
 use llmisvc_core::{labels, names, tree};
 use llmisvc_kinds::Kind;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::input::Document;
+use crate::render;
 
 /// What documents with a pool of the older group are kept under.
 const OLDER_POOL: &str = "InferencePool of the older group";
@@ -169,7 +171,18 @@ impl Offline {
             Key::Pods(service) => self.pods(service, pods::answer),
             Key::Troubles(service) => self.pods(service, cause::answer),
             Key::Namesakes(_) => Answer::Absent,
+            Key::Group(group) => self.group(group),
         }
+    }
+
+    /// The services of the files that share requests, by their merged specs; each is taken to be ready.
+    fn group(&self, group: &Ref) -> Answer {
+        let services =
+            self.objects.iter().filter(|((kind, at), _)| kind == KIND && at.namespace == group.namespace);
+        let services = services.map(|((_, at), service)| render::in_namespace(service, &at.namespace));
+        let members = services.filter_map(|service| render::member(&service, self));
+        let members = members.filter(|member| member.group == group.name).collect();
+        Answer::Found(Arc::new(json!(Members { members, ..Members::default() })))
     }
 
     fn find(&self, kind: &str, at: &Ref) -> Answer {

@@ -62,7 +62,7 @@ pub fn adopt(inputs: &Inputs<'_>, objects: &mut [Object]) -> Adopted {
     }
     for object in objects.iter_mut().filter(|object| object.kind == Kind::HTTPRoute) {
         let Some(live) = takeover.live(object) else { continue };
-        let kept = is_taken_over(live).then(|| route::keep(object, &live.body, inputs.service));
+        let kept = is_taken_over(live).then(|| route::keep(object, &live.body));
         let Some((with, path)) = kept.flatten() else {
             continue;
         };

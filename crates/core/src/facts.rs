@@ -52,6 +52,9 @@ pub enum Key {
     /// The pods of the service of this name that are in trouble: answered as by [`crate::cause::answer`], also when
     /// there are none. Pods that come, go and start as they should wake nobody who asks.
     Troubles(Ref),
+    /// The members of a traffic group by namespace and name, as they have published themselves: answered with
+    /// [`crate::traffic::Members`]. Who asks is woken when one of them publishes something else.
+    Group(Ref),
 }
 
 /// Namespace and name.

@@ -15,7 +15,7 @@ use crate::object::{Live, LiveObject, Object};
 use crate::pass::Inputs;
 use crate::plan::ours;
 use crate::pods::{self, Pod, stuck};
-use crate::{rollout, tree};
+use crate::{names, rollout, tree};
 
 /// Objects that are left as they are for now, and what they wait for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,13 +46,16 @@ struct Change<'a> {
     desired: &'a [Object],
     live: &'a Live,
     uid: &'a str,
+    /// Name of the pool that the service makes.
+    pool: String,
     pods: Vec<Pod>,
 }
 
 /// Decides what has to wait. Nothing does while the service only comes up.
 pub fn handover(inputs: &Inputs<'_>, desired: &[Object]) -> Held {
     let uid = tree::text(inputs.service, &["metadata", "uid"]);
-    let mut change = Change { desired, live: inputs.live, uid, pods: Vec::new() };
+    let pool = names::inference_pool(tree::text(inputs.service, &["metadata", "name"]));
+    let mut change = Change { desired, live: inputs.live, uid, pool, pods: Vec::new() };
     let mut held = Held::default();
     if desired.is_empty() {
         return held;
@@ -76,6 +79,14 @@ fn pods_of(inputs: &Inputs<'_>) -> Vec<Pod> {
 impl<'a> Change<'a> {
     fn wants(&self, kind: Kind, name: &str) -> bool {
         self.desired.iter().any(|object| object.kind == kind && object.name == name)
+    }
+
+    /// A route leads to the pool that the service makes; those of others in its traffic group are none of it.
+    fn names_pool(&self, route: &Value) -> bool {
+        let rules = tree::list(route, &["spec", "rules"]).iter();
+        let mut backends = rules.flat_map(|rule| tree::list(rule, &["backendRefs"]));
+        let text = |backend: &Value, key| tree::text(backend, &[key]).to_owned();
+        backends.any(|b| text(b, "kind") == "InferencePool" && text(b, "name") == self.pool)
     }
 
     fn live(&self, object: &Object) -> Option<&'a LiveObject> {
@@ -171,8 +182,8 @@ impl<'a> Change<'a> {
         let Some(picker) = self.picker() else { return };
         let answers = self.live(picker).is_some_and(|live| available(&live.body) > 0);
         for route in self.desired.iter().filter(|o| o.kind == Kind::HTTPRoute) {
-            let turns =
-                self.live(route).is_some_and(|live| !names_pool(&live.body)) && names_pool(&route.body);
+            let turns = self.live(route).is_some_and(|live| !self.names_pool(&live.body))
+                && self.names_pool(&route.body);
             if turns && !answers {
                 held.hold(route.kind, &route.name, "the endpoint picker is not ready yet");
             }
@@ -219,10 +230,6 @@ fn belongs(pod: &Pod, workload: &Value) -> bool {
 
 fn available(body: &Value) -> i64 {
     tree::get(body, &["status", "availableReplicas"]).and_then(Value::as_i64).unwrap_or(0)
-}
-
-fn names_pool(route: &Value) -> bool {
-    !pools(route).is_empty()
 }
 
 /// Names of the pools that a route leads to.

@@ -39,6 +39,8 @@ pub const GATEWAY_CA: &str = "llmisvc.io/gateway-ca";
 pub const VLLM_VERSION: &str = "llmisvc.io/vllm-version";
 /// Model-based routing switch on workload annotations and Gateways; never copied to children.
 pub const MODEL_BASED_ROUTING: &str = "serving.kserve.io/model-based-routing-enabled";
+/// Traffic group of a service, and on its route.
+pub const ROUTING_GROUP: &str = "serving.kserve.io/routing-group";
 /// Finalizer of services that own something which owner references do not reach.
 pub const FINALIZER: &str = "serving.kserve.io/llmisvc-finalizer";
 /// Finalizer of configs that some service uses.

@@ -41,6 +41,7 @@ pub mod settings;
 pub mod shape;
 pub mod status;
 pub mod template;
+pub mod traffic;
 pub mod tree;
 pub mod valid;
 pub mod validate;

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::report::Written;
 use crate::stores::View;
 use crate::stores::bag::Stamp;
+use crate::traffic::Waiting;
 use llmisvc_core::status::Refusal;
 
 /// Spec changes that come faster than this are one change: each would start a rollout of its own.
@@ -161,6 +162,8 @@ pub struct Mind {
     pub written: Written,
     changed: Option<(Stamp, Instant)>,
     guests_seen: Option<Instant>,
+    /// Whether it waits for routes of others.
+    pub waiting: Waiting,
 }
 
 impl Mind {

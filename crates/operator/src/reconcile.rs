@@ -26,6 +26,7 @@ use crate::prune;
 use crate::report;
 use crate::stores::bag::Stamp;
 use crate::tls;
+use crate::traffic;
 use crate::wire::{Place, WireError, chain};
 use llmisvc_core::status::{Refusal, RefusalReason, StatusInput};
 
@@ -95,6 +96,9 @@ pub async fn pass(ctx: &Arc<Context>, place: &Ref, mind: &mut Mind) -> Result<Ne
         return Ok(Next::new(Outcome::Deleted, None));
     };
     if finalize::deleting(&service) {
+        if let Some(wait) = traffic::part(ctx, place, &service, mind).await? {
+            return Ok(Next::new(Outcome::Held, Some(wait)));
+        }
         let released = finalize::release(ctx, place, &service).await?;
         return Ok(Next::new(if released { Outcome::Settled } else { Outcome::Retry }, None));
     }
@@ -144,6 +148,7 @@ async fn carry_out(
     let status = judge(ctx, &subject, &mut considered, &live, &enacted.applied.refused).await;
     let certificate = tls::first_end(&live, considered.decision.objects().unwrap_or_default(), uid);
     ctx.metrics.services.put(&subject.place, &status, certificate);
+    traffic::publish(ctx, &subject, &considered.decision, &status);
     considered.forget_unused();
     let retry = enacted.applied.retry || considered.unreadable() || !copied;
     let pods = pods_change_in(ctx, &considered);
@@ -272,6 +277,7 @@ pub async fn enact(
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
     plan.leave(held);
+    let peers = traffic::keep(ctx, subject, desired, &mut plan, mind).await;
     let unserved = take_unserved(&mut plan, &subject.view.cluster);
     let mut timer = add_certificates(subject, desired, &mut plan);
     count_unchanged(ctx, desired, &plan);
@@ -292,7 +298,7 @@ pub async fn enact(
     let refused = applied.refused.iter().any(|r| r.reason != RefusalReason::Taken).then_some(CEILING);
     let taken = (!guests.is_empty()).then_some(Mind::guests_after());
     applied.refused.extend(unserved);
-    Enacted { applied, gone, timer: [timer, refused, taken].into_iter().flatten().min() }
+    Enacted { applied, gone, timer: [timer, refused, taken, peers].into_iter().flatten().min() }
 }
 
 /// A cluster-scoped object of another service is known by its labels only, which are like ours: it is shown to

@@ -1,36 +1,18 @@
 //! Which InferencePool the route of a former controller leads to (`reference/router.md §8.3`).
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::labels::ROUTING_GROUP;
 use crate::object::Object;
 use crate::pools::Group;
 use crate::tree;
 
-/// Label of a route that is one of a group.
-const GROUP: &str = "serving.kserve.io/routing-group";
-
-/// Leaves in a route what must not change with its controller; gives the mark for it, and the path. None when there is
-/// nothing to keep.
-pub fn keep(route: &mut Object, live: &Value, service: &Value) -> Option<(&'static str, &'static str)> {
-    if keep_group(route, live, service) {
-        Some(("group", "spec.rules"))
-    } else {
-        stays_with_older(route, live).then_some(("older-pool", "spec.rules.backendRefs.group"))
-    }
-}
-
-/// The routes of a group list the backends of all its members with their weights, which we do not make. They stay as
-/// they are, as long as the service is to be in the group.
-fn keep_group(route: &mut Object, live: &Value, service: &Value) -> bool {
-    let group = tree::text(live, &["metadata", "labels", GROUP]);
-    let spec = live.get("spec");
-    let (Some(spec), false) = (spec, group.is_empty()) else { return false };
-    if tree::text(service, &["spec", "router", "route", "group"]) != group {
-        return false;
-    }
-    *tree::entry(&mut route.body, "spec") = spec.clone();
-    tree::object(tree::entry(&mut route.body, "metadata"), "labels").insert(GROUP.to_owned(), json!(group));
-    true
+/// The mark for what in a route does not change with its controller, and the path; none when there is nothing to keep.
+/// The routes of a group lead to pools of the newer group already, but for those of others (edge 29).
+pub fn keep(route: &Object, live: &Value) -> Option<(&'static str, &'static str)> {
+    let grouped = !tree::text(&route.body, &["metadata", "labels", ROUTING_GROUP]).is_empty();
+    let kept = !grouped && stays_with_older(route, live);
+    kept.then_some(("older-pool", "spec.rules.backendRefs.group"))
 }
 
 /// The route goes on leading to the pool of the older group, as [`crate::pools`] has decided.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::labels::{self, Component};
 use crate::names;
 use crate::object::Object;
+use crate::traffic;
 use crate::tree;
 use crate::valid::{Route, ValidService};
 use crate::validate::routing::has_header;
@@ -31,11 +32,16 @@ pub fn routes(svc: &ValidService, route: &Route) -> Vec<Object> {
 }
 
 fn object(svc: &ValidService, route: &Route, index: usize, rules: Vec<Value>) -> Object {
-    let labels = labels::base(&svc.id.name, Component::Router);
+    let mut labels = labels::base(&svc.id.name, Component::Router);
     let name = names::route_part(&svc.id.name, index);
     let mut spec = route.spec.clone();
     if !rules.is_empty() {
         *tree::entry(&mut spec, "rules") = Value::Array(rules);
+    }
+    if let Some(traffic) = &svc.routing.traffic {
+        labels.insert(labels::ROUTING_GROUP.to_owned(), traffic.group.clone());
+        let place = (svc.id.namespace.as_str(), svc.id.name.as_str());
+        traffic::rules::share(tree::array(&mut spec, "rules"), place, traffic);
     }
     Object::new(Kind::HTTPRoute, &svc.id.namespace, &name, labels, json!({"spec": spec}))
 }

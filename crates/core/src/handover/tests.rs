@@ -76,7 +76,11 @@ fn ready() -> Value {
 }
 
 fn route(backend: &str) -> Object {
-    let rules = json!([{"backendRefs": [{"kind": backend, "name": "b"}]}]);
+    shared_route(&json!([{"kind": backend, "name": "m-inference-pool"}]))
+}
+
+fn shared_route(backends: &Value) -> Object {
+    let rules = json!([{"backendRefs": backends}]);
     object(Kind::HTTPRoute, "m-kserve-route", Component::Router, &json!({"rules": rules}))
 }
 
@@ -185,6 +189,18 @@ fn a_route_turns_to_the_pool_when_the_picker_answers() {
     let answers = world().lives(&route("Service"), taken(1)).lives(&picker, ready());
     assert_eq!(answers.held(), Vec::<String>::new());
     assert_eq!(world().held(), Vec::<String>::new(), "a new route turns nobody away");
+}
+
+#[test]
+fn the_pools_of_others_in_its_group_are_none_of_its_own() {
+    let picker = deployment("m-kserve-router-scheduler", Component::Scheduler);
+    let other = || json!({"kind": "InferencePool", "name": "other-inference-pool"});
+    let without = shared_route(&json!([{"kind": "Service", "name": "m"}, other()]));
+    let with = shared_route(&json!([{"kind": "InferencePool", "name": "m-inference-pool"}, other()]));
+    let comes = World::default().desire(with).desire(picker.clone()).lives(&without, taken(1));
+    assert_eq!(comes.held(), ["m-kserve-route"]);
+    let goes = World::default().desire(without.clone()).lives(&picker, ready()).lives(&without, taken(1));
+    assert_eq!(goes.held(), Vec::<String>::new());
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod scaling;
 mod tests;
 mod topology;
 mod unreached;
+mod traffic;
 mod url;
 mod view;
 mod ways;
@@ -102,6 +103,8 @@ fn judgements(view: &View<'_>) -> Judgements {
     judgements.extend(roll_ups(view, &judgements));
     judgements.extend(rollout::judge(view, &judgements).map(|j| (kind::ROLLOUT_BLOCKED, j)));
     judgements.extend(adopted::judge(view).map(|j| (kind::ADOPTED, j)));
+    judgements.extend(traffic::ready(view).map(|j| (kind::GROUP_READY, j)));
+    judgements.extend(traffic::degraded(view).map(|j| (kind::GROUP_DEGRADED, j)));
     judgements.extend(handing_over(view).map(|j| (kind::HANDING_OVER, j)));
     judgements.extend(namesakes::judge(view).map(|j| (kind::MODEL_NAME_COLLISION, j)));
     judgements.extend(spec_ignored(view).map(|j| (kind::SPEC_IGNORED, j)));

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::topology;
+use super::traffic;
 use super::unreached::is_hidden;
 use super::url::{Url, discover, is_direct, primary};
 use super::view::{Part, View};
@@ -159,6 +160,10 @@ fn router(view: &View<'_>) -> Value {
     }
     if let Some((pool, _)) = &view.pool {
         *tree::entry(&mut router, "scheduler") = scheduler(view, pool);
+    }
+    let group = traffic::group(view);
+    if !group.is_null() {
+        *tree::entry(&mut router, "group") = group;
     }
     if router == json!({}) { Value::Null } else { router }
 }

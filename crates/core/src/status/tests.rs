@@ -20,6 +20,7 @@ mod pools;
 mod rollout;
 mod scale;
 mod scaling;
+mod traffic;
 mod urls;
 mod ways;
 

@@ -17,6 +17,7 @@ mod scheduler;
 mod tests;
 mod timeouts;
 mod tokenizer;
+mod traffic;
 mod unscheduled;
 
 use llmisvc_kinds::Kind;
@@ -32,6 +33,7 @@ use crate::names;
 use crate::pass::Finding;
 use crate::pools::objectives::{self, Objectives};
 use crate::pools::{self, Backend, Pools};
+use crate::traffic::Traffic;
 use crate::tree;
 use crate::validate::Context;
 use crate::validate::storage::Weights;
@@ -73,6 +75,8 @@ pub struct Routing {
     pub ingress: Option<Ingress>,
     /// Ingresses named in `spec.router.ingress.refs`.
     pub ingress_refs: Vec<Ref>,
+    /// Share of a group's requests.
+    pub traffic: Option<Traffic>,
 }
 
 impl Routing {
@@ -217,8 +221,8 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
     if routing.pool(&ctx.id.name).is_some() {
         routing.objectives = objectives::read(ctx, warnings);
     }
+    routing.traffic = traffic::traffic(ctx, router, &routing);
     routing.extras = extras::extras(ctx, &routing, warnings);
-    warn_about_unsupported(ctx, router, warnings);
     routing
 }
 
@@ -248,20 +252,6 @@ fn picker_of(ctx: &Context<'_>, pool: &str, group: pools::Group) -> Option<Strin
     let pool = ctx.inputs.seen.get(&group.key(Ref::new(&ctx.id.namespace, pool))).found()?;
     let picker = tree::text(pool, &["spec", reference, "name"]);
     Some(picker.to_owned()).filter(|picker| !picker.is_empty())
-}
-
-/// Fields that the API has and nothing reads are not ignored silently.
-fn warn_about_unsupported(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>) {
-    let fields: [(&[&str], &str); 2] = [
-        (&["route", "group"], "traffic splitting between services is not supported yet"),
-        (&["route", "weight"], "traffic splitting between services is not supported yet"),
-    ];
-    for (path, why) in fields {
-        if tree::get(router, path).is_some_and(|v| !v.is_null()) {
-            warnings
-                .push(ctx.finding(&format!("spec.router.{}", path.join(".")), format!("is ignored: {why}")));
-        }
-    }
 }
 
 impl Context<'_> {

@@ -122,7 +122,8 @@ pub fn wants_watch(key: &Key, answer: &Answer) -> bool {
             | Key::Gateway(_)
             | Key::Pods(_)
             | Key::Troubles(_)
-            | Key::Namesakes(_),
+            | Key::Namesakes(_)
+            | Key::Group(_),
             _,
         ) => false,
         (Key::ServiceAccount(_) | Key::Secret(_), answer) => *answer == Answer::Absent,

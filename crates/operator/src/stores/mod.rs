@@ -22,6 +22,7 @@ pub mod children;
 mod configs;
 pub mod groups;
 pub mod index;
+pub mod members;
 mod namesakes;
 pub mod pods;
 pub mod raw;
@@ -36,6 +37,7 @@ use asked::Asked;
 use bag::{Bag, Stamp};
 use children::Children;
 use index::Index;
+use members::Members;
 use namesakes::Namesakes;
 use pods::{Pods, Touched};
 use raw::{Raw, Turn};
@@ -68,6 +70,7 @@ pub struct Stores {
     index: Mutex<Index>,
     namesakes: Mutex<Namesakes>,
     usage: Mutex<Usage>,
+    members: Mutex<Members>,
     view: Mutex<View>,
     /// Configs that have to be looked at again, for their own sake: see [`crate::configs`].
     pub configs_due: Arc<Queue>,
@@ -90,6 +93,7 @@ impl Stores {
             index: Mutex::default(),
             namesakes: Mutex::default(),
             usage: Mutex::default(),
+            members: Mutex::default(),
             view: Mutex::new(View { settings, cluster: Arc::new(cluster) }),
             configs_due: Arc::default(),
             asked: Asked::default(),
@@ -173,7 +177,7 @@ impl Stores {
                 lock(&self.services).remove(place);
                 self.configs_due.add_all(lock(&self.usage).remove(place));
                 let namesakes = lock(&self.namesakes).remove(place);
-                self.by_namesakes(namesakes).chain([place.clone()]).collect()
+                self.by_namesakes(namesakes).chain([place.clone()]).chain(self.forget_member(place)).collect()
             }
             Watched::Settings => self.configure(&BTreeMap::new()),
             Watched::Configs => {
@@ -386,6 +390,7 @@ impl Stores {
                     lock(&self.gateway_services).labelled(&place.namespace, GATEWAY_NAME, &place.name);
                 found.0.found().is_some().then_some(found)
             }
+            Key::Group(group) => Some(self.members(group)),
             Key::Namesakes(service) => Some(lock(&self.namesakes).answer(service)),
             Key::Pods(service) => Some(lock(&self.pods).answer(service, Instant::now())),
             Key::Troubles(service) => Some(lock(&self.pods).troubles(service, Instant::now())),

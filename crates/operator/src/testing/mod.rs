@@ -15,6 +15,7 @@ mod status_only;
 mod storage;
 mod takeover;
 mod tls;
+mod traffic;
 mod whole;
 
 pub use server::Server;

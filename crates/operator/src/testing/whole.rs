@@ -40,13 +40,19 @@ fn presets() -> Vec<Value> {
 }
 
 pub(super) fn context(server: &Server) -> Arc<Context> {
+    let ctx = context_with_presets(server);
+    ctx.stores.put(Watched::Services, Raw::new(server.put(SERVICE, example())));
+    ctx
+}
+
+/// A cluster with our presets and the default account of the namespace `demo`.
+pub(super) fn context_with_presets(server: &Server) -> Arc<Context> {
     let core = Core { decide: llmisvc_core::decide, status: llmisvc_core::status::status };
     let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
     let ctx = Context::new(server.wire(), Stores::new(Cluster::default()), core, options);
     for preset in presets() {
         ctx.stores.put(Watched::Configs, Raw::new(preset));
     }
-    ctx.stores.put(Watched::Services, Raw::new(server.put(SERVICE, example())));
     let account = "/api/v1/namespaces/demo/serviceaccounts/default";
     server.put(account, json!({"metadata": {"name": "default", "namespace": "demo"}}));
     ctx

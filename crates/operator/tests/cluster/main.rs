@@ -39,6 +39,7 @@ mod takeover;
 mod tls;
 mod topologies;
 mod variants;
+mod traffic;
 mod versions;
 mod ways_in;
 mod webhooks;

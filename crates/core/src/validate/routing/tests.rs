@@ -249,8 +249,6 @@ fn what_takes_no_effect_is_said() {
         "spec.router.scheduler.labels[app.kubernetes.io/name]",
         "spec.router.route.http.spec.parentRefs",
         "spec.router.ingress",
-        "spec.router.route.group",
-        "spec.router.route.weight",
     ];
     assert_eq!(paths, expected);
     assert_eq!((routing.ingress, routing.ingress_refs), (None, vec![]));
