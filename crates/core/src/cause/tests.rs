@@ -9,7 +9,8 @@ use crate::pods::{Body, read};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
-    case: String,
+    #[serde(rename = "case")]
+    title: String,
     #[serde(default)]
     spec: Value,
     #[serde(default)]
@@ -84,12 +85,12 @@ fn told(workload: &Workload<'_>, pods: &[Pod]) -> Option<Cause> {
 fn the_status_of_a_pod_tells_its_trouble() {
     let cases: Vec<Case> = serde_yaml_ng::from_str(include_str!("cases.yaml")).unwrap();
     for case in &cases {
-        let expected = (!case.reason.is_empty()).then(|| (case.reason.as_str(), case.message.as_str()));
+        let expected = (!case.reason.is_empty()).then_some((case.reason.as_str(), case.message.as_str()));
         // Whatever happened to the first, another starts beside it.
         let starts = Pod { template: "5d8f".to_owned(), ..Pod::default() };
         let cause = told(&deployment(1), &[reduced(&shown(case)), starts]);
         let found = cause.as_ref().map(|cause| (cause.reason, cause.message.as_str()));
-        assert_eq!(found, expected, "{}", case.case);
+        assert_eq!(found, expected, "{}", case.title);
     }
     // Those that are told of pods which do not even exist have a test of their own.
     for reason in ROOT_CAUSES.iter().skip(4) {

@@ -90,10 +90,9 @@ impl Why {
                 .to_owned(),
             Self::NotFound => "correct spec.model.uri (or that of the adapter): name, path and revision".to_owned(),
             Self::DiskFull => "give the model more room: a larger node disk, or a volume or claim of its own".to_owned(),
-            Self::Download => logs(""),
+            Self::Download | Self::Unready => logs(""),
             Self::Memory => format!("raise the memory limit of container {container}, or let it use less"),
             Self::Crash => logs(" --previous"),
-            Self::Unready => logs(""),
             Self::Probe => format!("{}; a model that loads for long needs a longer startupProbe", logs("")),
             Self::Evicted => "see kubectl describe pod; requests and limits that fit the node prevent it".to_owned(),
         }

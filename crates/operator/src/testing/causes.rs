@@ -14,7 +14,7 @@ use crate::stores::watched::Watched;
 use llmisvc_kinds::Kind;
 
 /// A decode pod with this in its spec and status.
-fn pod(name: &str, spec: Value, status: Value) -> Raw {
+fn pod(name: &str, spec: &Value, status: &Value) -> Raw {
     let labels = json!({
         "app.kubernetes.io/name": "llama-70b",
         "app.kubernetes.io/component": "llminferenceservice-workload",
@@ -26,14 +26,14 @@ fn pod(name: &str, spec: Value, status: Value) -> Raw {
 }
 
 fn ready(name: &str) -> Raw {
-    pod(name, json!({"nodeName": "n"}), json!({"conditions": [{"type": "Ready", "status": "True"}]}))
+    pod(name, &json!({"nodeName": "n"}), &json!({"conditions": [{"type": "Ready", "status": "True"}]}))
 }
 
 fn starting(name: &str) -> Raw {
     pod(
         name,
-        json!({"nodeName": "n"}),
-        json!({"containerStatuses": [{"name": "main", "state": {"running": {}}}]}),
+        &json!({"nodeName": "n"}),
+        &json!({"containerStatuses": [{"name": "main", "state": {"running": {}}}]}),
     )
 }
 
@@ -41,7 +41,7 @@ fn crashing(name: &str) -> Raw {
     let last = json!({"terminated": {"exitCode": 1, "reason": "Error", "message": "bad flag"}});
     let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
     let main = json!({"name": "main", "restartCount": 2, "state": waiting, "lastState": last});
-    pod(name, json!({"nodeName": "n"}), json!({"containerStatuses": [main]}))
+    pod(name, &json!({"nodeName": "n"}), &json!({"containerStatuses": [main]}))
 }
 
 /// So many decode pods are available.
@@ -100,7 +100,7 @@ async fn a_claim_is_watched_for_as_long_as_a_pod_waits_for_it() {
     available(&ctx, &server, 0);
     pass(&ctx, &m(), &mut mind).await.unwrap();
     let volumes = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "weights"}}]);
-    ctx.stores.put(Watched::Pods, pod("a", json!({"volumes": volumes}), json!({})));
+    ctx.stores.put(Watched::Pods, pod("a", &json!({"volumes": volumes}), &json!({})));
     server.requests();
     pass(&ctx, &m(), &mut mind).await.unwrap();
     let claim = Key::Claim(llmisvc_core::facts::Ref::new("demo", "weights"));

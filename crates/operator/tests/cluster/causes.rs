@@ -231,7 +231,7 @@ fn a_worker_that_crashes_is_told_of_its_group() -> Result<()> {
     let main = json!({"name": "main", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": exit}});
     says_of_pod(&world, &worker, &json!({"containerStatuses": [main], "conditions": unready}))?;
     let since = Instant::now();
-    says_of_pod(&world, worker.trim_end_matches("-1"), &json!({"conditions": unready}))?;
+    says_of_pod(&world, worker.strip_suffix("-1").unwrap_or_default(), &json!({"conditions": unready}))?;
     let service = told(&world, "WorkerWorkloadReady", "CrashLoop", since)?;
     let message = says(&service, "WorkerWorkloadReady", "message");
     let expected =
