@@ -47,6 +47,10 @@ async fn delete(ctx: &Context, service: &Ref, kind: Kind, name: &str, uid: &str)
             return false;
         }
     }
+    // What waits for the end of one that scales is woken by the watch, which must find it there.
+    if matches!(kind, Kind::HorizontalPodAutoscaler | Kind::ScaledObject) {
+        return true;
+    }
     let namespace = if served.namespaced { service.namespace.as_str() } else { "" };
     ctx.stores.remove_child(kind, &Ref::new(namespace, name), uid);
     true

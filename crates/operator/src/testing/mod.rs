@@ -6,6 +6,7 @@ mod guard;
 mod lease;
 mod passes;
 mod presets;
+mod scalers;
 mod server;
 mod storage;
 mod takeover;
