@@ -1,4 +1,4 @@
-//! What has to wait while a workload goes over from one autoscaler to another.
+//! The objects that scale workloads, and what has to wait while a workload goes over from one to another.
 //!
 //! Two autoscalers of one workload take turns at its count, and KEDA refuses a ScaledObject while a
 //! HorizontalPodAutoscaler is there. So the former goes first; the count stays what it is meanwhile.
@@ -9,9 +9,16 @@ use crate::handover::Held;
 use crate::pass::Inputs;
 use crate::plan::ours;
 use crate::settings::AUTOSCALING;
-use crate::tree;
-use crate::valid::{Scaling, ValidService, Workload};
-use crate::validate::scaling::scalers;
+use crate::valid::{Role, Scaling, ValidService, Workload};
+use crate::{names, tree};
+
+/// The kinds of objects that scale a workload, with the name of each.
+pub fn slots(service: &str, role: Role) -> [(Kind, String); 2] {
+    [
+        (Kind::HorizontalPodAutoscaler, names::autoscaler(service, role)),
+        (Kind::ScaledObject, names::scaled_object(service, role)),
+    ]
+}
 
 /// Holds a new autoscaler until the former one of the workload is gone, and one that lives while nobody says where
 /// its metrics are.
@@ -27,7 +34,7 @@ fn hold_one(inputs: &Inputs<'_>, (service, of, scaling): (&str, &Workload, &Scal
     let uid = tree::text(inputs.service, &["metadata", "uid"]);
     let lives = |slot: &(Kind, String)| inputs.live.get(slot).is_some_and(|live| ours(slot.0, live, uid));
     let (wanted, others): (Vec<_>, Vec<_>) =
-        scalers(service, of.role).into_iter().partition(|(kind, _)| *kind == scaling.kind());
+        slots(service, of.role).into_iter().partition(|(kind, _)| *kind == scaling.kind());
     let former = others.iter().find(|slot| lives(slot));
     for slot in &wanted {
         if scaling.is_blind() {
@@ -63,7 +70,7 @@ mod tests {
         let cluster = Cluster::default();
         let (service, settings, seen, live) = (&it.service, &it.settings, &it.seen, &it.live);
         hold(&Inputs { service, settings, cluster: &cluster, seen, live }, &it.valid(), &mut held);
-        let all = scalers("llama", crate::valid::Role::Both);
+        let all = slots("llama", Role::Both);
         all.into_iter().filter(|(kind, name)| held.has(*kind, name)).collect()
     }
 

@@ -8,10 +8,10 @@ use super::condition::Judgement;
 use super::refusal::{Refusal, RefusalReason};
 use super::view::View;
 use crate::names;
+use crate::scalers::slots;
 use crate::settings::AUTOSCALING;
 use crate::tree;
 use crate::valid::{Role, Scaling, Workload};
-use crate::validate::scaling::scalers;
 
 const CONDITIONS: [(Role, &str); 2] =
     [(Role::Decode, kind::SCALING_READY), (Role::Prefill, kind::PREFILL_SCALING_READY)];
@@ -24,7 +24,7 @@ pub(super) fn judge(view: &View<'_>) -> Vec<(&'static str, Judgement)> {
 
 /// Condition and reason of an autoscaler that could not be written; routing goes on without it (edge 55).
 pub(super) fn component(service: &str, refusal: &Refusal) -> (&'static str, &'static str) {
-    let prefill = scalers(service, Role::Prefill).contains(&(refusal.kind, refusal.name.clone()));
+    let prefill = slots(service, Role::Prefill).contains(&(refusal.kind, refusal.name.clone()));
     let kind = if prefill { kind::PREFILL_SCALING_READY } else { kind::SCALING_READY };
     match refusal.reason {
         RefusalReason::NotServed => (kind, reason::SCALING_CRD_NOT_FOUND),
@@ -35,8 +35,7 @@ pub(super) fn component(service: &str, refusal: &Refusal) -> (&'static str, &'st
 /// While nothing is decided, what lives is what there is.
 fn judge_role(view: &View<'_>, role: Role) -> Option<Judgement> {
     let Some(service) = view.valid else {
-        let found =
-            scalers(view.name, role).into_iter().find(|(kind, name)| view.live(*kind, name).is_some());
+        let found = slots(view.name, role).into_iter().find(|(kind, name)| view.live(*kind, name).is_some());
         return found.map(|(kind, name)| judge_object(view, kind, &name));
     };
     let of: Option<&Workload> =

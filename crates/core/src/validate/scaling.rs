@@ -9,9 +9,10 @@ use super::scope::Scope;
 use crate::object::LiveObject;
 use crate::pass::Finding;
 use crate::plan::ours;
+use crate::scalers::slots;
 use crate::settings::{AUTOSCALING, Prometheus};
-use crate::valid::{Role, Workload};
-use crate::{names, tree};
+use crate::tree;
+use crate::valid::Workload;
 
 /// Limits, and what moves the count between them.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,14 +99,6 @@ impl Scaling {
     }
 }
 
-/// The kinds of objects that scale a workload, with the name of each.
-pub fn scalers(service: &str, role: Role) -> [(Kind, String); 2] {
-    [
-        (Kind::HorizontalPodAutoscaler, names::autoscaler(service, role)),
-        (Kind::ScaledObject, names::scaled_object(service, role)),
-    ]
-}
-
 /// `scaling`; none where there is none, and where a rule has refused it.
 pub fn scaling(scope: &mut Scope<'_, '_>) -> Option<Scaling> {
     scope.given(&["scaling"])?;
@@ -184,7 +177,7 @@ pub fn count(scope: &mut Scope<'_, '_>) -> Option<i64> {
 fn scaled_by<'a>(scope: &Scope<'a, '_>) -> Option<(String, &'a LiveObject)> {
     let inputs = scope.ctx.inputs;
     let uid = tree::text(inputs.service, &["metadata", "uid"]);
-    scalers(&scope.ctx.id.name, scope.role).into_iter().find_map(|slot| {
+    slots(&scope.ctx.id.name, scope.role).into_iter().find_map(|slot| {
         let live = inputs.live.get(&slot).filter(|live| ours(slot.0, live, uid))?;
         Some((format!("{} {}", slot.0, slot.1), live))
     })

@@ -10,6 +10,7 @@ pub mod passes;
 mod pools;
 mod presets;
 mod reference;
+mod scalers;
 mod server;
 mod status_only;
 mod storage;
