@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::context::Context;
+use crate::events::{self, News};
 use crate::finalize::finalizers;
 use crate::gather::Subject;
 use crate::memo::Mind;
@@ -107,7 +108,7 @@ async fn wait(
              that they send here fail; see what their conditions say",
             PATIENCE.as_secs()
         );
-        report::tell(ctx, place, service, ("Warning", UNTURNED, &message)).await;
+        events::tell(ctx, place, service, News::warning(UNTURNED, message));
     }
     left
 }

@@ -72,12 +72,15 @@ fn is_internal_address(address: IpAddr) -> bool {
     }
 }
 
-/// URLs of all routes through all their parents, and of all Ingresses, sorted by text.
+/// URLs of all routes through all their parents, and of all Ingresses, sorted by text, each once. One that answers
+/// without the model's name in a header comes before the same one with it.
 pub(super) fn discover(view: &View<'_>) -> Vec<Url> {
     let routes = view.routes.iter().filter(|route| !route.further);
     let routes = routes.flat_map(|route| parent_url::urls(view, route));
     let ingresses = view.ingresses.iter().flat_map(|ingress| ingress::urls(view, ingress));
-    routes.chain(ingresses).collect::<BTreeSet<Url>>().into_iter().collect()
+    let mut urls: Vec<Url> = routes.chain(ingresses).collect::<BTreeSet<Url>>().into_iter().collect();
+    urls.dedup_by(|next, first| next.text == first.text);
+    urls
 }
 
 /// Nothing but the workload Service leads to the service: it has no Ingress, and no route, or none with a Gateway.

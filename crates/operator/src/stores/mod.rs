@@ -107,7 +107,7 @@ impl Stores {
         match watched {
             Watched::Services => {
                 self.claim(&raw);
-                let peers = self.publish(&raw);
+                let peers = self.publish_names(&raw);
                 lock(&self.services).put(&raw).into_iter().chain(peers).collect()
             }
             Watched::Child(kind) => lock(&self.children).put(kind, raw),
@@ -139,7 +139,7 @@ impl Stores {
     }
 
     /// Takes in which model names a service publishes; gives those that have other namesakes now.
-    fn publish(&self, raw: &Raw) -> BTreeSet<Ref> {
+    fn publish_names(&self, raw: &Raw) -> BTreeSet<Ref> {
         let Some(place) = raw.place() else { return BTreeSet::new() };
         let touched = lock(&self.namesakes).put(&place, raw.revision(), Published::of(&raw.value));
         self.by_namesakes(touched).collect()

@@ -42,12 +42,16 @@ const PROFILES: [(&str, usize); 7] = [
     ("scheduler-of-older-picker", 5),
 ];
 
+/// LoRA, TLS, and requests that wait for a workload which may have no replicas.
+const VARIANTS: [(bool, bool, bool); 5] =
+    [(false, false, false), (true, false, false), (false, true, false), (true, true, false), (false, false, true)];
+
 #[test]
 fn generated_configurations_load_in_a_real_picker() -> Result<()> {
     let world = World::new(Cluster::shared()?)?;
     for (prefill, own) in [(false, 1), (true, 6)] {
-        for (lora, tls) in [(false, false), (true, false), (false, true), (true, true)] {
-            let topology = Topology { prefill, lora, tls };
+        for (lora, tls, holds) in VARIANTS {
+            let topology = Topology { prefill, lora, tls, holds };
             examine(&world, &format!("{topology:?}"), &default_text(topology), own)?;
         }
     }

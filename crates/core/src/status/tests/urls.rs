@@ -174,3 +174,21 @@ fn gateways_list_their_routes_and_listeners() {
     assert_eq!(status["router"]["gateways"][0]["httpRoutes"][0]["name"], "llama-kserve-route");
     assert_eq!(status["router"].get("scheduler"), None);
 }
+
+#[test]
+// G-40
+fn a_url_is_listed_once_although_two_gateways_and_two_parents_lead_to_it() {
+    let other = Ref::new("infra", "edge");
+    let (_, addresses) = urls(|world, gateway, route| {
+        route["hostnames"] = json!(["llm.example.com"]);
+        let own = route["parentRefs"][0].clone();
+        let edge = json!({"name": other.name, "namespace": other.namespace});
+        route["parentRefs"] = json!([own, own, edge]);
+        world.see(Key::Gateway(other.clone()), gateway.clone());
+        world.seen.insert(Key::GatewayService(other.clone()), Answer::Absent);
+        world.seen.insert(Key::GatewayService(default_gateway()), Answer::Absent);
+    });
+    let urls: Vec<&str> = addresses.iter().map(|(_, url)| url.as_str()).collect();
+    let expected = ["", "ml/llama", "publishers/ml/models/llama-8b"];
+    assert_eq!(urls, expected.map(|path| format!("http://llm.example.com/{path}")));
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn ingress(rules: Value, tls: Value, address: &str) -> Value {
+fn ingress(rules: &Value, tls: &Value, address: &str) -> Value {
     let points = if address.is_empty() { json!([]) } else { json!([{"ip": address}]) };
     json!({"spec": {"ingressClassName": "nginx", "rules": rules, "tls": tls}, "status": {"loadBalancer": {"ingress": points}}})
 }
@@ -33,9 +33,9 @@ fn an_ingress_of_the_user_is_judged_or_named() {
     let hosts = json!([rule("llm.example.com", "/ml/llama(/|$)(.*)")]);
     let found = |body: Value| Answer::Found(body.into());
     let cases = [
-        (found(ingress(hosts.clone(), json!([]), "203.0.113.7")), "IngressReady=True"),
+        (found(ingress(&hosts, &json!([]), "203.0.113.7")), "IngressReady=True"),
         (
-            found(ingress(hosts, json!([]), "")),
+            found(ingress(&hosts, &json!([]), "")),
             "IngressReady=False IngressNotReady: Ingress ml/mine has no address yet; is a controller running for IngressClass nginx?",
         ),
         (
@@ -80,7 +80,7 @@ fn urls_of_an_ingress_come_from_its_rules_certificates_and_address() {
         ),
     ];
     for (rules, tls, address, url, name) in cases {
-        let (ready, found, names) = seen(Answer::Found(ingress(rules, tls, address).into()));
+        let (ready, found, names) = seen(Answer::Found(ingress(&rules, &tls, address).into()));
         assert_eq!((ready.as_str(), found, names), ("IngressReady=True", json!(url), vec![name.to_owned()]));
     }
 }

@@ -26,11 +26,11 @@ pub(super) fn fit(ctx: &Context<'_>, routing: &mut Routing, warnings: &mut Vec<F
             warnings.push(Finding::new("spec.router.route", format!("Gateway {gateway}: {why}")));
         }
     }
-    let refuses = |provider: &Option<Provider>| match provider {
+    let takes_none = |provider: &Option<Provider>| match provider {
         Some(provider) => provider.timeouts() == Timeouts::Refused,
         None => live_route_has_none(ctx),
     };
-    let refused = known.iter().find(|(_, provider)| refuses(provider)).map(|(gateway, _)| gateway);
+    let refused = known.iter().find(|(_, provider)| takes_none(provider)).map(|(gateway, _)| gateway);
     if let Some((gateway, route)) = refused.zip(routing.route.as_mut()) {
         remove(ctx, gateway, &mut route.spec, warnings);
     }
