@@ -4,7 +4,7 @@
 //! only when what comes is ready, and what routes requests turns only when there is somebody to turn to. Each rule
 //! looks at live objects alone, so a pass that is repeated decides the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use llmisvc_kinds::Kind;
 use serde_json::Value;
@@ -83,10 +83,7 @@ impl<'a> Change<'a> {
 
     /// A route leads to the pool that the service makes; those of others in its traffic group are none of it.
     fn names_pool(&self, route: &Value) -> bool {
-        let rules = tree::list(route, &["spec", "rules"]).iter();
-        let mut backends = rules.flat_map(|rule| tree::list(rule, &["backendRefs"]));
-        let text = |backend: &Value, key| tree::text(backend, &[key]).to_owned();
-        backends.any(|b| text(b, "kind") == "InferencePool" && text(b, "name") == self.pool)
+        pools(route).contains(self.pool.as_str())
     }
 
     fn live(&self, object: &Object) -> Option<&'a LiveObject> {
@@ -137,11 +134,18 @@ impl<'a> Change<'a> {
         holders.first().map(|(kind, name, _)| (*kind, *name))
     }
 
+    /// The picker that is wanted.
+    fn picker(&self) -> Option<&'a Object> {
+        let mut deployments = self.desired.iter().filter(|object| object.kind == Kind::Deployment);
+        deployments.find(|object| component(&object.body) == Component::Scheduler.as_str())
+    }
+
     /// The picker and its pool go when the gateways have taken the route that leaves them out.
     fn hold_picker(&self, held: &mut Held) {
         let route = self.desired.iter().find(|object| object.kind == Kind::HTTPRoute);
-        let Some(live) = route.and_then(|route| self.live(route)) else { return };
-        if !self.names_pool(&live.body) && is_taken(&live.body) {
+        let Some((route, live)) = route.and_then(|route| Some((route, self.live(route)?))) else { return };
+        let has_turned = pools(&live.body).is_subset(&pools(&route.body)) && is_taken(&live.body);
+        if has_turned || self.picker().is_some() {
             return;
         }
         for (kind, name, object) in self.unwanted() {
@@ -171,11 +175,7 @@ impl<'a> Change<'a> {
 
     /// A route that went to the Service turns to the pool when its picker answers.
     fn hold_route(&self, held: &mut Held) {
-        let picker = self
-            .desired
-            .iter()
-            .find(|o| o.kind == Kind::Deployment && component(&o.body) == Component::Scheduler.as_str());
-        let Some(picker) = picker else { return };
+        let Some(picker) = self.picker() else { return };
         let answers = self.live(picker).is_some_and(|live| available(&live.body) > 0);
         for route in self.desired.iter().filter(|o| o.kind == Kind::HTTPRoute) {
             let turns = self.live(route).is_some_and(|live| !self.names_pool(&live.body))
@@ -226,6 +226,14 @@ fn belongs(pod: &Pod, workload: &Value) -> bool {
 
 fn available(body: &Value) -> i64 {
     tree::get(body, &["status", "availableReplicas"]).and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// Names of the pools that a route leads to.
+fn pools(route: &Value) -> BTreeSet<&str> {
+    let rules = tree::list(route, &["spec", "rules"]).iter();
+    let backends = rules.flat_map(|rule| tree::list(rule, &["backendRefs"]));
+    let pools = backends.filter(|backend| tree::text(backend, &["kind"]) == "InferencePool");
+    pools.map(|backend| tree::text(backend, &["name"])).collect()
 }
 
 /// Every gateway that says anything about the route has seen its newest generation.
