@@ -83,10 +83,7 @@ impl<'a> Change<'a> {
 
     /// A route leads to the pool that the service makes; those of others in its traffic group are none of it.
     fn names_pool(&self, route: &Value) -> bool {
-        let rules = tree::list(route, &["spec", "rules"]).iter();
-        let mut backends = rules.flat_map(|rule| tree::list(rule, &["backendRefs"]));
-        let text = |backend: &Value, key| tree::text(backend, &[key]).to_owned();
-        backends.any(|b| text(b, "kind") == "InferencePool" && text(b, "name") == self.pool)
+        pools(route).contains(self.pool.as_str())
     }
 
     fn live(&self, object: &Object) -> Option<&'a LiveObject> {

@@ -8,14 +8,14 @@ use crate::labels::ROUTING_GROUP;
 use crate::status::condition::{Judgement, Judgements, conditions_of, follow};
 use crate::tree;
 
-/// Whether a route of a group leads to one of these backends.
+/// Whether a route of a group leads to one of these backends; a pool of the same name in another API group is another.
 pub fn leads_to(route: &Value, backends: &[Backend]) -> bool {
     if tree::text(route, &["metadata", "labels", ROUTING_GROUP]).is_empty() {
         return false;
     }
     let rules = tree::list(route, &["spec", "rules"]).iter();
     let mut refs = rules.flat_map(|rule| tree::list(rule, &["backendRefs"])).map(Backend::named);
-    refs.any(|named| backends.iter().any(|backend| backend.is(&named)))
+    refs.any(|named| backends.contains(&named))
 }
 
 /// The status of a service that waits for the routes of others before it goes.

@@ -232,8 +232,12 @@ fn a_live_route_tells_who_was_listed() {
 fn whether_a_route_leads_to_a_service_is_told_by_its_real_backends() {
     let route = world().object(&grouped(json!({"scheduler": {}})), Kind::HTTPRoute);
     let leads = |backend| leave::leads_to(&route, &[backend]);
-    assert!(leads(Backend::pool("", "theirs")) && leads(Backend::service("b")) && leads(pool_of("b")));
+    assert!(
+        leads(Backend::pool(POOL_GROUP, "theirs")) && leads(Backend::service("b")) && leads(pool_of("b"))
+    );
     assert!(!leads(pool_of("d")) && !leads(Backend::service("x")));
+    let older = Backend { group: "inference.networking.x-k8s.io".to_owned(), ..pool_of("b") };
+    assert!(!leads(older), "one of both may go");
     let mut ungrouped = route.clone();
     ungrouped["metadata"]["labels"] = json!({});
     assert!(!leave::leads_to(&ungrouped, &[pool_of("b")]));
