@@ -35,7 +35,7 @@ lint: check-layers ## formatting, clippy without warnings, layers
 generate: ## write what is made from the source: CRDs, RBAC, charts, tables
 	cargo run --quiet -p llmisvc-cli -- crds --out config/crd
 	cargo run --quiet -p llmisvc-cli -- crds --full --out config/crd-full
-	UPDATE_GOLDEN=1 cargo test --quiet -p llmisvc-operator --bins committed_manifests >/dev/null
+	UPDATE_GOLDEN=1 cargo test --quiet -p llmisvc-operator --bins committed >/dev/null
 	cargo run --quiet -p llmisvc-cli -- presets > charts/llmisvc/files/presets.yaml
 	cargo run --quiet -p llmisvc-testkit --bin charts
 	tests/gotemplate/check.sh --update

@@ -53,6 +53,10 @@ impl Condition {
 }
 
 macro_rules! names {
+    ($( $(#[doc = $doc:literal])+ $name:ident = $value:literal; )*) => {
+        $( $(#[doc = $doc])+ pub const $name: &str = $value; )*
+        /// All of them, each with what it means: the source of `docs/conditions.md`.
+        pub const ALL: &[(&str, &str)] = &[ $( ($value, concat!($($doc),+)), )* ];
     ($( $(#[$doc:meta])* $name:ident = $value:literal; )*) => {
         $( $(#[$doc])* pub const $name: &str = $value; )*
     };
@@ -69,23 +73,23 @@ pub mod kind {
         WORKLOADS_READY = "WorkloadsReady";
         /// Rollup of [`super::ROUTER`].
         ROUTER_READY = "RouterReady";
-        /// Main Deployment.
+        /// The main Deployment is rolled out and available.
         MAIN_WORKLOAD_READY = "MainWorkloadReady";
-        /// Main LeaderWorkerSet.
+        /// The main LeaderWorkerSet is rolled out and all its groups are ready.
         WORKER_WORKLOAD_READY = "WorkerWorkloadReady";
-        /// Prefill Deployment.
+        /// The same of the prefill Deployment.
         PREFILL_WORKLOAD_READY = "PrefillWorkloadReady";
-        /// Prefill LeaderWorkerSet.
+        /// The same of the prefill LeaderWorkerSet.
         PREFILL_WORKER_WORKLOAD_READY = "PrefillWorkerWorkloadReady";
-        /// Referenced gateways.
+        /// Every Gateway that is used is programmed.
         GATEWAYS_READY = "GatewaysReady";
-        /// Routes.
+        /// Every route is accepted by its Gateways.
         HTTP_ROUTES_READY = "HTTPRoutesReady";
-        /// InferencePool.
+        /// The InferencePool is accepted by the Gateways of the routes.
         INFERENCE_POOL_READY = "InferencePoolReady";
-        /// Endpoint picker.
+        /// A pod of the endpoint picker is available.
         SCHEDULER_WORKLOAD_READY = "SchedulerWorkloadReady";
-        /// Tokenizer.
+        /// A pod of the tokenizer is available.
         TOKENIZER_READY = "TokenizerReady";
         /// Pods still run the template of a former controller; there only while they do, never affects `Ready`.
         ADOPTED = "Adopted";
@@ -95,8 +99,17 @@ pub mod kind {
         SPEC_IGNORED = "SpecIgnored";
         /// A rollout waits for room that nothing will make; there only while it holds, never affects `Ready`.
         ROLLOUT_BLOCKED = "RolloutBlocked";
+        /// Ingresses.
+        INGRESS_READY = "IngressReady";
         /// On configs: some service uses it.
         CONFIG_IN_USE = "ConfigInUse";
+        /// Another service of the namespace has a model of the same name, and requests that name only the model may reach
+        /// either; there only while that is so, never affects `Ready`.
+        MODEL_NAME_COLLISION = "ModelNameCollision";
+        /// What scales the main or decode workload.
+        SCALING_READY = "ScalingReady";
+        /// What scales the prefill workload.
+        PREFILL_SCALING_READY = "PrefillScalingReady";
     }
 }
 
@@ -108,11 +121,14 @@ pub const WORKLOADS: &[&str] = &[
     kind::WORKER_WORKLOAD_READY,
     kind::PREFILL_WORKLOAD_READY,
     kind::PREFILL_WORKER_WORKLOAD_READY,
+    kind::SCALING_READY,
+    kind::PREFILL_SCALING_READY,
 ];
 /// What `RouterReady` rolls up, in order.
 pub const ROUTER: &[&str] = &[
     kind::GATEWAYS_READY,
     kind::HTTP_ROUTES_READY,
+    kind::INGRESS_READY,
     kind::INFERENCE_POOL_READY,
     kind::SCHEDULER_WORKLOAD_READY,
     kind::TOKENIZER_READY,
@@ -123,7 +139,7 @@ pub mod reason {
     names! {
         /// A config or preset is in neither namespace.
         CONFIG_NOT_FOUND = "ConfigNotFound";
-        /// Merge or template failure.
+        /// A template does not render, or layers cannot be merged.
         COMBINE_BASE_ERROR = "CombineBaseError";
         /// The merged spec breaks a rule.
         INVALID_RENDERED_CONFIG = "InvalidRenderedConfig";
@@ -131,25 +147,25 @@ pub mod reason {
         VALIDATION_UNAVAILABLE = "ValidationUnavailable";
         /// Stopped by annotation.
         STOPPED = "Stopped";
-        /// TLS secret.
+        /// A Secret with certificates could not be written.
         RECONCILE_CERTS_ERROR = "ReconcileCertsError";
-        /// Deployment.
+        /// A Deployment, or the account of its pods, could not be written.
         RECONCILE_SINGLE_NODE_WORKLOAD_ERROR = "ReconcileSingleNodeWorkloadError";
-        /// LeaderWorkerSet.
+        /// A LeaderWorkerSet, or the account of its pods, could not be written; or its CRD is missing.
         RECONCILE_MULTI_NODE_WORKLOAD_ERROR = "ReconcileMultiNodeWorkloadError";
-        /// Workload Service.
+        /// The workload Service could not be written.
         RECONCILE_WORKLOAD_SERVICE_ERROR = "ReconcileWorkloadServiceError";
-        /// Rollout under way.
+        /// A rollout is under way.
         PROGRESSING = "Progressing";
-        /// Rollout stuck.
+        /// A rollout makes no progress.
         PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded";
         /// Not enough accelerators for a new pod.
         INSUFFICIENT_ACCELERATORS = "InsufficientAccelerators";
         /// No node takes a new pod.
         UNSCHEDULABLE = "Unschedulable";
-        /// Endpoint picker objects.
+        /// An object of the endpoint picker could not be written.
         SCHEDULER_RECONCILE_ERROR = "SchedulerReconcileError";
-        /// References to what does not exist.
+        /// Something that is referred to does not exist.
         REFS_INVALID = "RefsInvalid";
         /// Nothing has looked at it yet.
         PENDING = "Pending";
@@ -157,19 +173,19 @@ pub mod reason {
         FORMER_KEPT = "FormerKept";
         /// Something waits for something else.
         WAITING = "Waiting";
-        /// Fields that take no effect.
+        /// Fields take no effect, or contradict each other.
         CONFIGURATION_WARNINGS = "ConfigurationWarnings";
         /// A gateway could not be read.
         GATEWAY_FETCH_ERROR = "GatewayFetchError";
         /// Some gateway is not ready.
         GATEWAYS_NOT_READY = "GatewaysNotReady";
-        /// HTTPRoute could not be written.
+        /// An HTTPRoute could not be written.
         HTTP_ROUTE_RECONCILE_ERROR = "HTTPRouteReconcileError";
-        /// HTTPRoute could not be read.
+        /// An HTTPRoute could not be read.
         HTTP_ROUTE_FETCH_ERROR = "HTTPRouteFetchError";
         /// Some route is not accepted.
         HTTP_ROUTES_NOT_READY = "HTTPRoutesNotReady";
-        /// InferencePool could not be read.
+        /// The InferencePool could not be read, or is missing.
         INFERENCE_POOL_FETCH_ERROR = "InferencePoolFetchError";
         /// No gateway has taken up the pool yet.
         WAITING_FOR_GATEWAY = "WaitingForGateway";
@@ -183,10 +199,89 @@ pub mod reason {
         INVALID_CONFIG = "InvalidConfig";
         /// The pool is not accepted.
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
+        /// Two services of a namespace have a model of the same name, and no common group.
+        MODEL_NAME_COLLISION = "ModelNameCollision";
+        /// The CRD of something that the service needs is not installed.
+        CRD_NOT_FOUND = "CRDNotFound";
+        /// A quota does not allow pods.
+        QUOTA_EXCEEDED = "QuotaExceeded";
+        /// A policy refuses pods.
+        ADMISSION_DENIED = "AdmissionDenied";
+        /// Pods can't be created for another reason.
+        POD_CREATION_FAILED = "PodCreationFailed";
+        /// Pods wait for their scheduling gates.
+        SCHEDULING_GATED = "SchedulingGated";
+        /// A claim of a pod is missing or not bound.
+        VOLUME_PENDING = "VolumePending";
+        /// The node of a pod is gone or does not answer.
+        NODE_LOST = "NodeLost";
+        /// An image can't be pulled.
+        IMAGE_PULL_FAILED = "ImagePullFailed";
+        /// A container refers to a Secret or ConfigMap, or a key in it, that does not exist.
+        CONTAINER_CONFIG_ERROR = "ContainerConfigError";
+        /// A container can't be started.
+        CONTAINER_START_FAILED = "ContainerStartFailed";
+        /// The source of the model refused the download.
+        MODEL_DOWNLOAD_REFUSED = "ModelDownloadRefused";
+        /// The source does not have the model.
+        MODEL_DOWNLOAD_NOT_FOUND = "ModelDownloadNotFound";
+        /// The model does not fit on the disk.
+        MODEL_DOWNLOAD_DISK_FULL = "ModelDownloadDiskFull";
+        /// The download failed otherwise.
+        MODEL_DOWNLOAD_FAILED = "ModelDownloadFailed";
+        /// A container was killed for its memory.
+        OUT_OF_MEMORY = "OutOfMemory";
+        /// A container ends again and again.
+        CRASH_LOOP = "CrashLoop";
+        /// A probe of a container fails.
+        PROBE_FAILING = "ProbeFailing";
+        /// A node ended or refused a pod.
+        EVICTED = "Evicted";
+        /// The cluster does not serve what scales.
+        SCALING_CRD_NOT_FOUND = "ScalingCRDNotFound";
+        /// What scales could not be made or written.
+        RECONCILE_SCALING_ERROR = "ReconcileScalingError";
+        /// A HorizontalPodAutoscaler has not said anything yet.
+        HPA_PROGRESSING = "HPAProgressing";
+        /// KEDA has not said anything yet.
+        SCALED_OBJECT_PROGRESSING = "ScaledObjectProgressing";
+        /// There are no replicas, on purpose.
+        SCALED_TO_ZERO = "ScaledToZero";
         /// A gateway extra could not be written.
         PLATFORM_NETWORKING_RECONCILE_ERROR = "PlatformNetworkingReconcileError";
+        /// An Ingress has no address.
+        INGRESS_NOT_READY = "IngressNotReady";
+        /// An Ingress could not be read.
+        INGRESS_FETCH_ERROR = "IngressFetchError";
+        /// Ingress could not be written.
+        INGRESS_RECONCILE_ERROR = "IngressReconcileError";
+        /// Everything is ready, and nothing leads to the service.
+        NO_URL = "NoURL";
     }
 }
+
+/// Reasons that tell what keeps pods from serving, in the order in which they come before others.
+pub const ROOT_CAUSES: &[&str] = &[
+    reason::CRD_NOT_FOUND,
+    reason::QUOTA_EXCEEDED,
+    reason::ADMISSION_DENIED,
+    reason::POD_CREATION_FAILED,
+    reason::SCHEDULING_GATED,
+    reason::UNSCHEDULABLE,
+    reason::VOLUME_PENDING,
+    reason::NODE_LOST,
+    reason::IMAGE_PULL_FAILED,
+    reason::CONTAINER_CONFIG_ERROR,
+    reason::CONTAINER_START_FAILED,
+    reason::MODEL_DOWNLOAD_REFUSED,
+    reason::MODEL_DOWNLOAD_NOT_FOUND,
+    reason::MODEL_DOWNLOAD_DISK_FULL,
+    reason::MODEL_DOWNLOAD_FAILED,
+    reason::OUT_OF_MEMORY,
+    reason::CRASH_LOOP,
+    reason::PROBE_FAILING,
+    reason::EVICTED,
+];
 
 /// The conditions to write, given all that hold now: sorted by type, with severities, each with the time of its
 /// last change of *status* (Kubernetes' convention; the peer's time moves with the message, api edge 38).
@@ -255,6 +350,22 @@ mod tests {
         let old = [at(holds("GroupDegraded"), "t1", Some(INFO))];
         let new = vec![holds(kind::READY), fails(kind::READY, "R", "m")];
         assert_eq!(merge(&old, new, "t2"), [at(fails(kind::READY, "R", "m"), "t2", None)]);
+    }
+
+    // A10
+    #[test]
+    fn the_page_has_one_row_for_each_root_cause() {
+        let page = include_str!("../../../docs/troubleshooting.md");
+        let rows: Vec<&str> = page.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+        let known: Vec<&str> = reason::ALL.iter().map(|(reason, _)| *reason).collect();
+        for reason in &known {
+            let count = rows.iter().filter(|row| *row == reason).count();
+            assert_eq!(count, 1, "rows for {reason} in docs/troubleshooting.md");
+        }
+        let unknown: Vec<&&str> = rows.iter().filter(|row| !known.contains(row)).collect();
+        assert!(unknown.is_empty(), "no code says {unknown:?}");
+        let rows = page.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+        assert_eq!(rows.collect::<Vec<_>>(), ROOT_CAUSES);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use llmisvc_api::v1alpha2::CONFIG_KIND;
 use llmisvc_api::version::Version;
 use llmisvc_core::adopt::fields;
 use llmisvc_core::ca_bundle;
+use llmisvc_core::cause;
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref, reduce_secret};
 use llmisvc_core::object::{Live, LiveObject};
 use llmisvc_core::pods::{self, Body, Pod};
@@ -18,6 +19,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::input::Document;
+
+/// What documents with a pool of the older group are kept under.
+const OLDER_POOL: &str = "InferencePool of the older group";
 
 /// What `--facts` says about a cluster. Everything left out is a cluster with all CRDs and the example gateway.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -41,6 +45,10 @@ pub struct Facts {
     pub pods: Vec<Body>,
     /// Live children.
     pub live: Vec<Value>,
+    /// GatewayClasses of the gateways.
+    pub gateway_classes: Vec<Value>,
+    /// Ingresses of the user.
+    pub ingresses: Vec<Value>,
 }
 
 /// The cluster that files describe.
@@ -70,26 +78,38 @@ impl Offline {
     ) -> Self {
         let trusting = facts.is_none();
         let facts = facts.unwrap_or_default();
-        let cluster = cluster(&facts);
+        let (cluster, lists_served) = (cluster(&facts), facts.served.is_some());
         let settings = settings(config.or(global(documents, &cluster)), &cluster);
         let system = cluster.system_namespace.clone();
+        let lives: Vec<Kind> = facts.live.iter().filter_map(kind_of).filter(|_| !lists_served).collect();
         let (live, pods) =
             (facts.live, facts.pods.into_iter().map(|pod| of_service(pod, namespace)).collect());
         let mut offline =
             Self { objects: BTreeMap::new(), live, adopting: false, pods, trusting, cluster, settings };
+        offline.cluster.served.extend(lives);
         for preset in presets {
             offline.add(CONFIG_KIND, &system, preset);
         }
         for document in documents {
             let object = document.value.clone();
             let object = convert(object.clone(), Version::V1alpha2).unwrap_or(object);
-            offline.add(tree::text(&document.value, &["kind"]), namespace, object);
+            let kind = kind_of(&document.value);
+            let is_older = kind == Some(Kind::OlderInferencePool);
+            offline.add(
+                if is_older { OLDER_POOL } else { tree::text(&document.value, &["kind"]) },
+                namespace,
+                object,
+            );
+            // A cluster that has one serves its kind, unless the facts say what it serves.
+            offline.cluster.served.extend(kind.filter(|_| !lists_served));
         }
         let listed = [
             ("Gateway", facts.gateways),
             ("Service", facts.services),
             ("ServiceAccount", facts.service_accounts),
             ("Secret", facts.secrets),
+            ("GatewayClass", facts.gateway_classes),
+            ("Ingress", facts.ingresses),
         ];
         for (kind, objects) in listed {
             for object in objects {
@@ -143,9 +163,12 @@ impl Offline {
             Key::Ingress(r) => self.find("Ingress", r),
             Key::Claim(r) => self.find("PersistentVolumeClaim", r),
             Key::HttpRoute(r) => self.find("HTTPRoute", r),
-            Key::InferencePool(r) | Key::OlderInferencePool(r) => self.find("InferencePool", r),
+            Key::InferencePool(r) => self.find("InferencePool", r),
+            Key::OlderInferencePool(r) => self.find(OLDER_POOL, r),
             Key::GatewayService(r) => self.find("Service", r),
-            Key::Pods(service) => self.pods(service),
+            Key::Pods(service) => self.pods(service, pods::answer),
+            Key::Troubles(service) => self.pods(service, cause::answer),
+            Key::Namesakes(_) => Answer::Absent,
         }
     }
 
@@ -192,10 +215,10 @@ impl Offline {
         Answer::Found(Arc::new(reduce_secret(&secret)))
     }
 
-    fn pods(&self, service: &Ref) -> Answer {
+    fn pods(&self, service: &Ref, answer: fn(&[Pod]) -> Value) -> Answer {
         let mine = self.pods.iter().filter(|(owner, _)| owner == service);
         let pods: Vec<Pod> = mine.map(|(_, pod)| pod.clone()).collect();
-        Answer::Found(Arc::new(pods::answer(&pods)))
+        Answer::Found(Arc::new(answer(&pods)))
     }
 
     /// Live children of a service, from the facts.
@@ -206,13 +229,17 @@ impl Offline {
             tree::text(o, &["metadata", "labels", labels::NAME]) == name && namespace_of(o) == namespace
         });
         mine.filter_map(|o| {
-            let kind = Kind::of(tree::text(o, &["apiVersion"]), tree::text(o, &["kind"]))?;
+            let kind = kind_of(o)?;
             let mut live = live_object(o);
             live.created_by_post = self.adopting && is_former(o);
             Some(((kind, tree::text(o, &["metadata", "name"]).to_owned()), live))
         })
         .collect()
     }
+}
+
+fn kind_of(object: &Value) -> Option<Kind> {
+    Kind::of(tree::text(object, &["apiVersion"]), tree::text(object, &["kind"]))
 }
 
 /// A cluster-scoped binding belongs where its account is.
@@ -259,10 +286,11 @@ fn cluster(facts: &Facts) -> Cluster {
         cluster.domain.clone_from(domain);
     }
     if let Some(served) = &facts.served {
-        cluster.served.retain(|kind| {
+        let is_served = |kind: &Kind| {
             let s = kind.served();
             !s.optional || served.contains(&format!("{}/{}/{}", s.group, s.version, s.kind))
-        });
+        };
+        cluster.served = Kind::ALL.iter().copied().filter(is_served).collect();
     }
     cluster
 }

@@ -134,9 +134,10 @@ impl<'a> Change<'a> {
 
     /// The picker and its pool go when the gateways have taken the route that leaves them out.
     fn hold_picker(&self, held: &mut Held) {
-        let route = self.desired.iter().find(|object| object.kind == Kind::HTTPRoute);
-        let Some((route, live)) = route.and_then(|route| Some((route, self.live(route)?))) else { return };
-        let has_turned = pools(&live.body).is_subset(&pools(&route.body)) && is_taken(&live.body);
+        let routes = self.desired.iter().filter(|object| object.kind == Kind::HTTPRoute);
+        let mut pairs = routes.filter_map(|route| Some((route, self.live(route)?)));
+        let has_turned = pairs
+            .all(|(route, live)| pools(&live.body).is_subset(&pools(&route.body)) && is_taken(&live.body));
         if has_turned || self.picker().is_some() {
             return;
         }

@@ -210,12 +210,30 @@ mod tests {
 
     #[test]
     fn a_new_desired_form_and_a_hand_edit_are_applied() {
+        // G-18
         let desired = [service("b")];
         let older = one(live(&service("a"), "u"));
         assert!(matches!(plan(&desired, &older, "u").actions[..], [Action::Apply { turn: true, .. }]));
         let mut edited = live(&desired[0], "u");
         Arc::make_mut(&mut edited.body)["spec"]["selector"]["app"] = json!("by hand");
         assert!(matches!(plan(&desired, &one(edited), "u").actions[..], [Action::Apply { .. }]));
+    }
+
+    #[test]
+    fn what_others_put_on_a_child_is_no_difference() {
+        // G-21, G-19
+        for kind in [Kind::HorizontalPodAutoscaler, Kind::ScaledObject, Kind::HTTPRoute] {
+            let rest = json!({"spec": {"maxReplicaCount": 3}});
+            let mut desired = [Object::new(kind, "ns", "m", base("m", Component::Workload), rest)];
+            seal(&mut desired);
+            let mut there = live(&desired[0], "u");
+            let metadata = tree::entry(Arc::make_mut(&mut there.body), "metadata");
+            metadata["annotations"]["autoscaling.keda.sh/paused-replicas"] = json!("2");
+            metadata["labels"]["scaledobject.keda.sh/name"] = json!("m");
+            metadata["finalizers"] = json!(["finalizer.keda.sh"]);
+            let there = Live::from([((kind, "m".to_owned()), there)]);
+            assert_eq!(plan(&desired, &there, "u"), Plan::default(), "{kind}");
+        }
     }
 
     fn group(sub_group: &Value) -> Object {

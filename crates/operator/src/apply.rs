@@ -5,8 +5,10 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use llmisvc_core::facts::Ref;
+use llmisvc_core::labels::{COMPONENT, Component};
 use llmisvc_core::object::{Certificate, LiveObject, Object};
 use llmisvc_core::plan::{Action, changes, covers};
+use llmisvc_core::pools::strands;
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
 use serde_json::Value;
@@ -14,11 +16,11 @@ use tokio::time::Instant;
 
 use crate::announce;
 use crate::context::Context;
+use crate::events::{self, News};
 use crate::gather::Subject;
 use crate::memo::{Mind, shown};
 use crate::metrics::Verb;
 use crate::replicas;
-use crate::report;
 use crate::tls::{Authority, Job, TlsError};
 use crate::turn::turn_into_apply;
 use crate::wire::{Place, WireError};
@@ -56,8 +58,25 @@ pub struct Applied {
     pub retry: bool,
     /// A child is missing or wrong that this pass should have written: nothing may be pruned.
     pub incomplete: bool,
-    /// Workloads whose pods will be replaced, and what has changed about these.
-    pub rolls: Vec<(&'static str, Vec<String>)>,
+    /// What was written, for the events.
+    pub done: Vec<Done>,
+}
+
+/// A child that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// Created or applied.
+    pub verb: Verb,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Role of its pods, where they serve the model.
+    pub role: Option<&'static str>,
+    /// It is the endpoint picker.
+    pub picker: bool,
+    /// Paths in its pod templates that have changed.
+    pub changed: Vec<String>,
 }
 
 /// Sends the actions group by group: the CA, what routes and pods refer to, routes last. Within a group they go out
@@ -87,7 +106,9 @@ async fn send_group<'a>(
     let now = Instant::now();
     let mut sends = Vec::new();
     for action in group {
-        if let Some(refusal) = mind.refusal(action.object(), live_version(action), now) {
+        if is_stranded(action, &applied.refused) {
+            applied.incomplete = true;
+        } else if let Some(refusal) = mind.refusal(action.object(), live_version(action), now) {
             applied.refused.push(refusal);
             applied.incomplete = true;
         } else {
@@ -95,6 +116,13 @@ async fn send_group<'a>(
         }
     }
     stream::iter(sends).buffered(AT_ONCE).collect().await
+}
+
+/// A route does not turn to a pool that was refused just now.
+fn is_stranded(action: &Action<'_>, refused: &[Refusal]) -> bool {
+    let Action::Apply { object, live, .. } = action else { return false };
+    let route = object.kind == Kind::HTTPRoute;
+    route && refused.iter().any(|it| strands(&object.body, &live.body, (it.kind, &it.name)))
 }
 
 const fn rank_of(object: &Object) -> u8 {
@@ -105,6 +133,7 @@ const fn rank_of(object: &Object) -> u8 {
         | Kind::Role
         | Kind::Service
         | Kind::InferencePool
+        | Kind::OlderInferencePool
         | Kind::ResourceClaimTemplate => 1,
         Kind::HTTPRoute => 3,
         _ => 2,
@@ -120,12 +149,16 @@ const fn live_version<'a>(action: &Action<'a>) -> &'a str {
     }
 }
 
-/// The paths in pod templates that a write has changed.
-type Written = Vec<String>;
+/// What a write has done, if anything, and the paths in pod templates that it has changed.
+#[derive(Default)]
+struct Written {
+    verb: Option<Verb>,
+    changed: Vec<String>,
+}
 
 async fn write(ctx: &Context, subject: &Subject, action: &Action<'_>) -> Result<Written, ApplyError> {
     let written = match action {
-        Action::Create(object) => create(ctx, subject, object).await.map(|()| Written::new()),
+        Action::Create(object) => create(ctx, subject, object).await,
         Action::Apply { object, turn, live } => change(ctx, subject, object, *turn, live).await,
         Action::Recreate { object, live } => Err(make_way(ctx, subject, object, live).await),
         Action::Taken { .. } => Err(ApplyError::Taken),
@@ -144,7 +177,7 @@ fn discreet(error: ApplyError) -> ApplyError {
     }
 }
 
-async fn create(ctx: &Context, subject: &Subject, object: &Object) -> Result<(), ApplyError> {
+async fn create(ctx: &Context, subject: &Subject, object: &Object) -> Result<Written, ApplyError> {
     let served = object.kind.served();
     let place = Place { served: &served, namespace: &subject.place.namespace, name: &object.name };
     // Seen by the last try, and the decision that followed found no other name.
@@ -166,7 +199,7 @@ async fn create(ctx: &Context, subject: &Subject, object: &Object) -> Result<(),
         Err(error) => return Err(error.into()),
     }
     ctx.metrics.did(Verb::Created, object.kind, 1);
-    Ok(())
+    Ok(Written { verb: Some(Verb::Created), changed: Vec::new() })
 }
 
 async fn change(
@@ -185,7 +218,7 @@ async fn change(
             let filled = filled(ctx, subject, object, certificate, Some(&live)).await?;
             // What made it due is not to be had, or was there already.
             if covers(&live, &filled) {
-                return Ok(Written::new());
+                return Ok(Written::default());
             }
             Some(filled)
         }
@@ -211,7 +244,7 @@ async fn change(
         Err(error) => return Err(error.into()),
     };
     ctx.metrics.did(Verb::Applied, object.kind, 1);
-    Ok(changed)
+    Ok(Written { verb: Some(Verb::Applied), changed })
 }
 
 /// Deletes what can't become the desired object, with all that depends on it: pods of both would be in each other's
@@ -234,7 +267,7 @@ async fn make_way(ctx: &Context, subject: &Subject, object: &Object, live: &Live
         "{} {} is deleted with its pods and created anew: its sub-groups can't be changed",
         served.kind, object.name
     );
-    report::tell(ctx, &subject.place, &subject.service, ("Normal", "Recreating", &message)).await;
+    events::tell(ctx, &subject.place, &subject.service, News::normal("Recreating", message));
     ApplyError::Going
 }
 
@@ -299,11 +332,9 @@ fn absorb(
 ) {
     let object = action.object();
     let error = match result {
-        Ok(changed) => {
+        Ok(written) => {
             mind.accepted(object);
-            if let Some(role) = announce::role_of(object).filter(|_| !changed.is_empty()) {
-                applied.rolls.push((role, changed));
-            }
+            applied.done.extend(done(object, written));
             return;
         }
         Err(error) => error,
@@ -331,6 +362,19 @@ fn absorb(
         }
         applied.refused.push(refusal);
     }
+}
+
+fn done(object: &Object, written: Written) -> Option<Done> {
+    let Written { verb, changed } = written;
+    let component = tree::text(&object.body, &["metadata", "labels", COMPONENT]);
+    Some(Done {
+        verb: verb?,
+        kind: object.kind,
+        name: object.name.clone(),
+        role: announce::role_of(object),
+        picker: object.kind == Kind::Deployment && component == Component::Scheduler.as_str(),
+        changed,
+    })
 }
 
 /// What the server said, without our own words around it.

@@ -199,6 +199,7 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_the_contract() {
+        // G-58
         let args = args(&[]);
         assert_eq!(args.metrics_addr.0.unwrap().to_string(), "0.0.0.0:8443");
         assert_eq!(args.health_probe_addr.0.unwrap().to_string(), "0.0.0.0:8081");

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::context::Context;
+use crate::events::{self, About, News};
 use crate::memo::{backoff, shown};
 use crate::metrics::ConfigWrite;
 use crate::wire::{Place, WireError, chain};
@@ -174,8 +175,8 @@ async fn tell(
     ctx.metrics.config_written(ConfigWrite::Status);
     memory.written.note(&status, answer.get("status").unwrap_or(&Value::Null));
     if let Some(message) = newly_blocked(old, &status) {
-        let event = ("Warning", reason::DELETION_BLOCKED, message);
-        report::tell_about(ctx, at(place), config, event).await;
+        let about = About::new(&resources::CONFIG, place, config);
+        events::tell_about(ctx, about, News::warning(reason::DELETION_BLOCKED, message));
     }
     ctx.stores.refresh_config(answer);
     Ok(None)

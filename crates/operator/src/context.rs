@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 
 use crate::configs::Memory;
+use crate::events::Events;
 use crate::memo::Mind;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
@@ -48,6 +49,8 @@ pub struct Context {
     pub queue: Arc<Queue>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// Events that wait to be written.
+    pub events: Events,
     /// The core.
     pub core: Core,
     /// Process settings.
@@ -70,6 +73,7 @@ impl Context {
             stores,
             queue: Arc::default(),
             metrics: Arc::default(),
+            events: Events::default(),
             core,
             options,
             writes: Semaphore::new(WRITES),

@@ -50,7 +50,7 @@ pub async fn release(ctx: &Context, place: &Ref, service: &Value) -> Result<bool
     let live = ctx.stores.live(place);
     let outside = live.iter().filter(|((kind, _), _)| !kind.served().namespaced);
     let outside: Vec<(Kind, String, _)> = outside.map(|((kind, name), c)| (*kind, name.clone(), c)).collect();
-    if !prune::run(ctx, place, &outside).await {
+    if prune::run(ctx, place, &outside).await.failed {
         return Ok(false);
     }
     let rest: Vec<&str> = finalizers(service).into_iter().filter(|f| *f != FINALIZER).collect();

@@ -6,6 +6,7 @@ mod args;
 mod ca_bundle;
 mod configs;
 mod context;
+mod events;
 mod finalize;
 mod gather;
 mod lease;

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use llmisvc_core::Decision;
 use llmisvc_core::decide::Desired;
-use llmisvc_core::facts::{Key, Ref};
+use llmisvc_core::facts::{Cluster, Key, Ref};
 use llmisvc_core::object::{Certificate, Live, Object};
 use llmisvc_core::pods::is_rolling;
+use llmisvc_core::pools::witness;
 use llmisvc_core::valid::Workload;
 use llmisvc_kinds::Kind;
 use serde_json::Value;
@@ -42,6 +43,8 @@ pub struct Premises {
     pub live: u64,
     /// Which of them had pods of an older template.
     pub rolling: u64,
+    /// What gateways said about its pools.
+    pub pools: u64,
     /// What only the status asked for: the decision holds whatever becomes of it.
     pub asides: BTreeSet<Key>,
 }
@@ -52,6 +55,7 @@ impl Premises {
         self.service == service
             && self.live == roll_call(live, live)
             && self.rolling == rolling(live)
+            && self.pools == pools(live, &view.cluster)
             && Arc::ptr_eq(&self.view.settings, &view.settings)
             && Arc::ptr_eq(&self.view.cluster, &view.cluster)
     }
@@ -80,6 +84,13 @@ pub fn rolling(live: &Live) -> u64 {
     for (slot, _) in live.iter().filter(|(_, child)| is_rolling(&child.body)) {
         slot.hash(&mut hasher);
     }
+    hasher.finish()
+}
+
+/// What routes and pools say that the group of a pool follows from.
+pub fn pools(live: &Live, cluster: &Cluster) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    witness(live, cluster).hash(&mut hasher);
     hasher.finish()
 }
 

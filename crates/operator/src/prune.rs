@@ -22,32 +22,48 @@ use crate::wire::Place;
 ///
 /// The list follows from a pass whose writes went through: a partial one would delete what is still wanted.
 ///
-/// Gives false when a delete failed and has to be tried again.
-pub async fn run(ctx: &Context, service: &Ref, unwanted: &[(Kind, String, &LiveObject)]) -> bool {
+pub async fn run(ctx: &Context, service: &Ref, unwanted: &[(Kind, String, &LiveObject)]) -> Pruned {
     let guests: BTreeSet<(Kind, String)> = ctx.stores.guests(service);
-    let mut done = true;
+    let mut pruned = Pruned::default();
     for (kind, name, child) in unwanted.iter().rev() {
-        if !guests.contains(&(*kind, name.clone())) {
-            done &= delete(ctx, service, *kind, name, &child.uid).await;
+        let slot = (*kind, name.clone());
+        if guests.contains(&slot) {
+            continue;
+        }
+        match delete(ctx, service, *kind, name, &child.uid).await {
+            Some(true) => pruned.gone.push(slot),
+            Some(false) => {}
+            None => pruned.failed = true,
         }
     }
-    done
+    pruned
 }
 
-async fn delete(ctx: &Context, service: &Ref, kind: Kind, name: &str, uid: &str) -> bool {
+/// What became of the deletes.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// What was deleted.
+    pub gone: Vec<(Kind, String)>,
+    /// A delete failed and has to be tried again.
+    pub failed: bool,
+}
+
+/// Whether it was there; none when that could not be done.
+async fn delete(ctx: &Context, service: &Ref, kind: Kind, name: &str, uid: &str) -> Option<bool> {
     let served = kind.served();
     let place = Place { served: &served, namespace: &service.namespace, name };
-    match ctx.wire.delete(place, uid).await {
-        Ok(()) => ctx.metrics.did(Verb::Pruned, kind, 1),
+    let was_there = match ctx.wire.delete(place, uid).await {
+        Ok(()) => true,
         // Gone, or another object by now: the watch will tell.
-        Err(error) if matches!(error.code(), Some(404 | 409)) => {}
+        Err(error) if matches!(error.code(), Some(404 | 409)) => false,
         Err(error) => {
             let error = crate::wire::chain(&error);
             tracing::warn!(service = shown(service), kind = served.kind, name, error, "child not deleted");
-            return false;
+            return None;
         }
-    }
+    };
+    ctx.metrics.did(Verb::Pruned, kind, was_there.into());
     let namespace = if served.namespaced { service.namespace.as_str() } else { "" };
     ctx.stores.remove_child(kind, &Ref::new(namespace, name), uid);
-    true
+    Some(was_there)
 }

@@ -41,8 +41,8 @@ impl Pending {
         self.order.insert((at, service));
     }
 
-    /// The next service that is due, or when one will be.
-    fn take(&mut self, now: Instant) -> Result<Ref, Option<Instant>> {
+    /// The next service that is due and how long it has been, or when one will be.
+    fn take(&mut self, now: Instant) -> Result<(Ref, Duration), Option<Instant>> {
         let Some((at, service)) = self.order.first().cloned() else { return Err(None) };
         if at > now {
             return Err(Some(at));
@@ -50,7 +50,7 @@ impl Pending {
         self.order.remove(&(at, service.clone()));
         self.due.remove(&service);
         self.running.insert(service.clone());
-        Ok(service)
+        Ok((service, now.saturating_duration_since(at)))
     }
 
     fn done(&mut self, service: &Ref) {
@@ -93,12 +93,18 @@ impl Queue {
         lock(&self.pending).order.iter().take_while(|(at, _)| *at <= now).count()
     }
 
-    async fn next(&self) -> Ref {
+    /// Nothing is due any more.
+    #[cfg(test)]
+    pub fn forget_all(&self) {
+        *lock(&self.pending) = Pending::default();
+    }
+
+    async fn next(&self) -> (Ref, Duration) {
         loop {
             let wake = self.wake.notified();
             let next = lock(&self.pending).take(Instant::now());
             match next {
-                Ok(service) => return service,
+                Ok(due) => return due,
                 Err(None) => wake.await,
                 Err(Some(at)) => {
                     tokio::select! { () = wake => {}, () = tokio::time::sleep_until(at) => {} }
@@ -112,14 +118,14 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Works until `stop`, then lets the running passes finish.
+    /// Works until `stop`, then lets the running passes finish. A pass is told how long it had to wait.
     ///
     /// # Guarantees
     ///
     /// At most `concurrency` passes run at once, and never two of one service. When this returns, none runs.
     pub async fn work<P, F>(self: Arc<Self>, concurrency: usize, stop: impl Future<Output = ()>, pass: P)
     where
-        P: Fn(Ref) -> F,
+        P: Fn(Ref, Duration) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
         let mut passes = JoinSet::new();
@@ -129,8 +135,8 @@ impl Queue {
                 biased;
                 () = &mut stop => break,
                 Some(_) = passes.join_next(), if !passes.is_empty() => {}
-                service = self.next(), if passes.len() < concurrency => {
-                    let (queue, running) = (Arc::clone(&self), pass(service.clone()));
+                (service, waited) = self.next(), if passes.len() < concurrency => {
+                    let (queue, running) = (Arc::clone(&self), pass(service.clone(), waited));
                     passes.spawn(async move {
                         running.await;
                         queue.done(&service);
@@ -161,8 +167,9 @@ mod tests {
         pending.add(m("a"), now + Duration::from_secs(9));
         pending.add(m("a"), now);
         pending.add(m("a"), now + Duration::from_secs(5));
-        assert_eq!(pending.take(now), Ok(m("a")));
-        assert_eq!(pending.take(now), Err(None));
+        let later = now + Duration::from_secs(2);
+        assert_eq!(pending.take(later), Ok((m("a"), Duration::from_secs(2))));
+        assert_eq!(pending.take(later), Err(None));
     }
 
     #[tokio::test(start_paused = true)]
@@ -170,11 +177,11 @@ mod tests {
         let mut pending = Pending::default();
         let now = Instant::now();
         pending.add(m("a"), now);
-        assert_eq!(pending.take(now), Ok(m("a")));
+        assert_eq!(pending.take(now), Ok((m("a"), Duration::ZERO)));
         pending.add(m("a"), now);
         assert_eq!(pending.take(now), Err(None));
         pending.done(&m("a"));
-        assert_eq!(pending.take(now), Ok(m("a")));
+        assert_eq!(pending.take(now), Ok((m("a"), Duration::ZERO)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -187,7 +194,7 @@ mod tests {
         let (stop, stopped) = oneshot::channel::<()>();
         let work = tokio::spawn(Arc::clone(&queue).work(2, async { drop(stopped.await) }, {
             let (gate, started) = (Arc::clone(&gate), Arc::clone(&started));
-            move |_| {
+            move |_, _| {
                 let (gate, started) = (Arc::clone(&gate), Arc::clone(&started));
                 async move {
                     started.fetch_add(1, Ordering::SeqCst);
@@ -220,7 +227,7 @@ mod tests {
         let (begun, mut starts) = tokio::sync::mpsc::unbounded_channel();
         let work = tokio::spawn(Arc::clone(&queue).work(1, async { drop(stopped.await) }, {
             let (gate, finished) = (Arc::clone(&gate), Arc::clone(&finished));
-            move |_| {
+            move |_, _| {
                 let (gate, finished, begun) = (Arc::clone(&gate), Arc::clone(&finished), begun.clone());
                 async move {
                     begun.send(()).unwrap();

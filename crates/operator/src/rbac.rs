@@ -229,6 +229,46 @@ mod tests {
         }
     }
 
+    /// What is written besides the owned kinds; with names, no other object may be.
+    const WRITTEN: &[&str] = &[
+        "/events",
+        "authentication.k8s.io/tokenreviews",
+        "authorization.k8s.io/subjectaccessreviews",
+        "coordination.k8s.io/leases",
+        "serving.kserve.io/llminferenceservices",
+        "serving.kserve.io/llminferenceservices/finalizers",
+        "serving.kserve.io/llminferenceservices/status",
+        "serving.kserve.io/llminferenceserviceconfigs",
+        "serving.kserve.io/llminferenceserviceconfigs/finalizers",
+        "serving.kserve.io/llminferenceserviceconfigs/status",
+    ];
+
+    #[test]
+    fn what_is_not_ours_is_read_only_and_what_is_not_used_is_not_granted() {
+        // G-63
+        let owned: Vec<String> =
+            Kind::ALL.iter().map(|k| format!("{}/{}", k.served().group, k.served().plural)).collect();
+        let list = |rule: &Value, key: &str| -> Vec<String> {
+            serde_json::from_value(rule[key].clone()).unwrap_or_default()
+        };
+        let reads = |verb: &String| READ.contains(&verb.as_str());
+        for rule in rules().iter().filter(|rule| !list(rule, "verbs").iter().all(reads)) {
+            for resource in list(rule, "resources") {
+                let name = format!("{}/{resource}", list(rule, "apiGroups")[0]);
+                let known = owned.contains(&name) || WRITTEN.contains(&name.as_str());
+                assert!(known || !list(rule, "resourceNames").is_empty(), "{name} may be written");
+            }
+        }
+        for resource in ["gateways", "gatewayclasses"] {
+            assert_eq!(granted(GATEWAY_GROUP, resource), READ);
+        }
+        for (group, resource) in
+            [("authentication.k8s.io", "subjectaccessreviews"), ("llmd.ai", "variantautoscalings")]
+        {
+            assert_eq!(granted(group, resource), [""; 0]);
+        }
+    }
+
     #[test]
     fn nothing_is_granted_by_wildcard() {
         let text = print("kserve").unwrap();

@@ -20,7 +20,7 @@ use crate::ca_bundle;
 use crate::context::Context;
 use crate::finalize;
 use crate::gather::{self, Considered, Subject};
-use crate::memo::{CEILING, Mind, Premises, backoff, roll_call, rolling, shown};
+use crate::memo::{CEILING, Mind, Premises, backoff, pools, roll_call, rolling, shown};
 use crate::metrics::{Outcome, Step, Verb};
 use crate::prune;
 use crate::report;
@@ -46,6 +46,12 @@ impl Next {
     pub const fn outcome(&self) -> Outcome {
         self.outcome
     }
+
+    /// When the service is looked at again.
+    #[cfg(test)]
+    pub const fn after(&self) -> Option<Duration> {
+        self.after
+    }
 }
 
 /// While the API server cannot be reached, a pass that failed is tried again at least this often: its return shows
@@ -58,6 +64,7 @@ pub async fn reconcile(ctx: Arc<Context>, place: Ref) {
     let result = pass(&ctx, &place, &mut mind).await;
     let mut next = result.unwrap_or_else(|error| {
         tracing::warn!(service = shown(&place), error = chain(&error), "pass failed");
+        announce::failed(&ctx, &place, &error, mind.failures);
         Next::new(Outcome::Retry, error.code().is_none().then_some(RECONNECT))
     });
     if next.outcome == Outcome::Retry {
@@ -84,6 +91,7 @@ pub async fn reconcile(ctx: Arc<Context>, place: Ref) {
 pub async fn pass(ctx: &Arc<Context>, place: &Ref, mind: &mut Mind) -> Result<Next, WireError> {
     let Some((service, stamp)) = ctx.stores.service(place) else {
         ctx.stores.forget_service(place);
+        ctx.metrics.services.forget(place);
         return Ok(Next::new(Outcome::Deleted, None));
     };
     if finalize::deleting(&service) {
@@ -123,14 +131,19 @@ async fn carry_out(
                     subject.stamp = restamp(ctx, &subject, mind);
                 }
                 let held = held_back(&considered, paced.as_ref(), &subject);
-                enact(ctx, &subject, (objects, &held), mind).await
+                let enacted = enact(ctx, &subject, (objects, &held), mind).await;
+                announce::written(ctx, &subject, &considered.decision, &enacted.applied);
+                announce::deleted(ctx, &subject, &enacted.gone);
+                enacted
             }
             Err(error) => without_finalizer(&subject, &error),
         };
     }
     let live = ctx.stores.live(&subject.place);
-    let began = Instant::now();
+    let (began, uid) = (Instant::now(), apply::uid(&subject.service));
     let status = judge(ctx, &subject, &mut considered, &live, &enacted.applied.refused).await;
+    let certificate = tls::first_end(&live, considered.decision.objects().unwrap_or_default(), uid);
+    ctx.metrics.services.put(&subject.place, &status, certificate);
     considered.forget_unused();
     let retry = enacted.applied.retry || considered.unreadable() || !copied;
     let pods = pods_change_in(ctx, &considered);
@@ -169,7 +182,7 @@ fn held_back(considered: &Considered, paced: Option<&Paced>, subject: &Subject) 
 /// Nothing is made that would stay behind; the status is written all the same.
 fn without_finalizer(subject: &Subject, error: &WireError) -> Enacted {
     tracing::warn!(service = shown(&subject.place), error = chain(error), "finalizer not set");
-    Enacted { applied: Applied { retry: true, ..Applied::default() }, timer: None }
+    Enacted { applied: Applied { retry: true, ..Applied::default() }, ..Enacted::default() }
 }
 
 /// Our own finalizer is no change that has to be decided anew.
@@ -222,15 +235,16 @@ fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Liv
         answers,
         live: roll_call(live, &subject.live),
         rolling: rolling(&subject.live),
+        pools: pools(&subject.live, &subject.view.cluster),
         asides,
     };
     mind.remember(premises, decision);
 }
 
-/// When pods that were looked at will have waited long enough to be called blocked.
+/// When pods that were looked at will have waited long enough to be called blocked, or in trouble.
 fn pods_change_in(ctx: &Context, considered: &Considered) -> Option<Duration> {
     let asked = considered.answers.keys().filter_map(|key| match key {
-        Key::Pods(service) => ctx.stores.pods_change_in(service),
+        Key::Pods(service) | Key::Troubles(service) => ctx.stores.pods_change_in(service),
         _ => None,
     });
     asked.min()
@@ -241,6 +255,8 @@ fn pods_change_in(ctx: &Context, considered: &Considered) -> Option<Duration> {
 pub struct Enacted {
     /// What became of the writes.
     pub applied: Applied,
+    /// What was deleted.
+    pub gone: Vec<(Kind, String)>,
     /// When to look again.
     pub timer: Option<Duration>,
 }
@@ -266,16 +282,17 @@ pub async fn enact(
         // Our own writes wake nobody, so the renewal of what was issued just now is timed here (L-3).
         timer = next_renewal(ctx, subject, desired);
     }
-    announce::rolls(ctx, subject, &applied.rolls).await;
+    let mut gone = Vec::new();
     if !applied.retry && !applied.incomplete && !plan.prune.is_empty() {
         let began = Instant::now();
-        applied.retry = !prune::run(ctx, &subject.place, &plan.prune).await;
+        let pruned = prune::run(ctx, &subject.place, &plan.prune).await;
+        (applied.retry, gone) = (pruned.failed, pruned.gone);
         ctx.metrics.took(Step::Prune, began.elapsed());
     }
     let refused = applied.refused.iter().any(|r| r.reason != RefusalReason::Taken).then_some(CEILING);
     let taken = (!guests.is_empty()).then_some(Mind::guests_after());
     applied.refused.extend(unserved);
-    Enacted { applied, timer: [timer, refused, taken].into_iter().flatten().min() }
+    Enacted { applied, gone, timer: [timer, refused, taken].into_iter().flatten().min() }
 }
 
 /// A cluster-scoped object of another service is known by its labels only, which are like ours: it is shown to

@@ -1,15 +1,17 @@
-//! Writes the status when it says something new, and one event when readiness changes.
+//! Writes the status when it says something new, and tells what has begun or ended.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use llmisvc_api::conditions::ROOT_CAUSES;
 use llmisvc_core::facts::Ref;
 use llmisvc_core::tree;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::context::Context;
+use crate::events::{self, transitions};
 use crate::memo::Mind;
 use crate::resources;
 use crate::wire::{Place, WireError};
@@ -37,7 +39,7 @@ pub fn now() -> String {
 /// A change that has not reached every child yet is not Ready, however ready the children are of what they were. The
 /// next try says more, and follows soon.
 pub fn is_premature(new: &Value, unfinished: bool) -> bool {
-    unfinished && ready(new) == "True"
+    unfinished && transitions::ready(new) == "True"
 }
 
 /// Writes `new` if it is due; gives how long it may wait, if it does.
@@ -61,7 +63,9 @@ pub async fn run(
             ctx.metrics.status_written(written.is_ok());
             let stored = written?;
             mind.written.note(new, &stored);
-            announce(ctx, place, service, old, new).await;
+            for news in transitions::of(&place.name, old, new) {
+                events::tell(ctx, place, service, news);
+            }
             Ok(None)
         }
     }
@@ -83,18 +87,22 @@ fn due(old: &Value, new: &Value, mind: &mut Mind, now: Instant) -> Due {
         return Due::Never;
     }
     let observed = |status| tree::get(status, &["observedGeneration"]).and_then(Value::as_i64);
-    let news = observed(old) != observed(new) || ready(old) != ready(new) || ready(new) == "True";
+    let news = observed(old) != observed(new)
+        || transitions::ready(old) != transitions::ready(new)
+        || transitions::ready(new) == "True";
     let since = *mind.held.get_or_insert(now);
     let waited = now.saturating_duration_since(since);
     let left = PROGRESS.saturating_sub(waited);
-    if news || left.is_zero() { Due::Now } else { Due::After(left) }
+    if news || tells_a_cause(old, new) || left.is_zero() { Due::Now } else { Due::After(left) }
 }
 
-/// Status of the Ready condition; empty when there is none.
-fn ready(status: &Value) -> &str {
-    let conditions = tree::list(status, &["conditions"]);
-    let ready = conditions.iter().find(|c| tree::text(c, &["type"]) == "Ready");
-    ready.map(|c| tree::text(c, &["status"])).unwrap_or_default()
+/// A root cause that was not told before is no progress: it is what somebody waits for.
+fn tells_a_cause(old: &Value, new: &Value) -> bool {
+    let reason = |status| {
+        let ready = tree::list(status, &["conditions"]).iter().find(|c| tree::text(c, &["type"]) == "Ready");
+        ready.map(|c| tree::text(c, &["reason"])).unwrap_or_default()
+    };
+    reason(old) != reason(new) && ROOT_CAUSES.contains(&reason(new))
 }
 
 /// What was written last, and what the server made of it: what it drops from a status would otherwise be written again
@@ -139,79 +147,6 @@ fn hash(value: &Value, hasher: &mut DefaultHasher) {
         }
         leaf => leaf.to_string().hash(hasher),
     }
-}
-
-/// One event per change of readiness: none while a service comes up, or when it can't be told.
-fn event(name: &str, old: &Value, new: &Value) -> Option<(&'static str, &'static str, String)> {
-    match (ready(old), ready(new)) {
-        ("True", "False") => {
-            let message =
-                format!("LLMInferenceService [{name}] is no longer Ready because of: {}", falses(new));
-            Some(("Warning", "LLMInferenceServiceNotReady", message))
-        }
-        (old, "True") if old != "True" => {
-            Some(("Normal", "LLMInferenceServiceReady", format!("LLMInferenceService [{name}] is Ready")))
-        }
-        _ => None,
-    }
-}
-
-fn falses(status: &Value) -> String {
-    let conditions = tree::list(status, &["conditions"]).iter();
-    let falses =
-        conditions.filter(|c| tree::text(c, &["status"]) == "False").map(|c| tree::text(c, &["type"]));
-    falses.filter(|kind| *kind != "Ready").collect::<Vec<_>>().join(", ")
-}
-
-async fn announce(ctx: &Context, place: &Ref, service: &Value, old: &Value, new: &Value) {
-    let Some((kind, reason, message)) = event(&place.name, old, new) else { return };
-    tell(ctx, place, service, (kind, reason, &message)).await;
-}
-
-/// Writes an event: type, reason and message. One that cannot be written is no reason to try anything again.
-pub async fn tell(ctx: &Context, place: &Ref, service: &Value, (kind, reason, message): (&str, &str, &str)) {
-    let about = Place { served: &resources::SERVICE, namespace: &place.namespace, name: &place.name };
-    tell_about(ctx, about, service, (kind, reason, message)).await;
-}
-
-/// The same about an object of any kind.
-pub async fn tell_about(ctx: &Context, about: Place<'_>, object: &Value, event: (&str, &str, &str)) {
-    let shown = format!("{}/{}", about.namespace, about.name);
-    tracing::info!(kind = about.served.kind, object = shown, reason = event.1, "{}", event.2);
-    let body = event_body(ctx, about, object, event);
-    let at = Place { served: &resources::EVENT, namespace: about.namespace, name: "" };
-    if let Err(error) = ctx.wire.post(at, &body).await {
-        tracing::debug!(object = shown, error = crate::wire::chain(&error), "event not written");
-    }
-}
-
-fn event_body(
-    ctx: &Context,
-    about: Place<'_>,
-    object: &Value,
-    (kind, reason, message): (&str, &str, &str),
-) -> Value {
-    let time = now();
-    json!({
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"generateName": format!("{}.", about.name), "namespace": about.namespace},
-        "involvedObject": {
-            "apiVersion": about.served.api_version(),
-            "kind": about.served.kind,
-            "namespace": about.namespace,
-            "name": about.name,
-            "uid": tree::text(object, &["metadata", "uid"]),
-            "resourceVersion": tree::text(object, &["metadata", "resourceVersion"]),
-        },
-        "type": kind,
-        "reason": reason,
-        "message": message,
-        "source": {"component": "LLMInferenceServiceController", "host": ctx.options.identity},
-        "firstTimestamp": time,
-        "lastTimestamp": time,
-        "count": 1,
-    })
 }
 
 #[cfg(test)]
@@ -259,24 +194,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_root_cause_does_not_wait_and_its_details_do() {
+        let because = |reason: &str, message: &str| json!({"conditions": [{"type": "Ready", "status": "False", "reason": reason, "message": message}]});
+        let (waits, now) = (because("Progressing", ""), Instant::now());
+        let crash = because("CrashLoop", "1 restart");
+        assert_eq!(due(&waits, &crash, &mut Mind::default(), now), Due::Now);
+        assert_eq!(due(&crash, &because("OutOfMemory", ""), &mut Mind::default(), now), Due::Now);
+        assert_eq!(due(&crash, &because("CrashLoop", "2"), &mut Mind::default(), now), Due::After(PROGRESS));
+        assert_eq!(due(&crash, &waits, &mut Mind::default(), now), Due::After(PROGRESS));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_the_server_drops_is_not_written_twice() {
         let (stored, new) = (json!({"a": 1}), json!({"a": 1, "unknown": 2}));
         let mut mind = Mind::default();
         mind.written.note(&new, &stored);
         assert_eq!(due(&stored, &new, &mut mind, Instant::now()), Due::Never);
-    }
-
-    #[test]
-    fn events_tell_readiness_and_its_loss_and_nothing_else() {
-        // G-5
-        let (up, down) = (status(1, "True", "True", "a"), status(1, "False", "False", "a"));
-        let unknown = status(1, "Unknown", "Unknown", "a");
-        let ready = "LLMInferenceService [m] is Ready".to_owned();
-        assert_eq!(event("m", &down, &up), Some(("Normal", "LLMInferenceServiceReady", ready)));
-        let lost = "LLMInferenceService [m] is no longer Ready because of: WorkloadsReady".to_owned();
-        assert_eq!(event("m", &up, &down), Some(("Warning", "LLMInferenceServiceNotReady", lost)));
-        assert_eq!(event("m", &up, &unknown), None);
-        assert_eq!(event("m", &up, &up), None);
-        assert_eq!(event("m", &Value::Null, &down), None);
     }
 }

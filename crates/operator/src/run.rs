@@ -14,7 +14,9 @@ use tokio::sync::watch;
 use crate::args::{Args, Listen};
 use crate::configs;
 use crate::context::{Context, Core, Options};
+use crate::events;
 use crate::lease::Lease;
+use crate::metrics::Line;
 use crate::presets;
 use crate::reconcile::reconcile;
 use crate::resources;
@@ -54,6 +56,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
         }
     }
+    ctx.metrics.leads(true);
     let lost = lead(&ctx, &args, &mut lease, stop).await;
     if args.leader_elect && !lost {
         drop(tokio::time::timeout(RELEASE, lease.release()).await);
@@ -86,6 +89,7 @@ async fn work(ctx: Arc<Context>, concurrency: u16, shipped: Vec<Value>, stop: wa
     let installing = Arc::clone(&ctx);
     tokio::spawn(async move { presets::install(&installing, shipped).await });
     tokio::spawn(rest(Arc::clone(&ctx)));
+    tokio::spawn(events::keep(Arc::clone(&ctx)));
     for served in [resources::SERVICE, resources::CONFIG] {
         tokio::spawn(storage::keep(Arc::clone(&ctx), served));
     }
@@ -99,14 +103,19 @@ async fn work(ctx: Arc<Context>, concurrency: u16, shipped: Vec<Value>, stop: wa
     let configs = Arc::clone(&last.stores.configs_due).work(
         configs::CONCURRENCY,
         stopped(stop.clone()),
-        move |config| configs::reconcile(Arc::clone(&of_configs), config),
+        move |config, waited| {
+            of_configs.metrics.waited(Line::Configs, waited);
+            configs::reconcile(Arc::clone(&of_configs), config)
+        },
     );
-    let services = queue.work(usize::from(concurrency), stopped(stop.clone()), move |service| {
+    let services = queue.work(usize::from(concurrency), stopped(stop.clone()), move |service, waited| {
+        of_services.metrics.waited(Line::Services, waited);
         reconcile(Arc::clone(&of_services), service)
     });
     let passes = async {
         tokio::join!(services, configs);
         configs::leave(&last).await;
+        events::flush(&last).await;
     };
     let late = async {
         stopped(stop.clone()).await;

@@ -114,7 +114,7 @@ fn the_workload_service_selects_the_endpoints() {
 }
 
 #[test]
-// L-1, L-2
+// L-1, L-2, G-1
 fn the_tls_secret_is_a_request_without_pod_addresses() {
     let objects = fixture(spec()).objects();
     let secret = objects.iter().find(|o| o.kind == Kind::Secret).unwrap();

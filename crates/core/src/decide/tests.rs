@@ -207,6 +207,7 @@ fn gateway_refs_take_the_place_of_the_parents_of_a_preset() {
 
 #[test]
 fn a_stopped_service_wants_nothing_whatever_else_is_wrong() {
+    // G-11
     for spec in [spec(json!({})), spec(json!({"baseRefs": [{"name": "gone"}]}))] {
         let mut world = World::new(spec);
         world.service["metadata"]["annotations"] = json!({"serving.kserve.io/stop": "TRUE"});
@@ -217,7 +218,7 @@ fn a_stopped_service_wants_nothing_whatever_else_is_wrong() {
 
 #[test]
 fn unreadable_settings_are_a_warning_of_every_service() {
-    // C-18
+    // C-18, G-64
     let mut world = World::new(spec(json!({})));
     let data = BTreeMap::from([("ingress".to_owned(), "{".to_owned())]);
     world.settings = Settings::parse(&data, &Settings::default(), "kserve");

@@ -158,6 +158,25 @@ fn the_picker_stays_until_the_gateways_have_taken_the_route_without_it() {
     assert_eq!(world().held(), Vec::<String>::new(), "nothing routes to it");
 }
 
+// G-14
+#[test]
+fn what_a_picker_that_stays_needs_no_more_goes_at_once_and_with_a_pool_of_somebody_else_the_route_comes_first()
+ {
+    let picker = deployment("m-kserve-router-scheduler", Component::Scheduler);
+    let service = object(Kind::Service, "m-epp-service", Component::Scheduler, &json!({}));
+    let world = World::default().desire(route("InferencePool")).desire(picker.clone());
+    let world =
+        world.lives(&picker, ready()).lives(&route("InferencePool"), taken(1)).lives(&service, json!({}));
+    assert_eq!(world.held(), Vec::<String>::new());
+
+    let mut theirs = route("InferencePool");
+    theirs.body["spec"]["rules"][0]["backendRefs"][0]["name"] = json!("theirs");
+    let world = || World::default().desire(theirs.clone()).lives(&picker, ready());
+    assert_eq!(world().lives(&route("InferencePool"), taken(1)).held(), ["m-kserve-router-scheduler"]);
+    assert_eq!(world().lives(&theirs, taken(0)).held(), ["m-kserve-router-scheduler"]);
+    assert_eq!(world().lives(&theirs, taken(1)).held(), Vec::<String>::new());
+}
+
 #[test]
 fn a_route_turns_to_the_pool_when_the_picker_answers() {
     let picker = deployment("m-kserve-router-scheduler", Component::Scheduler);

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::autoscaling::autoscaling;
 use super::storage::storage;
-use super::{CredentialSettings, ModelRouting, Settings};
+use super::{AUTOSCALING, CredentialSettings, ModelRouting, Settings};
 use crate::facts::Ref;
 use crate::tree;
 use crate::validate::routing::Choice;
@@ -58,6 +59,9 @@ impl Settings {
         read.key("scheduler", &mut next, last, scheduler, |to, from| {
             to.expiration_annotations.clone_from(&from.expiration_annotations);
         });
+        read.key(AUTOSCALING, &mut next, last, autoscaling, |to, from| {
+            to.prometheus.clone_from(&from.prometheus);
+        });
         next.problems = read.problems;
         next
     }
@@ -66,6 +70,9 @@ impl Settings {
         self.gateway = from.gateway.clone();
         self.url_scheme.clone_from(&from.url_scheme);
         self.tls = from.tls;
+        self.ingress_domain.clone_from(&from.ingress_domain);
+        self.domain_template.clone_from(&from.domain_template);
+        self.ingress_class.clone_from(&from.ingress_class);
         self.model_header.clone_from(&from.model_header);
         self.model_routing = from.model_routing;
         self.gateway_extras.clone_from(&from.gateway_extras);
@@ -107,6 +114,7 @@ fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(),
     let texts = ["kserveIngressGateway", "urlScheme", "modelBasedRoutingHeaderName", "modelBasedRoutingMode"];
     only_texts("ingress", doc, &texts)?;
     to.gateway_extras = gateway_extras(doc)?;
+    only_texts("ingress", doc, &["ingressDomain", "domainTemplate", "ingressClassName"])?;
     if let Some(gateway) = some_text(doc, "kserveIngressGateway") {
         to.gateway = gateway_ref(gateway, system_namespace);
     }
@@ -119,6 +127,13 @@ fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(),
     if let Some(header) = some_text(doc, "modelBasedRoutingHeaderName") {
         header.clone_into(&mut to.model_header);
     }
+    if let Some(domain) = some_text(doc, "ingressDomain") {
+        domain.clone_into(&mut to.ingress_domain);
+    }
+    if let Some(template) = some_text(doc, "domainTemplate") {
+        template.clone_into(&mut to.domain_template);
+    }
+    to.ingress_class = some_text(doc, "ingressClassName").map(str::to_owned);
     to.tls = flag(doc, "ingress", "enableLLMInferenceServiceTLS")?.unwrap_or(false);
     to.model_routing = match tree::text(doc, &["modelBasedRoutingMode"]).to_ascii_lowercase().as_str() {
         "forced" => ModelRouting::Forced,

@@ -92,4 +92,24 @@ labels! {
         /// Not understood.
         Failed = "failed",
     }
+
+    /// What became of an event.
+    Told {
+        /// It was created.
+        Written = "written",
+        /// It was counted on the same one of before.
+        Repeated = "repeated",
+        /// There were too many.
+        Dropped = "dropped",
+        /// It could not be written.
+        Failed = "failed",
+    }
+
+    /// A work queue.
+    Line {
+        /// Services.
+        Services = "services",
+        /// Configs.
+        Configs = "configs",
+    }
 }

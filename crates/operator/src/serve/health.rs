@@ -36,3 +36,34 @@ fn waiting(ctx: &Context, serving: Option<&Serving>) -> Vec<&'static str> {
     let others = unsynced.into_iter().filter(|label| !own.contains(label));
     others.chain((!serving.is_ready()).then_some("the webhooks' certificate")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::testing::Server;
+    use crate::testing::passes::context;
+
+    async fn answer(ctx: &Arc<Context>, serving: Option<Arc<Serving>>) -> (u16, String) {
+        let (code, text) = ready(State((Arc::clone(ctx), serving))).await;
+        (code.as_u16(), text)
+    }
+
+    #[tokio::test]
+    async fn it_is_ready_when_every_list_is_complete_and_says_what_it_waits_for() {
+        // G-60
+        let ctx = context(&Server::default());
+        let all = Watched::all();
+        let (last, others) = all.split_last().unwrap();
+        assert_eq!(answer(&ctx, None).await.0, 503);
+        for watched in others {
+            ctx.stores.listed(*watched, &BTreeSet::new());
+        }
+        assert_eq!(answer(&ctx, None).await, (503, format!("waiting for: {}", last.label())));
+        ctx.stores.listed(*last, &BTreeSet::new());
+        assert_eq!(answer(&ctx, None).await, (200, "ok".to_owned()));
+        let without_certificate = answer(&ctx, Some(Arc::default())).await;
+        assert_eq!(without_certificate, (503, "waiting for: the webhooks' certificate".to_owned()));
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
+use llmisvc_core::namesakes::Published;
 use llmisvc_core::object::Live;
 use llmisvc_core::pods::Body;
 use llmisvc_core::settings::Settings;
@@ -21,6 +22,7 @@ pub mod children;
 mod configs;
 pub mod groups;
 pub mod index;
+mod namesakes;
 pub mod pods;
 pub mod raw;
 pub mod served;
@@ -34,7 +36,8 @@ use asked::Asked;
 use bag::{Bag, Stamp};
 use children::Children;
 use index::Index;
-use pods::Pods;
+use namesakes::Namesakes;
+use pods::{Pods, Touched};
 use raw::{Raw, Turn};
 use services::Services;
 use usage::Usage;
@@ -63,6 +66,7 @@ pub struct Stores {
     gateway_services: Mutex<Bag>,
     pods: Mutex<Pods>,
     index: Mutex<Index>,
+    namesakes: Mutex<Namesakes>,
     usage: Mutex<Usage>,
     view: Mutex<View>,
     /// Configs that have to be looked at again, for their own sake: see [`crate::configs`].
@@ -84,6 +88,7 @@ impl Stores {
             gateway_services: Mutex::new(Bag::with_status()),
             pods: Mutex::default(),
             index: Mutex::default(),
+            namesakes: Mutex::default(),
             usage: Mutex::default(),
             view: Mutex::new(View { settings, cluster: Arc::new(cluster) }),
             configs_due: Arc::default(),
@@ -98,7 +103,8 @@ impl Stores {
         match watched {
             Watched::Services => {
                 self.claim(&raw);
-                lock(&self.services).put(&raw).into_iter().collect()
+                let peers = self.publish(&raw);
+                lock(&self.services).put(&raw).into_iter().chain(peers).collect()
             }
             Watched::Child(kind) => lock(&self.children).put(kind, raw),
             Watched::Settings => self.configure(&tree::strings(&raw.value, &["data"])),
@@ -115,12 +121,28 @@ impl Stores {
     /// Takes in a pod; gives the services that look at theirs and have to look again.
     pub fn put_pod(&self, pod: Body) -> BTreeSet<Ref> {
         let touched = lock(&self.pods).put(pod, Instant::now());
-        touched.into_iter().flat_map(|service| self.dependents(&Key::Pods(service))).collect()
+        self.who_looks_at(touched)
+    }
+
+    fn who_looks_at(&self, Touched { pods, troubles }: Touched) -> BTreeSet<Ref> {
+        let keys = pods.into_iter().map(Key::Pods).chain(troubles.into_iter().map(Key::Troubles));
+        keys.flat_map(|key| self.dependents(&key)).collect()
     }
 
     /// How long it is until the answer about a service's pods changes by time alone.
     pub fn pods_change_in(&self, service: &Ref) -> Option<Duration> {
         lock(&self.pods).changes_in(service, Instant::now())
+    }
+
+    /// Takes in which model names a service publishes; gives those that have other namesakes now.
+    fn publish(&self, raw: &Raw) -> BTreeSet<Ref> {
+        let Some(place) = raw.place() else { return BTreeSet::new() };
+        let touched = lock(&self.namesakes).put(&place, raw.revision(), Published::of(&raw.value));
+        self.by_namesakes(touched).collect()
+    }
+
+    fn by_namesakes(&self, of: BTreeSet<Ref>) -> impl Iterator<Item = Ref> {
+        of.into_iter().flat_map(|service| self.dependents(&Key::Namesakes(service)))
     }
 
     /// One that changes hands concerns both Gateways.
@@ -150,7 +172,8 @@ impl Stores {
             Watched::Services => {
                 lock(&self.services).remove(place);
                 self.configs_due.add_all(lock(&self.usage).remove(place));
-                BTreeSet::from([place.clone()])
+                let namesakes = lock(&self.namesakes).remove(place);
+                self.by_namesakes(namesakes).chain([place.clone()]).collect()
             }
             Watched::Settings => self.configure(&BTreeMap::new()),
             Watched::Configs => {
@@ -168,8 +191,8 @@ impl Stores {
                 self.dependents(&Key::GatewayService(Ref::new(&place.namespace, &gateway)))
             }
             Watched::Pods => {
-                let service = lock(&self.pods).remove(place);
-                service.map_or_else(BTreeSet::new, |service| self.dependents(&Key::Pods(service)))
+                let touched = lock(&self.pods).remove(place);
+                self.who_looks_at(touched)
             }
             Watched::Child(kind) => lock(&self.children).remove(kind, place, "").into_iter().collect(),
         }
@@ -363,7 +386,9 @@ impl Stores {
                     lock(&self.gateway_services).labelled(&place.namespace, GATEWAY_NAME, &place.name);
                 found.0.found().is_some().then_some(found)
             }
+            Key::Namesakes(service) => Some(lock(&self.namesakes).answer(service)),
             Key::Pods(service) => Some(lock(&self.pods).answer(service, Instant::now())),
+            Key::Troubles(service) => Some(lock(&self.pods).troubles(service, Instant::now())),
             _ => None,
         }
     }

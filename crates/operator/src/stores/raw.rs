@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::api::ApiResource;
@@ -27,6 +28,8 @@ pub struct Raw {
     pub turn: Option<Turn>,
     /// Places among the managed fields of those entries of our manager that hold `spec.replicas`.
     pub count_entries: Box<[usize]>,
+    /// When it was changed last, as the API server dates it; none while it is being deleted, which is no change.
+    pub changed: Option<Timestamp>,
 }
 
 /// What an apply of ours could not remove fields of.
@@ -43,10 +46,11 @@ impl Raw {
     pub fn new(mut value: Value) -> Self {
         let turn = turn(&value);
         let count_entries = count_entries(tree::list(&value, &["metadata", "managedFields"]));
+        let changed = changed(&value);
         if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
         }
-        Self { meta: meta(&value), value, turn, count_entries }
+        Self { meta: meta(&value), value, turn, count_entries, changed }
     }
 
     /// With `apiVersion` and `kind`, which a list leaves out of the items of built-in kinds: an object looks the
@@ -86,6 +90,14 @@ fn meta(value: &Value) -> ObjectMeta {
         resource_version: text("resourceVersion"),
         ..ObjectMeta::default()
     }
+}
+
+/// The times are all of one form, so that the last in the alphabet is the latest.
+fn changed(object: &Value) -> Option<Timestamp> {
+    let entries = tree::list(object, &["metadata", "managedFields"]).iter();
+    let last = entries.map(|entry| tree::text(entry, &["time"])).max()?;
+    let going = tree::get(object, &["metadata", "deletionTimestamp"]).is_some();
+    last.parse().ok().filter(|_| !going)
 }
 
 fn turn(object: &Value) -> Option<Turn> {
@@ -194,6 +206,15 @@ mod tests {
             json!({"manager": MANAGER, "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {}}}});
         let raw = with(&json!([holds("hpa", "scale"), others, holds(MANAGER, ""), holds(MANAGER, "status")]));
         assert_eq!(*raw.count_entries, [2]);
+    }
+
+    #[test]
+    fn the_last_change_is_the_latest_of_all_managers_and_a_deletion_is_none() {
+        let entries = json!([{"time": "2026-01-02T00:00:00Z"}, {"time": "2026-01-10T00:00:00Z"}, {}]);
+        assert_eq!(with(&entries).changed, "2026-01-10T00:00:00Z".parse().ok());
+        let metadata = json!({"managedFields": entries, "deletionTimestamp": "2026-01-11T00:00:00Z"});
+        assert_eq!(Raw::new(json!({"metadata": metadata})).changed, None);
+        assert_eq!(with(&json!([])).changed, None);
     }
 
     #[test]

@@ -84,3 +84,23 @@ impl Watched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_others_is_cached_but_gateways() {
+        // G-62
+        for watched in Watched::all() {
+            let config = watched.config();
+            let whole = matches!(watched, Watched::Services | Watched::Configs | Watched::Gateways);
+            let selects = config.label_selector.is_some() || config.field_selector.is_some();
+            assert_eq!(selects, !whole, "{watched:?}");
+            if let Watched::Child(_) | Watched::Pods = watched {
+                let label = config.label_selector.as_deref();
+                assert_eq!(label, Some("app.kubernetes.io/part-of=llminferenceservice"), "{watched:?}");
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
+use jiff::Timestamp;
 use kube::api::ApiResource;
 use kube::core::DynamicResourceScope;
 use kube::runtime::WatchStreamExt as _;
@@ -44,7 +45,7 @@ pub async fn keep(ctx: Arc<Context>, watched: Watched, mut served: ServedSet) {
 }
 
 /// An object as a watch shows it, on its way into the stores.
-trait Item:
+pub trait Item:
     Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>
     + Clone
     + Debug
@@ -52,14 +53,22 @@ trait Item:
     + Send
     + 'static
 {
+    /// Namespace and name.
     fn place(&self) -> Option<Ref>;
+    /// When it was changed last, if that is known.
+    fn changed(&self) -> Option<Timestamp>;
+    /// Takes it in; gives the services that have to look again.
     fn put(self, stores: &Stores, watched: Watched) -> BTreeSet<Ref>;
+    /// Forgets it; the same.
     fn remove(&self, stores: &Stores, watched: Watched) -> BTreeSet<Ref>;
 }
 
 impl Item for Raw {
     fn place(&self) -> Option<Ref> {
         Self::place(self)
+    }
+    fn changed(&self) -> Option<Timestamp> {
+        self.changed
     }
     fn put(self, stores: &Stores, watched: Watched) -> BTreeSet<Ref> {
         stores.put(watched, self)
@@ -72,6 +81,10 @@ impl Item for Raw {
 impl Item for Shown {
     fn place(&self) -> Option<Ref> {
         Some(self.body.place())
+    }
+    /// The reduced pod has no managed fields.
+    fn changed(&self) -> Option<Timestamp> {
+        None
     }
     fn put(self, stores: &Stores, _: Watched) -> BTreeSet<Ref> {
         stores.put_pod(self.body)
@@ -132,7 +145,8 @@ where
     }
 }
 
-fn absorb<K: Item>(
+/// Takes in what a watch shows; gives the services that have to look again.
+pub fn absorb<K: Item>(
     ctx: &Context,
     watched: Watched,
     event: Event<K>,
@@ -148,7 +162,12 @@ fn absorb<K: Item>(
             item.put(&ctx.stores, watched)
         }
         Event::InitDone => ctx.stores.listed(watched, &std::mem::take(shown)),
-        Event::Apply(item) => item.put(&ctx.stores, watched),
+        Event::Apply(item) => {
+            if let Some(changed) = item.changed() {
+                ctx.metrics.shown(watched.label(), changed, Timestamp::now());
+            }
+            item.put(&ctx.stores, watched)
+        }
         Event::Delete(item) => item.remove(&ctx.stores, watched),
     }
 }
@@ -199,7 +218,7 @@ pub async fn follow_one(
 }
 
 /// Records what the watch of a key shows; false when it needs no more watching.
-fn asked_changed(ctx: &Context, key: &Key, object: Option<Raw>) -> bool {
+pub fn asked_changed(ctx: &Context, key: &Key, object: Option<Raw>) -> bool {
     let Some((served, _)) = resources::of_key(key) else { return false };
     let answer = answer_for(key, object.map(|raw| raw.typed(&served)));
     let again = wants_watch(key, &answer);

@@ -81,6 +81,7 @@ async fn a_bundle_is_copied_before_the_pods_are_made_and_then_costs_nothing() {
 
 #[tokio::test]
 async fn without_the_bundle_everything_else_is_made_and_a_condition_says_so() {
+    // G-64
     let server = Server::default();
     let ctx = context(&server);
     pass_over(&ctx, &mut Mind::default()).await;

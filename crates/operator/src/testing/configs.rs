@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::Server;
 use crate::configs::{self, reconcile};
 use crate::context::{Context, Core, Options};
+use crate::events;
 use crate::stores::Stores;
 use crate::stores::raw::Raw;
 use crate::stores::watched::Watched;
@@ -74,6 +75,7 @@ fn deleted(mut config: Value) -> Value {
 // E-41: protected from the moment a service names it, before any pass over that service
 #[tokio::test(start_paused = true)]
 async fn the_finalizer_comes_before_use_is_told_and_goes_with_the_last_user() {
+    // G-17
     let server = Server::default();
     let ctx = context(&server);
     config(&ctx, &server, "ns", "base");
@@ -112,6 +114,7 @@ async fn a_deletion_waits_is_told_once_and_ends_with_the_last_user() {
     shown(&ctx, &server, deleted(stored(&server)));
     tokio::time::advance(Duration::from_secs(2)).await;
     reconcile(Arc::clone(&ctx), base()).await;
+    events::flush(&ctx).await;
     assert_eq!(server.requests(), [STATUS, "create events"]);
     assert_eq!(in_use(&stored(&server)), "DeletionBlocked");
 
@@ -122,6 +125,7 @@ async fn a_deletion_waits_is_told_once_and_ends_with_the_last_user() {
         again.stores.put(Watched::Services, service(name, &["base"]));
     }
     reconcile(Arc::clone(&again), base()).await;
+    events::flush(&again).await;
     assert_eq!(server.requests(), [STATUS]);
     for name in ["a", "b"] {
         again.stores.remove(Watched::Services, &service(name, &[]));
@@ -149,7 +153,7 @@ async fn a_restart_over_settled_configs_sends_nothing() {
 /// Works on what is due until the time is over.
 async fn work(ctx: &Arc<Context>, time: Duration, during: impl Future<Output = ()>) {
     let worker = Arc::clone(ctx);
-    let turn = move |config| reconcile(Arc::clone(&worker), config);
+    let turn = move |config, _| reconcile(Arc::clone(&worker), config);
     let stop = tokio::time::sleep(time);
     tokio::join!(Arc::clone(&ctx.stores.configs_due).work(configs::CONCURRENCY, stop, turn), during);
 }
@@ -174,7 +178,7 @@ async fn two_hundred_services_that_come_within_a_second_are_two_or_three_writes(
     assert_eq!(ctx.stores.configs_due.depth(), 0);
 }
 
-// C-14
+// C-14, G-3
 #[tokio::test(start_paused = true)]
 async fn a_changed_spec_wakes_exactly_the_users_and_the_life_of_a_config_nobody() {
     let server = Server::default();

@@ -1,12 +1,17 @@
 //! A small API server in memory, and the tests of whole passes against it.
 
 mod ca_bundle;
+mod causes;
 mod configs;
+mod events;
 mod guard;
 mod lease;
-mod passes;
+pub mod passes;
+mod pools;
 mod presets;
+mod reference;
 mod server;
+mod status_only;
 mod storage;
 mod takeover;
 mod tls;

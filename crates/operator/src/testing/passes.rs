@@ -60,7 +60,7 @@ fn status(input: &StatusInput<'_>) -> Value {
     })
 }
 
-pub(super) fn context(server: &Server) -> Arc<Context> {
+pub fn context(server: &Server) -> Arc<Context> {
     let core = Core { decide, status };
     let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
     Context::new(server.wire(), Stores::new(Cluster::default()), core, options)
@@ -394,6 +394,7 @@ async fn a_deleted_service_is_forgotten_without_a_request() {
 
 #[tokio::test]
 async fn a_stopped_service_loses_its_children_whatever_else_is_wrong() {
+    // G-11
     let server = Server::default();
     let ctx = context(&server);
     let mut mind = Mind::default();
@@ -464,6 +465,7 @@ async fn what_the_server_says_about_a_secret_is_not_passed_on() {
 
 #[tokio::test]
 async fn the_service_of_a_gateway_wakes_who_uses_that_gateway() {
+    // G-3
     let server = Server::default();
     let ctx = context(&server);
     let other = Ref::new("ns", "other");

@@ -56,6 +56,11 @@ impl Server {
         lock(&self.state).objects.get(path).cloned()
     }
 
+    /// Takes an object away, unlogged.
+    pub fn remove(&self, path: &str) {
+        lock(&self.state).objects.remove(path);
+    }
+
     /// Every write to this object (or, for a create, of this name) is refused.
     pub fn refuse(&self, name: &str, code: u16) {
         lock(&self.state).refused.insert(name.to_owned(), code);
@@ -137,11 +142,17 @@ impl State {
         object
     }
 
-    fn create(&mut self, path: String, body: &Value) -> Answer {
+    fn create(&mut self, mut path: String, body: &Value) -> Answer {
+        let mut body = body.clone();
+        if let Some(prefix) = body["metadata"]["generateName"].as_str() {
+            let name = format!("{prefix}{}", self.revision);
+            path.push_str(&name);
+            body["metadata"]["name"] = json!(name);
+        }
         if self.objects.contains_key(&path) {
             return Err((409, "already exists".to_owned()));
         }
-        let mut object = body.clone();
+        let mut object = body;
         object["metadata"]["uid"] = json!(format!("uid-{}", self.revision));
         object["metadata"]["managedFields"] = json!([
             {"manager": "another", "operation": "Update", "subresource": "status"},
@@ -186,10 +197,16 @@ impl State {
 
     fn merge(&mut self, path: &str, change: &Value) -> Answer {
         let mut object = self.objects.get(path).cloned().ok_or_else(not_found)?;
-        if object["metadata"]["resourceVersion"] != change["metadata"]["resourceVersion"] {
+        let version = &change["metadata"]["resourceVersion"];
+        if !version.is_null() && object["metadata"]["resourceVersion"] != *version {
             return Err((409, "the object has been modified".to_owned()));
         }
-        object["metadata"]["finalizers"] = change["metadata"]["finalizers"].clone();
+        if let Some(finalizers) = change["metadata"].get("finalizers") {
+            object["metadata"]["finalizers"] = finalizers.clone();
+        }
+        for (key, value) in change.as_object().into_iter().flatten().filter(|(key, _)| *key != "metadata") {
+            object[key] = value.clone();
+        }
         Ok(self.store(path.to_owned(), object))
     }
 

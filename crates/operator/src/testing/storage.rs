@@ -65,6 +65,7 @@ async fn every_object_is_stored_anew_and_then_the_crd_says_so() {
 
 #[tokio::test]
 async fn an_object_that_is_refused_keeps_the_version_and_is_named() {
+    // G-57
     let server = server(&json!(["v1alpha1"]));
     let ctx = context(&server);
     server.refuse("a", 422);

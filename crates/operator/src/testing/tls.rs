@@ -86,7 +86,7 @@ fn relabelled() -> Vec<Object> {
 
 #[tokio::test]
 async fn the_authority_is_made_first_and_then_nothing_is_sent() {
-    // L-1
+    // L-1, G-1
     let mut world = World::new();
     let (first, requests) = world.pass(&on()).await;
     assert_eq!(

@@ -19,9 +19,10 @@ use crate::stores::Stores;
 use crate::stores::raw::Raw;
 use crate::stores::watched::Watched;
 
-const SERVICE: &str = "/apis/serving.kserve.io/v1alpha2/namespaces/demo/llminferenceservices/llama-70b";
+pub(super) const SERVICE: &str =
+    "/apis/serving.kserve.io/v1alpha2/namespaces/demo/llminferenceservices/llama-70b";
 
-fn example() -> Value {
+pub(super) fn example() -> Value {
     let text = include_str!("../../../../examples/prefill-decode/service.yaml");
     let mut service: Value = serde_yaml_ng::from_str(text).unwrap();
     service["metadata"]["namespace"] = json!("demo");
@@ -38,7 +39,7 @@ fn presets() -> Vec<Value> {
     presets
 }
 
-fn context(server: &Server) -> Arc<Context> {
+pub(super) fn context(server: &Server) -> Arc<Context> {
     let core = Core { decide: llmisvc_core::decide, status: llmisvc_core::status::status };
     let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
     let ctx = Context::new(server.wire(), Stores::new(Cluster::default()), core, options);
@@ -91,6 +92,7 @@ fn a_decision_wakes_up_as_it_went_to_sleep() {
 
 #[tokio::test]
 async fn an_example_is_created_whole_and_then_costs_nothing() {
+    // G-2
     let server = Server::default();
     let ctx = context(&server);
     let (place, mut mind) = (Ref::new("demo", "llama-70b"), Mind::default());
@@ -123,10 +125,10 @@ async fn without_its_finalizer_a_service_gets_no_children_but_a_status() {
     );
 }
 
-const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/demo/deployments/llama-70b-kserve";
+pub(super) const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/demo/deployments/llama-70b-kserve";
 
 /// The watch shows a Deployment with all its new pods, of which as many are not ready as there are old ones.
-fn shows(ctx: &Context, server: &Server, path: &str, old: i64) -> BTreeSet<Ref> {
+pub(super) fn shows(ctx: &Context, server: &Server, path: &str, old: i64) -> BTreeSet<Ref> {
     let mut deployment = server.get(path).unwrap();
     let generation = deployment["metadata"]["generation"].as_i64().unwrap_or(1);
     deployment["metadata"]["generation"] = json!(generation);
@@ -158,7 +160,7 @@ fn pod(name: &str, template: &str, waits: bool) -> Raw {
 }
 
 /// The example, created and rolled out.
-async fn settled(server: &Server, mind: &mut Mind) -> Arc<Context> {
+pub(super) async fn settled(server: &Server, mind: &mut Mind) -> Arc<Context> {
     let ctx = context(server);
     ctx.stores.listed(Watched::Settings, &BTreeSet::new());
     pass(&ctx, &m(), mind).await.unwrap();
@@ -170,7 +172,7 @@ async fn settled(server: &Server, mind: &mut Mind) -> Arc<Context> {
     ctx
 }
 
-fn m() -> Ref {
+pub(super) fn m() -> Ref {
     Ref::new("demo", "llama-70b")
 }
 

@@ -28,6 +28,14 @@ pub fn due<'a>(
     (due, next)
 }
 
+/// When the first of the service's own certificates ends.
+pub fn first_end(live: &Live, desired: &[Object], uid: &str) -> Option<Timestamp> {
+    let secrets = desired.iter().filter(|object| object.tls.is_some());
+    let held = secrets.filter_map(|object| live.get(&(object.kind, object.name.clone())));
+    let ours = held.filter(|child| ours(Kind::Secret, child, uid));
+    ours.filter_map(|child| cert::served(&child.body).ok()).map(|cert| cert.to).min()
+}
+
 /// The CA is made or replaced by this very pass, and what follows for its leaf is seen then.
 struct InTheMaking;
 

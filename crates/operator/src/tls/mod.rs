@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use due::due;
+pub use due::{due, first_end};
 pub use fill::{Job, bytes};
 pub use issue::Authority;
 

@@ -41,6 +41,7 @@ fn versions(world: &World<'_>) -> Result<BTreeMap<String, String>> {
 
 #[test]
 fn a_restart_over_settled_services_writes_nothing_and_catches_up_with_what_was_missed() -> Result<()> {
+    // G-2
     let cluster = Cluster::own("restart", Variant::Full)?;
     let first = Operator::start(&cluster, &elected())?;
     let world = World::new(&cluster)?;
@@ -56,7 +57,7 @@ fn a_restart_over_settled_services_writes_nothing_and_catches_up_with_what_was_m
     let writes = |metrics: &str| -> Vec<u64> {
         let verbs = ["created", "applied", "pruned", "refused"]
             .map(|verb| counted(metrics, "llmisvc_objects_total", verb));
-        let others = ["llmisvc_status_writes_total", "llmisvc_config_writes_total"];
+        let others = ["llmisvc_status_writes_total", "llmisvc_config_writes_total", "llmisvc_events_total"];
         verbs.into_iter().chain(others.map(|name| counted(metrics, name, ""))).collect()
     };
     let made = writes(&first.metrics()?);
@@ -68,7 +69,7 @@ fn a_restart_over_settled_services_writes_nothing_and_catches_up_with_what_was_m
     world.until_quiet(Duration::from_secs(2), PATIENCE)?;
     assert_eq!(versions(&world)?, before);
     let metrics = second.metrics()?;
-    assert_eq!(writes(&metrics), [0; 6], "{metrics}");
+    assert_eq!(writes(&metrics), [0; 7], "{metrics}");
     assert!(
         made[0] >= 20 && made[4] >= 3 && made[5] >= 17,
         "what is counted here is counted when it happens: {made:?}"
@@ -150,7 +151,7 @@ fn has_memory(world: &World<'_>, service: &str, limit: &str) -> Result<Value> {
     found.context("it is there")
 }
 
-// C-18
+// C-18, G-64
 #[test]
 fn the_global_config_map_may_be_absent_and_a_key_that_does_not_parse_changes_nothing() -> Result<()> {
     let cluster = Cluster::own("settings", Variant::Small)?;

@@ -46,7 +46,7 @@ fn until_gone(world: &World<'_>, kind: &str, name: &str, within: Duration) -> Re
     world.until(kind, name, "is gone", |it| it.is_none(), within).map(drop)
 }
 
-// E-41, E-40
+// E-41, E-40, G-17
 #[test]
 fn a_config_in_use_stays_until_its_last_user_lets_it_go() -> Result<()> {
     let world = World::with_operator()?;

@@ -119,7 +119,7 @@ fn ports(deployment: &Value) -> Vec<i64> {
     ports.iter().filter_map(|it| it["containerPort"].as_i64()).collect()
 }
 
-// W-1, W-6, W-7
+// W-1, W-6, W-7, G-18, G-19
 #[test]
 fn what_is_taken_from_the_spec_goes_from_objects_that_were_created_by_post_and_what_is_foreign_stays()
 -> Result<()> {
@@ -194,6 +194,7 @@ fn a_rollout_restart_survives_the_next_update() -> Result<()> {
 
 #[test]
 fn a_second_pass_writes_nothing() -> Result<()> {
+    // G-2
     let world = World::with_operator()?;
     world.apply(&example("qwen-2.5-7b")?)?;
     world.until_condition("llmisvc", "qwen-25-7b", "Ready", "True")?;

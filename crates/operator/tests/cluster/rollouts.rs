@@ -149,7 +149,7 @@ fn replica_sets(world: &World<'_>) -> Result<BTreeMap<String, String>> {
     Ok(world.list("replicasets")?.iter().map(pair).collect())
 }
 
-// W-8
+// W-8, G-41
 #[test]
 fn ready_is_not_true_for_a_generation_before_its_rollout_is_done() -> Result<()> {
     let world = World::with_operator()?;
@@ -188,7 +188,7 @@ fn rolled_out(deployment: &Value) -> Result<(), String> {
     if done { Ok(()) } else { Err(format!("not rolled out: {status:#}")) }
 }
 
-// W-8
+// W-8, G-41
 #[test]
 fn a_rollout_that_cannot_finish_is_told_and_the_old_pods_go_on() -> Result<()> {
     let world = qwen()?;

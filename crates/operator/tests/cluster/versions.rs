@@ -109,7 +109,7 @@ fn the_full_variant_explains_pods(world: &World<'_>) -> Result<()> {
     described("llmisvc.spec.template.containers.image")?;
     described("llmisvc.spec.parallelism.dataLocal")?;
     // E-7, E-13
-    ensure!(described("llmisvc.spec.router.ingress")?.contains("without effect"));
+    ensure!(described("llmisvc.spec.router.ingress")?.contains("in place of route"));
     let tokenizer = "spec: {router: {scheduler: {tokenizer: {template: {nodeSelector: {a: b}}}}}, ";
     world.apply(&plain("tokenizer").replace("spec: {", tokenizer))?;
     // Every example is taken, and what was there is still read.
@@ -123,7 +123,7 @@ fn the_full_variant_explains_pods(world: &World<'_>) -> Result<()> {
 }
 
 fn a_client_of_v1alpha1_loses_nothing_of_v1alpha2(world: &World<'_>) -> Result<()> {
-    // E-42, E-43, E-44, E-45
+    // E-42, E-43, E-44, E-45, G-46
     let port = net::free_port()?;
     let _operator = standby(world.cluster(), Webhooks::At(port), &[])?;
     let conversion = Conversion::Url(format!("https://127.0.0.1:{port}"));

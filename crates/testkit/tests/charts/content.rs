@@ -39,6 +39,7 @@ fn images(tree: &Value, found: &mut BTreeSet<String>) {
 
 #[test]
 fn presets_of_the_chart_are_those_of_the_operator() -> Result<()> {
+    // G-59
     let wanted = documents::parse(&capture(Command::new(operator::cli()?).arg("presets"), None)?)?;
     let mut rendered = chart::rendered(Chart::Operator, "models", &["--set", "presets=chart"])?;
     rendered.retain(|it| it["kind"] == "LLMInferenceServiceConfig");

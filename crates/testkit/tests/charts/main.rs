@@ -84,7 +84,7 @@ fn the_charts_defaults_are_what_kubectl_apply_of_config_installs() -> Result<()>
     Ok(())
 }
 
-// E-14
+// E-14, G-59
 #[test]
 fn nothing_names_a_namespace_that_is_not_the_releases() -> Result<()> {
     for (name, object) in charts("models", &json!({}))? {

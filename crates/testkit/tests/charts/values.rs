@@ -11,6 +11,7 @@ use serde_json::Value;
 /// One value per line of `tests/charts/each-value.txt`: its path, what it needs besides, and another value.
 #[test]
 fn every_value_has_an_effect() -> Result<()> {
+    // G-59
     let table = fs::read_to_string(paths::repository().join("tests/charts/each-value.txt"))?;
     let mut unmet = leaves(Chart::Operator)?;
     unmet.extend(leaves(Chart::Definitions)?);

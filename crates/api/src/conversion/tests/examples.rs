@@ -53,6 +53,7 @@ fn rich() -> Value {
 
 #[test]
 fn what_v1alpha1_cannot_hold_is_one_readable_annotation() {
+    // G-46
     // E-42, E-43: status.router is shown in both
     let (rich, shown) = (rich(), older(&rich()));
     let status = &rich["status"];

@@ -94,7 +94,7 @@ pub const EDGES: &[(&str, &str)] = &[
     ("G-13", "An object of the user under a child's name does not fail a pass that does not want it"),
     ("G-14", "A Service of the endpoint picker goes when the pool names another"),
     ("G-15", "A member of a group is deleted although another one is broken"),
-    ("G-16", "The copy of the CA bundle goes when nobody needs it"),
+    ("G-16", "The copy of the CA bundle stays, since others use it too"),
     ("G-17", "A config that nobody uses any more can be deleted at once"),
     ("G-18", "What is removed from a spec is removed from the cluster"),
     ("G-19", "Labels, annotations and finalizers of others stay"),
