@@ -7,10 +7,9 @@
 use std::collections::BTreeSet;
 
 use llmisvc_kinds::Kind;
-use serde_json::Value;
 
 use super::{Routing, gateways};
-use crate::facts::{Answer, Key, Ref};
+use crate::facts::{Key, Ref};
 use crate::gateway_class::Provider;
 use crate::labels::{GATEWAY_CA, GATEWAY_EXTRAS};
 use crate::pass::Finding;
@@ -104,13 +103,18 @@ pub struct Extras {
 /// Decides, and warns about names that nobody knows and about kinds that the cluster does not serve.
 pub(super) fn extras(ctx: &Context<'_>, routing: &Routing, warnings: &mut Vec<Finding>) -> Extras {
     let trust = ctx.id.annotations.get(GATEWAY_CA).filter(|name| !name.is_empty()).cloned();
-    let choice = match ctx.id.annotations.get(GATEWAY_EXTRAS) {
+    let own = ctx.id.annotations.get(GATEWAY_EXTRAS);
+    let choice = match own {
         Some(text) => read(text, warnings),
         None => ctx.inputs.settings.gateway_extras.clone(),
     };
     let kinds = match choice {
         Choice::Auto => by_gateways(ctx, routing),
-        Choice::Named(extras) => named(ctx, &extras, warnings),
+        Choice::Named(extras) => {
+            let place = if own.is_some() { annotation() } else { "ConfigMap".to_owned() };
+            warnings.extend(unserved(ctx, &extras, &place));
+            kinds_of(ctx, extras)
+        }
     };
     Extras { kinds, trust }
 }
@@ -119,56 +123,61 @@ fn read(text: &str, warnings: &mut Vec<Finding>) -> Choice {
     let (choice, unknown) = Choice::parse(text);
     if !unknown.is_empty() {
         let message = format!("no extra is called {}; write {}", unknown.join(" or "), Choice::possible());
-        warnings.push(Finding::new(format!("metadata.annotations[{GATEWAY_EXTRAS}]"), message));
+        warnings.push(Finding::new(annotation(), message));
     }
     choice
 }
 
-fn named(ctx: &Context<'_>, extras: &BTreeSet<Extra>, warnings: &mut Vec<Finding>) -> BTreeSet<Kind> {
-    let wanted = || extras.iter().flat_map(|extra| extra.kinds().iter().map(move |kind| (*extra, *kind)));
-    for (extra, kind) in wanted().filter(|(_, kind)| !is_served(ctx, *kind)) {
-        let (name, served) = (extra.name(), kind.served());
+fn annotation() -> String {
+    format!("metadata.annotations[{GATEWAY_EXTRAS}]")
+}
+
+/// Kinds that were asked for by name and are not served.
+fn unserved(ctx: &Context<'_>, extras: &BTreeSet<Extra>, place: &str) -> Vec<Finding> {
+    let wanted = extras.iter().flat_map(|extra| extra.kinds().iter().map(|kind| (extra.name(), *kind)));
+    let missing = wanted.filter(|(_, kind)| !ctx.inputs.cluster.served.contains(kind));
+    let told = missing.map(|(name, kind)| {
+        let served = kind.served();
+        let (version, crd) = (served.api_version(), format!("{}.{}", served.plural, served.group));
         let message = format!(
-            "{name} is named, and the cluster does not serve {kind} ({}): install the CustomResourceDefinition \
-             {}.{}, or leave {name} out",
-            served.api_version(),
-            served.plural,
-            served.group
+            "gateway extra {name} is named, and the cluster does not serve {kind} ({version}): install the \
+             CustomResourceDefinition {crd}, or leave {name} out"
         );
-        warnings.push(Finding::new(format!("metadata.annotations[{GATEWAY_EXTRAS}]"), message));
-    }
-    wanted().map(|(_, kind)| kind).filter(|kind| is_served(ctx, *kind)).collect()
+        Finding::new(place, message)
+    });
+    told.collect()
 }
 
-fn is_served(ctx: &Context<'_>, kind: Kind) -> bool {
-    ctx.inputs.cluster.served.contains(&kind)
+/// Those that are served.
+fn kinds_of(ctx: &Context<'_>, extras: impl IntoIterator<Item = Extra>) -> BTreeSet<Kind> {
+    let kinds = extras.into_iter().flat_map(|extra| extra.kinds().iter().copied());
+    kinds.filter(|kind| ctx.inputs.cluster.served.contains(kind)).collect()
 }
 
-/// What the Gateways in use need. While one of them or its class is not there or can't be read, what is live stays.
+/// What the Gateways in use need. While one of them, its class, or a route that may lead to another is not there or
+/// can't be read, what is live stays.
 fn by_gateways(ctx: &Context<'_>, routing: &Routing) -> BTreeSet<Kind> {
     let providers: Vec<Option<Provider>> =
         gateways::in_use(ctx, routing).iter().map(|gateway| provider(ctx, gateway)).collect();
-    let known = providers.iter().flatten().filter_map(|provider| Extra::of(*provider));
-    let mut kinds: BTreeSet<Kind> = known.flat_map(|extra| extra.kinds().iter().copied()).collect();
-    if providers.contains(&None) {
-        let all = Extra::ALL.iter().flat_map(|extra| extra.kinds().iter().copied());
-        kinds.extend(all.filter(|kind| ctx.inputs.live.keys().any(|(live, _)| live == kind)));
+    let mut kinds = kinds_of(ctx, providers.iter().flatten().filter_map(|it| Extra::of(*it)));
+    if providers.contains(&None) || !routes_are_known(ctx, routing) {
+        let is_live = |kind: &Kind| ctx.inputs.live.keys().any(|(live, _)| live == kind);
+        kinds.extend(kinds_of(ctx, Extra::ALL).into_iter().filter(is_live));
     }
-    kinds.retain(|kind| is_served(ctx, *kind));
     kinds
+}
+
+fn routes_are_known(ctx: &Context<'_>, routing: &Routing) -> bool {
+    let key = |name: &String| Key::HttpRoute(Ref::new(&ctx.id.namespace, name));
+    routing.route_refs.iter().all(|name| ctx.inputs.seen.get(&key(name)).found().is_some())
 }
 
 /// The implementation behind a Gateway; none while nobody can tell.
 fn provider(ctx: &Context<'_>, gateway: &Ref) -> Option<Provider> {
     let seen = &ctx.inputs.seen;
-    let class = match seen.get(&Key::Gateway(gateway.clone())) {
-        Answer::Found(gateway) => tree::text(gateway, &["spec", "gatewayClassName"]).to_owned(),
-        _ => return None,
-    };
-    let class: &Value = match class.as_str() {
-        "" => return None,
-        name => seen.get(&Key::GatewayClass(Ref::new("", name))).found()?,
-    };
+    let gateway = seen.get(&Key::Gateway(gateway.clone())).found()?;
+    let class = Some(tree::text(gateway, &["spec", "gatewayClassName"])).filter(|name| !name.is_empty())?;
+    let class = seen.get(&Key::GatewayClass(Ref::new("", class))).found()?;
     Some(Provider::of(tree::text(class, &["spec", "controllerName"])))
 }
 

@@ -99,11 +99,33 @@ fn names_that_nobody_knows_and_kinds_that_are_not_served_are_told() {
         [
             "metadata.annotations[llmisvc.io/gateway-extras]: no extra is called nginx; write auto, none, or some of \
              istio, envoy-gateway, gke, with commas between them",
-            "metadata.annotations[llmisvc.io/gateway-extras]: envoy-gateway is named, and the cluster does not serve \
+            "metadata.annotations[llmisvc.io/gateway-extras]: gateway extra envoy-gateway is named, and the cluster does not serve \
              BackendTrafficPolicy (gateway.envoyproxy.io/v1alpha1): install the CustomResourceDefinition \
              backendtrafficpolicies.gateway.envoyproxy.io, or leave envoy-gateway out",
         ]
     );
+}
+
+#[test]
+fn a_kind_that_the_config_map_names_and_the_cluster_lacks_is_told_of_the_config_map() {
+    let mut world = world(ISTIO);
+    world.settings.gateway_extras = Choice::Named(BTreeSet::from([Extra::Gke]));
+    world.cluster.served.remove(&Kind::HealthCheckPolicy);
+    let (routing, _, warnings) = world.validate(&routed());
+    assert_eq!(routing.extras.kinds, BTreeSet::from([Kind::GCPBackendPolicy]));
+    assert_eq!(warnings.iter().map(|w| w.path.as_str()).collect::<Vec<_>>(), ["ConfigMap"]);
+}
+
+#[test]
+fn what_is_there_stays_while_a_route_that_may_lead_to_a_gateway_cannot_be_read() {
+    let own = spec(json!({"scheduler": {}, "route": {"http": {"refs": [{"name": "mine"}]}}}));
+    let route = || Key::HttpRoute(Ref::new("ml", "mine"));
+    let mut world = world(ISTIO);
+    world.live(Kind::DestinationRule, "llama-epp-service-extra", json!({}));
+    world.seen.insert(route(), Answer::Unreadable("forbidden".to_owned()));
+    assert_eq!(world.validate(&own).0.extras.kinds, BTreeSet::from([Kind::DestinationRule]));
+    world.see(route(), json!({"spec": {"parentRefs": [{"name": "mesh", "kind": "Service", "group": ""}]}}));
+    assert_eq!(world.validate(&own).0.extras.kinds, BTreeSet::new());
 }
 
 #[test]
