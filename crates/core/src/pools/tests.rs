@@ -543,6 +543,9 @@ fn routes_of_the_user_keep_the_older_pool_and_so_does_a_group() {
     };
     assert_eq!(made(&mut service, Older), groups([V1, Older]));
     assert_eq!(made(&mut service, V1), groups([V1]));
+    service.world.live(Kind::OlderInferencePool, POOL, json!({}));
+    service.world.seen.insert(key, Answer::Unreadable("timeout".to_owned()));
+    assert_eq!(service.world.validate(&service.spec).0.pools.made, groups([V1, Older]), "nobody can tell");
     let mut service = Service::former();
     service.answer(&[resolved("False", "InvalidKind")]);
     service.carry_out();
@@ -593,6 +596,25 @@ fn an_external_pool_is_led_to_in_the_group_in_which_it_is() {
     world.live(Kind::HTTPRoute, ROUTE, route(&[leads], &[]));
     world.seen.insert(Key::InferencePool(at()), unreadable());
     assert_eq!(led(&world.object(&merged, Kind::HTTPRoute)), one(Older), "as it was");
+}
+
+#[test]
+fn an_external_pool_in_both_groups_is_led_to_in_the_one_that_the_gateway_knows() {
+    let merged = spec(json!({"scheduler": {"pool": {"ref": {"name": "shared"}}}, "route": {}}));
+    let mut world = World::new();
+    world.cluster.served.insert(Kind::OlderInferencePool);
+    for group in Group::ALL {
+        world.see(group.key(Ref::new("ml", "shared")), json!({}));
+    }
+    let leads = json!({"group": V1.name(), "kind": "InferencePool", "name": "shared"});
+    world.live(Kind::HTTPRoute, ROUTE, route(&[leads], &[resolved("False", "InvalidKind")]));
+    let routing = world.valid(&merged).routing;
+    assert_eq!((routing.pools.group, routing.pools.readers), (Older, V1));
+    let written = world.object(&merged, Kind::HTTPRoute);
+    assert_eq!((led(&written), &written["metadata"]["annotations"][REFUSED]), (one(Older), &json!("v1")));
+    // In one group only, there is no choice.
+    world.seen.insert(Key::OlderInferencePool(Ref::new("ml", "shared")), Answer::Absent);
+    assert_eq!(world.valid(&merged).routing.pools.group, V1);
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub struct ExternalPool {
     pub name: String,
     /// The Service of its picker, where the pool could be read.
     pub picker: Option<String>,
-    /// The API group in which it was found.
+    /// The API group in which it was found, v1 where it is in both.
     pub group: pools::Group,
 }
 
@@ -189,7 +189,7 @@ fn external_pool(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>)
             "is ignored, since pool.ref names an external pool; remove one of the two",
         ));
     }
-    let group = pools::decide::found(ctx, name);
+    let group = pools::decide::of_picker(ctx, name);
     Some(ExternalPool { name: name.to_owned(), picker: picker_of(ctx, name, group), group })
 }
 
