@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::answers::Lead;
 use super::choice::{Choice, State, Verdict, choose};
-use super::{Backend, Group, MIGRATED, REFUSED, strands, witness};
+use super::{Group, MIGRATED, REFUSED, strands, witness};
 use crate::facts::{Answer, Key, Ref};
 use crate::object::{LiveObject, Object};
 use crate::tree;
@@ -585,9 +585,7 @@ fn an_external_pool_is_led_to_in_the_group_in_which_it_is() {
         world.seen.insert(Key::InferencePool(at()), v1);
         world.seen.insert(Key::OlderInferencePool(at()), older);
         let service = world.valid(&merged);
-        let backend =
-            Backend { group: expected.name(), kind: "InferencePool", name: "shared".to_owned(), port: 8000 };
-        assert_eq!(service.routing.backend("llama"), backend);
+        assert_eq!(service.routing.pools.group, expected);
         assert_eq!(led(&world.object(&merged, Kind::HTTPRoute)), one(expected));
     }
     let mut world = World::new();
@@ -615,14 +613,6 @@ fn an_external_pool_in_both_groups_is_led_to_in_the_one_that_the_gateway_knows()
     // In one group only, there is no choice.
     world.seen.insert(Key::OlderInferencePool(Ref::new("ml", "shared")), Answer::Absent);
     assert_eq!(world.valid(&merged).routing.pools.group, V1);
-}
-
-#[test]
-fn without_a_pool_requests_go_to_the_service() {
-    let routing = World::new().valid(&spec(json!({"route": {}}))).routing;
-    let service =
-        Backend { group: "", kind: "Service", name: "llama-kserve-workload-svc".to_owned(), port: 8000 };
-    assert_eq!(routing.backend("llama"), service);
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::labels::Labels;
 use crate::names;
 use crate::pass::Finding;
 use crate::pools::objectives::{self, Objectives};
-use crate::pools::{self, Backend, Pools};
+use crate::pools::{self, Pools};
 use crate::tree;
 use crate::validate::Context;
 use crate::validate::tracing::Tracing;
@@ -66,21 +66,6 @@ impl Routing {
             (Some(external), _) => Some(external.name.clone()),
             (None, Some(_)) => Some(names::inference_pool(service)),
             (None, None) => None,
-        }
-    }
-
-    /// What requests for the service go to: its pool in the group that its routes lead to, else the workload Service.
-    pub fn backend(&self, service: &str) -> Backend {
-        match self.pool(service) {
-            Some(name) => {
-                Backend { group: self.pools.group.name(), kind: "InferencePool", name, port: pools::PORT }
-            }
-            None => Backend {
-                group: "",
-                kind: "Service",
-                name: names::workload_service(service),
-                port: pools::PORT,
-            },
         }
     }
 

@@ -10,7 +10,7 @@ use llmisvc_testkit::world::Recording;
 use llmisvc_testkit::{Cluster, Operator, World, operator};
 use serde_json::{Value, json};
 
-use crate::look::{PATIENCE, SOON, says, until_reason};
+use crate::look::{PATIENCE, SOON, plain, says, until_ready_is, until_reason};
 use crate::takeover::{OLDER_POOL, Story, older_pool};
 
 const NEWER_POOL: &str = "inferencepools.inference.networking.k8s.io";
@@ -155,4 +155,20 @@ fn it_goes_back_when_the_newer_group_does(cluster: &Cluster, world: &World<'_>) 
     cluster.kubectl(&["delete", "crd", NEWER_POOL, "--timeout=60s"], None)?;
     until_led(world, OLDER)?;
     world.until(OLDER_POOL, POOL, "is there", |it| it.is_some(), SOON).map(drop)
+}
+
+const OBJECTIVES: &str = "inferenceobjectives.inference.networking.x-k8s.io";
+
+#[test]
+fn a_criticality_becomes_an_objective_of_the_pool_and_goes_with_it() -> Result<()> {
+    let world = World::with_operator()?;
+    world.apply(&plain("m").replace("replicas: 1", "replicas: 1, router: {route: {}, scheduler: {}}"))?;
+    let criticality = "internal.serving.kserve.io/model-criticality";
+    world.kubectl(&["annotate", "llmisvc", "m", &format!("{criticality}=Critical")], None)?;
+    let found = world.until(OBJECTIVES, "m", "is there", |it| it.is_some(), PATIENCE)?;
+    let pool = json!({"group": NEWER, "kind": "InferencePool", "name": "m-inference-pool"});
+    assert_eq!(found.context("an objective")?["spec"], json!({"priority": 100, "poolRef": pool}));
+    until_ready_is(&world, "m", "True", PATIENCE)?;
+    world.kubectl(&["annotate", "llmisvc", "m", &format!("{criticality}-")], None)?;
+    world.until(OBJECTIVES, "m", "is gone", |it| it.is_none(), PATIENCE).map(drop)
 }
