@@ -72,10 +72,10 @@ pub fn choose(state: &State) -> Choice {
 }
 
 fn among_both(state: &State, refused: &BTreeSet<Group>) -> Group {
-    let refuses = |group| refused.contains(&group);
+    let is_refused = |group| refused.contains(&group);
     match state.lead {
-        _ if refuses(Group::Older) => Group::V1,
-        _ if refuses(Group::V1) => Group::Older,
+        _ if is_refused(Group::Older) => Group::V1,
+        _ if is_refused(Group::V1) => Group::Older,
         Some(Group::Older) if !(state.migrated || state.accepts_v1 || state.wished) => Group::Older,
         _ => Group::V1,
     }

@@ -32,7 +32,9 @@ fn mine<'a>(ctx: &Context<'a>, kind: Kind, name: &str) -> Option<&'a LiveObject>
 pub fn decide(ctx: &Context<'_>, routing: &mut Routing, warnings: &mut Vec<Finding>) {
     let Some(name) = routing.pool(&ctx.id.name) else { return };
     routing.pools = match &routing.external_pool {
-        Some(external) => Pools { group: external.group, readers: external.group, ..Pools::default() },
+        Some(external) => {
+            Pools { readers: external.group, ..of_somebody_else(ctx, routing, &name, warnings) }
+        }
         None => managed(ctx, routing, &name, warnings),
     };
     let group = routing.pools.group;
@@ -42,51 +44,71 @@ pub fn decide(ctx: &Context<'_>, routing: &mut Routing, warnings: &mut Vec<Findi
 }
 
 fn managed(ctx: &Context<'_>, routing: &Routing, pool: &str, warnings: &mut Vec<Finding>) -> Pools {
-    let live = routing.route.as_ref().and_then(|_| mine(ctx, Kind::HTTPRoute, &names::route(&ctx.id.name)));
-    let lead = live.map(|live| Lead::of(&live.body, &ctx.id.namespace, pool));
-    let state = state(ctx, routing, live.zip(lead.as_ref()));
-    let choice = choose(&state);
-    if let Some(lead) = &lead {
-        warnings.extend(differing(lead, &state, &choice));
-    }
-    let readers = readers(ctx, &state.served);
-    let made = made(ctx, routing, pool, (&state, &choice, lead.as_ref()));
+    let is_served = |group: &Group| ctx.inputs.cluster.served.contains(&group.kind());
+    let served: BTreeSet<Group> = Group::ALL.into_iter().filter(is_served).collect();
+    let accepted = mine(ctx, Kind::InferencePool, pool).map(|live| live.body.as_ref());
+    let (lead, choice) = chosen(ctx, routing, (pool, accepted), &served, warnings);
+    let readers = readers(ctx, &served);
+    let made = made(ctx, routing, pool, (&served, choice.group, lead.as_ref()));
     warnings.extend(lost_ports(routing, &made));
-    warnings.extend(blind_picker(routing, &state.served));
+    warnings.extend(blind_picker(routing, &served));
     Pools { group: choice.group, readers, made, migrated: choice.migrated, refused: choice.refused }
 }
 
-fn state(ctx: &Context<'_>, routing: &Routing, live: Option<(&LiveObject, &Lead)>) -> State {
-    let is_served = |group: &Group| ctx.inputs.cluster.served.contains(&group.kind());
-    let mut state = State { served: Group::ALL.into_iter().filter(is_served).collect(), ..State::default() };
-    let Some((live, lead)) = live else { return state };
-    let gateways = routing.route.as_ref().map(|route| parent_gateways(&route.spec, &ctx.id.namespace));
+/// The groups in which it exists are those that can be led to.
+fn of_somebody_else(ctx: &Context<'_>, routing: &Routing, pool: &str, warnings: &mut Vec<Finding>) -> Pools {
+    let accepted = ctx.inputs.seen.get(&Group::V1.key(Ref::new(&ctx.id.namespace, pool))).found();
+    let (_, choice) = chosen(ctx, routing, (pool, accepted), &found(ctx, pool), warnings);
+    Pools { group: choice.group, migrated: choice.migrated, refused: choice.refused, ..Pools::default() }
+}
+
+/// What is chosen for a pool, and where the live route leads.
+fn chosen(
+    ctx: &Context<'_>,
+    routing: &Routing,
+    (pool, v1): (&str, Option<&Value>),
+    served: &BTreeSet<Group>,
+    warnings: &mut Vec<Finding>,
+) -> (Option<Lead>, Choice) {
+    let live = routing.route.as_ref().and_then(|_| mine(ctx, Kind::HTTPRoute, &names::route(&ctx.id.name)));
+    let lead = live.map(|live| Lead::of(&live.body, &ctx.id.namespace, pool));
+    let mut state = State { served: served.clone(), ..State::default() };
+    if let Some((live, lead)) = live.zip(lead.as_ref()) {
+        hear(ctx, routing, (live, lead), v1, &mut state);
+    }
+    let choice = choose(&state);
+    warnings.extend(lead.as_ref().and_then(|lead| differing(lead, &state, &choice)));
+    (lead, choice)
+}
+
+/// What the live route and the gateways have to say.
+fn hear(
+    ctx: &Context<'_>,
+    routing: &Routing,
+    (live, lead): (&LiveObject, &Lead),
+    v1: Option<&Value>,
+    state: &mut State,
+) {
+    let namespace = &ctx.id.namespace;
+    let gateways =
+        routing.route.as_ref().map(|route| parent_gateways(&route.spec, namespace)).unwrap_or_default();
     state.lead = lead.groups.last().copied();
     state.wished = tree::text(ctx.inputs.service, &["metadata", "annotations", ADOPT]) == "now"
         && adopt::is_taken_over(live);
     let annotations = tree::strings(&live.body, &["metadata", "annotations"]);
     state.migrated = annotations.get(MIGRATED).is_some_and(|v| v == "v1");
     // What the gateways of another time have said tells nothing about those of now.
-    if gateways.as_ref() == Some(&lead.gateways) {
+    if gateways == lead.gateways {
         state.refused = remembered(annotations.get(REFUSED).map_or("", String::as_str));
         state.verdict = Verdict::of(lead.known.len(), lead.refused.len());
     }
-    state.accepts_v1 = gateways.is_some_and(|gateways| accept_v1(ctx, &gateways));
-    state
+    let accepted = v1.map(|pool| answers::accepted(pool, namespace)).unwrap_or_default();
+    state.accepts_v1 = accepted.intersection(&gateways).count() * 2 > gateways.len();
 }
 
 fn remembered(versions: &str) -> BTreeSet<Group> {
     let named = |version: &str| Group::ALL.into_iter().find(|group| group.version() == version);
     versions.split(',').filter_map(named).collect()
-}
-
-fn accept_v1(ctx: &Context<'_>, gateways: &BTreeSet<Ref>) -> bool {
-    let Some(pool) = mine(ctx, Kind::InferencePool, &names::inference_pool(&ctx.id.name)) else {
-        return false;
-    };
-    let accepted = answers::accepted(&pool.body, &ctx.id.namespace);
-    let those = accepted.intersection(gateways).count();
-    those * 2 > gateways.len()
 }
 
 /// Both groups are served, and one route can lead to one of them only.
@@ -117,14 +139,17 @@ fn made(
     ctx: &Context<'_>,
     routing: &Routing,
     pool: &str,
-    (state, choice, lead): (&State, &Choice, Option<&Lead>),
+    (served, group, lead): (&BTreeSet<Group>, Group, Option<&Lead>),
 ) -> BTreeSet<Group> {
-    let mut made = BTreeSet::from([choice.group]);
-    made.extend(state.served.get(&Group::V1));
-    let stays = || mine(ctx, Kind::OlderInferencePool, pool).is_some() && is_left(ctx, lead);
-    if state.served.contains(&Group::Older)
-        && (reads_older(ctx) || leads_of_the_user(ctx, routing, pool) || stays())
-    {
+    let mut made = BTreeSet::from([group]);
+    made.extend(served.get(&Group::V1));
+    let by_user: Vec<Option<bool>> =
+        routing.route_refs.iter().map(|name| leads_to_older(ctx, name, pool)).collect();
+    let stays = || {
+        let lives = mine(ctx, Kind::OlderInferencePool, pool).is_some();
+        lives && (by_user.contains(&None) || is_left(ctx, lead))
+    };
+    if served.contains(&Group::Older) && (reads_older(ctx) || by_user.contains(&Some(true)) || stays()) {
         made.insert(Group::Older);
     }
     made
@@ -138,13 +163,16 @@ fn is_left(ctx: &Context<'_>, lead: Option<&Lead>) -> bool {
     shared || lead.is_some_and(|lead| !turned(lead)) || workloads(ctx).any(is_rolling)
 }
 
-/// A route of the user leads to the older pool.
-fn leads_of_the_user(ctx: &Context<'_>, routing: &Routing, pool: &str) -> bool {
-    routing.route_refs.iter().any(|name| {
-        let route = ctx.inputs.seen.get(&Key::HttpRoute(Ref::new(&ctx.id.namespace, name))).found();
-        let spec = route.and_then(|route| tree::get(route, &["spec"]));
-        spec.is_some_and(|spec| answers::groups(spec, pool).contains(&Group::Older))
-    })
+/// A route of the user leads to the older pool; none while nobody can tell.
+fn leads_to_older(ctx: &Context<'_>, route: &str, pool: &str) -> Option<bool> {
+    match ctx.inputs.seen.get(&Key::HttpRoute(Ref::new(&ctx.id.namespace, route))) {
+        Answer::Absent => Some(false),
+        Answer::Unreadable(_) => None,
+        Answer::Found(route) => {
+            let spec = tree::get(route, &["spec"]);
+            Some(spec.is_some_and(|spec| answers::groups(spec, pool).contains(&Group::Older)))
+        }
+    }
 }
 
 /// Sidecars of a former controller, and of ours from before v1 was served, look the older pool up.
@@ -199,21 +227,24 @@ fn blind_picker(routing: &Routing, served: &BTreeSet<Group>) -> Option<Finding> 
     blind.then(|| Finding::new("spec.router.scheduler.template", message))
 }
 
-/// The group in which an external pool is found: v1 first. While that cannot be read, the live route says how it was.
-pub fn found(ctx: &Context<'_>, pool: &str) -> Group {
-    let look = |group: Group| {
-        let served = ctx.inputs.cluster.served.contains(&group.kind());
-        let key = group.key(Ref::new(&ctx.id.namespace, pool));
-        if served { ctx.inputs.seen.get(&key) } else { &Answer::Absent }
-    };
-    for group in Group::ALL {
-        match look(group) {
-            Answer::Found(_) => return group,
-            Answer::Unreadable(_) => return as_it_was(ctx, pool),
+/// The groups in which an external pool is found. While it can't be read, the live route says how it was.
+fn found(ctx: &Context<'_>, pool: &str) -> BTreeSet<Group> {
+    let mut found = BTreeSet::new();
+    for group in Group::ALL.into_iter().filter(|group| ctx.inputs.cluster.served.contains(&group.kind())) {
+        match ctx.inputs.seen.get(&group.key(Ref::new(&ctx.id.namespace, pool))) {
+            Answer::Found(_) => {
+                found.insert(group);
+            }
+            Answer::Unreadable(_) => return BTreeSet::from([as_it_was(ctx, pool)]),
             Answer::Absent => {}
         }
     }
-    Group::V1
+    found
+}
+
+/// The group in which the picker of an external pool is told: v1 where the pool is in both.
+pub fn of_picker(ctx: &Context<'_>, pool: &str) -> Group {
+    found(ctx, pool).first().copied().unwrap_or_default()
 }
 
 fn as_it_was(ctx: &Context<'_>, pool: &str) -> Group {

@@ -86,19 +86,3 @@ pub struct Pools {
     /// Groups that most Gateways of the route said not to know.
     pub refused: BTreeSet<Group>,
 }
-
-/// What requests for a service are sent to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Backend {
-    /// API group; empty for a Service.
-    pub group: &'static str,
-    /// `InferencePool` or `Service`.
-    pub kind: &'static str,
-    /// Its name, in the namespace of the service.
-    pub name: String,
-    /// Port that a route gives.
-    pub port: i64,
-}
-
-/// Port of pools and workload Services in routes.
-pub const PORT: i64 = 8000;

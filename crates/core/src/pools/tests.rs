@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::answers::Lead;
 use super::choice::{Choice, State, Verdict, choose};
-use super::{Backend, Group, MIGRATED, REFUSED, strands, witness};
+use super::{Group, MIGRATED, REFUSED, strands, witness};
 use crate::facts::{Answer, Key, Ref};
 use crate::object::{LiveObject, Object};
 use crate::tree;
@@ -543,6 +543,9 @@ fn routes_of_the_user_keep_the_older_pool_and_so_does_a_group() {
     };
     assert_eq!(made(&mut service, Older), groups([V1, Older]));
     assert_eq!(made(&mut service, V1), groups([V1]));
+    service.world.live(Kind::OlderInferencePool, POOL, json!({}));
+    service.world.seen.insert(key, Answer::Unreadable("timeout".to_owned()));
+    assert_eq!(service.world.validate(&service.spec).0.pools.made, groups([V1, Older]), "nobody can tell");
     let mut service = Service::former();
     service.answer(&[resolved("False", "InvalidKind")]);
     service.carry_out();
@@ -582,9 +585,7 @@ fn an_external_pool_is_led_to_in_the_group_in_which_it_is() {
         world.seen.insert(Key::InferencePool(at()), v1);
         world.seen.insert(Key::OlderInferencePool(at()), older);
         let service = world.valid(&merged);
-        let backend =
-            Backend { group: expected.name(), kind: "InferencePool", name: "shared".to_owned(), port: 8000 };
-        assert_eq!(service.routing.backend("llama"), backend);
+        assert_eq!(service.routing.pools.group, expected);
         assert_eq!(led(&world.object(&merged, Kind::HTTPRoute)), one(expected));
     }
     let mut world = World::new();
@@ -596,11 +597,22 @@ fn an_external_pool_is_led_to_in_the_group_in_which_it_is() {
 }
 
 #[test]
-fn without_a_pool_requests_go_to_the_service() {
-    let routing = World::new().valid(&spec(json!({"route": {}}))).routing;
-    let service =
-        Backend { group: "", kind: "Service", name: "llama-kserve-workload-svc".to_owned(), port: 8000 };
-    assert_eq!(routing.backend("llama"), service);
+fn an_external_pool_in_both_groups_is_led_to_in_the_one_that_the_gateway_knows() {
+    let merged = spec(json!({"scheduler": {"pool": {"ref": {"name": "shared"}}}, "route": {}}));
+    let mut world = World::new();
+    world.cluster.served.insert(Kind::OlderInferencePool);
+    for group in Group::ALL {
+        world.see(group.key(Ref::new("ml", "shared")), json!({}));
+    }
+    let leads = json!({"group": V1.name(), "kind": "InferencePool", "name": "shared"});
+    world.live(Kind::HTTPRoute, ROUTE, route(&[leads], &[resolved("False", "InvalidKind")]));
+    let routing = world.valid(&merged).routing;
+    assert_eq!((routing.pools.group, routing.pools.readers), (Older, V1));
+    let written = world.object(&merged, Kind::HTTPRoute);
+    assert_eq!((led(&written), &written["metadata"]["annotations"][REFUSED]), (one(Older), &json!("v1")));
+    // In one group only, there is no choice.
+    world.seen.insert(Key::OlderInferencePool(Ref::new("ml", "shared")), Answer::Absent);
+    assert_eq!(world.valid(&merged).routing.pools.group, V1);
 }
 
 #[test]

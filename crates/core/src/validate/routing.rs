@@ -32,7 +32,7 @@ use crate::labels::Labels;
 use crate::names;
 use crate::pass::Finding;
 use crate::pools::objectives::{self, Objectives};
-use crate::pools::{self, Backend, Pools};
+use crate::pools::{self, Pools};
 use crate::traffic::Traffic;
 use crate::tree;
 use crate::validate::Context;
@@ -89,21 +89,6 @@ impl Routing {
         }
     }
 
-    /// What requests for the service go to: its pool in the group that its routes lead to, else the workload Service.
-    pub fn backend(&self, service: &str) -> Backend {
-        match self.pool(service) {
-            Some(name) => {
-                Backend { group: self.pools.group.name(), kind: "InferencePool", name, port: pools::PORT }
-            }
-            None => Backend {
-                group: "",
-                kind: "Service",
-                name: names::workload_service(service),
-                port: pools::PORT,
-            },
-        }
-    }
-
     /// The Service of the endpoint picker, ours or the external pool's.
     pub fn picker_service(&self) -> Option<&str> {
         let external = self.external_pool.as_ref().and_then(|p| p.picker.as_deref());
@@ -118,7 +103,7 @@ pub struct ExternalPool {
     pub name: String,
     /// The Service of its picker, where the pool could be read.
     pub picker: Option<String>,
-    /// The API group in which it was found.
+    /// The API group in which it was found, v1 where it is in both.
     pub group: pools::Group,
 }
 
@@ -238,7 +223,7 @@ fn external_pool(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>)
             "is ignored, since pool.ref names an external pool; remove one of the two",
         ));
     }
-    let group = pools::decide::found(ctx, name);
+    let group = pools::decide::of_picker(ctx, name);
     Some(ExternalPool { name: name.to_owned(), picker: picker_of(ctx, name, group), group })
 }
 
