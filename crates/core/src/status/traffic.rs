@@ -25,9 +25,12 @@ pub(super) fn ready(view: &View<'_>) -> Option<Judgement> {
     let mut parts = vec![format!("shares: {}", shares.collect::<Vec<_>>().join(", "))];
     let is_listed = |entry: &Entry| traffic.listed.iter().any(|listed| listed.name == entry.name);
     let others = entries(view, traffic).into_iter().filter(|entry| !is_listed(entry));
-    parts.extend(others.map(|entry| match entry.stopped {
-        true => format!("{} is stopped", entry.name),
-        false => format!("{} gets no requests until it is ready", entry.name),
+    parts.extend(others.map(|Entry { name, stopped, .. }| {
+        if stopped {
+            format!("{name} is stopped")
+        } else {
+            format!("{name} gets no requests until it is ready")
+        }
     }));
     Some(Judgement { message: parts.join("; "), ..Judgement::yes() })
 }

@@ -10,8 +10,8 @@ use crate::tree;
 /// rule leads to the service's pool, Services where it leads to its Service (edge 31).
 pub fn share(rules: &mut [Value], place: (&str, &str), traffic: &Traffic) {
     for rule in rules.iter_mut().filter(|rule| !is_private(rule, place)) {
-        let own = tree::list(rule, &["backendRefs"]).iter();
-        let own = own.filter(|r| is_own(&Backend::named(r), place.1, traffic)).cloned().next();
+        let refs = tree::list(rule, &["backendRefs"]);
+        let own = refs.iter().find(|r| is_own(&Backend::named(r), place.1, traffic)).cloned();
         if let Some(own) = own {
             let refs: Vec<Value> = traffic.listed.iter().map(|member| reference(&own, member)).collect();
             *tree::entry(rule, "backendRefs") = json!(refs);
