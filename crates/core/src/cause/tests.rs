@@ -80,8 +80,8 @@ fn told(workload: &Workload<'_>, pods: &[Pod]) -> Option<Cause> {
     })
 }
 
-// G-61, A7
 #[test]
+// G-61, A7
 fn the_status_of_a_pod_tells_its_trouble() {
     let cases: Vec<Case> = serde_yaml_ng::from_str(include_str!("cases.yaml")).unwrap();
     for case in &cases {

@@ -59,8 +59,8 @@ fn main_workload(server: &Server) -> (String, String) {
     (text("reason"), text("message"))
 }
 
-// G-61
 #[tokio::test(start_paused = true)]
+// G-61
 async fn trouble_of_a_service_that_is_not_ready_wakes_it_and_nothing_else_of_its_pods_does() {
     let (server, mut mind) = (Server::default(), Mind::default());
     let ctx = settled(&server, &mut mind).await;
@@ -92,8 +92,8 @@ async fn trouble_of_a_service_that_is_not_ready_wakes_it_and_nothing_else_of_its
     assert_eq!(main_workload(&server), ("Progressing".to_owned(), counts.to_owned()));
 }
 
-// G-61
 #[tokio::test]
+// G-61
 async fn a_claim_is_watched_for_as_long_as_a_pod_waits_for_it() {
     let (server, mut mind) = (Server::default(), Mind::default());
     let ctx = settled(&server, &mut mind).await;

@@ -44,8 +44,8 @@ fn rolling(name: &str, wanted: i64, counts: [i64; 3]) -> Value {
     body
 }
 
-// G-41
 #[test]
+// G-41
 fn newer_pods_that_fail_are_told_though_older_ones_serve() {
     let mut world = World::new();
     world.live(Kind::Deployment, "llama-kserve", rolling("llama-kserve", 2, [3, 1, 2]));
