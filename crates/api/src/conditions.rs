@@ -97,11 +97,21 @@ pub mod kind {
         SPEC_IGNORED = "SpecIgnored";
         /// A rollout waits for room that nothing will make; there only while it holds, never affects `Ready`.
         ROLLOUT_BLOCKED = "RolloutBlocked";
+        /// Ingresses.
+        INGRESS_READY = "IngressReady";
         /// On configs: some service uses it.
         CONFIG_IN_USE = "ConfigInUse";
         /// Another service of the namespace has a model of the same name, and requests that name only the model may reach
         /// either; there only while that is so, never affects `Ready`.
         MODEL_NAME_COLLISION = "ModelNameCollision";
+        /// What scales the main or decode workload.
+        SCALING_READY = "ScalingReady";
+        /// What scales the prefill workload.
+        PREFILL_SCALING_READY = "PrefillScalingReady";
+        /// Routing group: how requests split; never affects `Ready`.
+        GROUP_READY = "GroupReady";
+        /// Members of the routing group serve other models; there only while they do, never affects `Ready`.
+        GROUP_DEGRADED = "GroupDegraded";
     }
 }
 
@@ -113,11 +123,14 @@ pub const WORKLOADS: &[&str] = &[
     kind::WORKER_WORKLOAD_READY,
     kind::PREFILL_WORKLOAD_READY,
     kind::PREFILL_WORKER_WORKLOAD_READY,
+    kind::SCALING_READY,
+    kind::PREFILL_SCALING_READY,
 ];
 /// What `RouterReady` rolls up, in order.
 pub const ROUTER: &[&str] = &[
     kind::GATEWAYS_READY,
     kind::HTTP_ROUTES_READY,
+    kind::INGRESS_READY,
     kind::INFERENCE_POOL_READY,
     kind::SCHEDULER_WORKLOAD_READY,
     kind::TOKENIZER_READY,
@@ -190,8 +203,91 @@ pub mod reason {
         INFERENCE_POOL_NOT_READY = "InferencePoolNotReady";
         /// Two services of a namespace have a model of the same name, and no common group.
         MODEL_NAME_COLLISION = "ModelNameCollision";
+        /// The CRD of something that the service needs is not installed.
+        CRD_NOT_FOUND = "CRDNotFound";
+        /// A quota does not allow pods.
+        QUOTA_EXCEEDED = "QuotaExceeded";
+        /// A policy refuses pods.
+        ADMISSION_DENIED = "AdmissionDenied";
+        /// Pods can't be created for another reason.
+        POD_CREATION_FAILED = "PodCreationFailed";
+        /// Pods wait for their scheduling gates.
+        SCHEDULING_GATED = "SchedulingGated";
+        /// A claim of a pod is missing or not bound.
+        VOLUME_PENDING = "VolumePending";
+        /// The node of a pod is gone or does not answer.
+        NODE_LOST = "NodeLost";
+        /// An image can't be pulled.
+        IMAGE_PULL_FAILED = "ImagePullFailed";
+        /// A container refers to a Secret or ConfigMap, or a key in it, that does not exist.
+        CONTAINER_CONFIG_ERROR = "ContainerConfigError";
+        /// A container can't be started.
+        CONTAINER_START_FAILED = "ContainerStartFailed";
+        /// The source of the model refused the download.
+        MODEL_DOWNLOAD_REFUSED = "ModelDownloadRefused";
+        /// The source does not have the model.
+        MODEL_DOWNLOAD_NOT_FOUND = "ModelDownloadNotFound";
+        /// The model does not fit on the disk.
+        MODEL_DOWNLOAD_DISK_FULL = "ModelDownloadDiskFull";
+        /// The download failed otherwise.
+        MODEL_DOWNLOAD_FAILED = "ModelDownloadFailed";
+        /// A container was killed for its memory.
+        OUT_OF_MEMORY = "OutOfMemory";
+        /// A container ends again and again.
+        CRASH_LOOP = "CrashLoop";
+        /// A probe of a container fails.
+        PROBE_FAILING = "ProbeFailing";
+        /// A node ended or refused a pod.
+        EVICTED = "Evicted";
+        /// The cluster does not serve what scales.
+        SCALING_CRD_NOT_FOUND = "ScalingCRDNotFound";
+        /// What scales could not be made or written.
+        RECONCILE_SCALING_ERROR = "ReconcileScalingError";
+        /// A HorizontalPodAutoscaler has not said anything yet.
+        HPA_PROGRESSING = "HPAProgressing";
+        /// KEDA has not said anything yet.
+        SCALED_OBJECT_PROGRESSING = "ScaledObjectProgressing";
+        /// There are no replicas, on purpose.
+        SCALED_TO_ZERO = "ScaledToZero";
+        /// A gateway extra could not be written.
+        PLATFORM_NETWORKING_RECONCILE_ERROR = "PlatformNetworkingReconcileError";
+        /// An Ingress has no address.
+        INGRESS_NOT_READY = "IngressNotReady";
+        /// An Ingress could not be read.
+        INGRESS_FETCH_ERROR = "IngressFetchError";
+        /// Ingress could not be written.
+        INGRESS_RECONCILE_ERROR = "IngressReconcileError";
+        /// Everything is ready, and nothing leads to the service.
+        NO_URL = "NoURL";
+        /// Deleted, and routes of the other members of its group still lead to it.
+        FINALIZATION_PENDING = "FinalizationPending";
+        /// Members of a routing group serve other models.
+        MEMBER_DIVERGENCE = "MemberDivergence";
     }
 }
+
+/// Reasons that tell what keeps pods from serving, in the order in which they come before others.
+pub const ROOT_CAUSES: &[&str] = &[
+    reason::CRD_NOT_FOUND,
+    reason::QUOTA_EXCEEDED,
+    reason::ADMISSION_DENIED,
+    reason::POD_CREATION_FAILED,
+    reason::SCHEDULING_GATED,
+    reason::UNSCHEDULABLE,
+    reason::VOLUME_PENDING,
+    reason::NODE_LOST,
+    reason::IMAGE_PULL_FAILED,
+    reason::CONTAINER_CONFIG_ERROR,
+    reason::CONTAINER_START_FAILED,
+    reason::MODEL_DOWNLOAD_REFUSED,
+    reason::MODEL_DOWNLOAD_NOT_FOUND,
+    reason::MODEL_DOWNLOAD_DISK_FULL,
+    reason::MODEL_DOWNLOAD_FAILED,
+    reason::OUT_OF_MEMORY,
+    reason::CRASH_LOOP,
+    reason::PROBE_FAILING,
+    reason::EVICTED,
+];
 
 /// The conditions to write, given all that hold now: sorted by type, with severities, each with the time of its
 /// last change of *status* (Kubernetes' convention; the peer's time moves with the message, api edge 38).
@@ -260,6 +356,22 @@ mod tests {
         let old = [at(holds("GroupDegraded"), "t1", Some(INFO))];
         let new = vec![holds(kind::READY), fails(kind::READY, "R", "m")];
         assert_eq!(merge(&old, new, "t2"), [at(fails(kind::READY, "R", "m"), "t2", None)]);
+    }
+
+    // A10
+    #[test]
+    fn the_page_has_one_row_for_each_root_cause() {
+        let page = include_str!("../../../docs/troubleshooting.md");
+        let rows: Vec<&str> = page.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+        let known: Vec<&str> = reason::ALL.iter().map(|(reason, _)| *reason).collect();
+        for reason in &known {
+            let count = rows.iter().filter(|row| *row == reason).count();
+            assert_eq!(count, 1, "rows for {reason} in docs/troubleshooting.md");
+        }
+        let unknown: Vec<&&str> = rows.iter().filter(|row| !known.contains(row)).collect();
+        assert!(unknown.is_empty(), "no code says {unknown:?}");
+        let rows = page.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+        assert_eq!(rows.collect::<Vec<_>>(), ROOT_CAUSES);
     }
 
     #[test]

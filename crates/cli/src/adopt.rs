@@ -78,14 +78,22 @@ fn story(rendered: &Rendered, offline: &Offline, all: &[Value]) -> Story {
         let teller = Teller::new(desired, &live, text("uid"), all);
         fates.extend(desired.objects.iter().map(|object| told(object, teller.fate(object))));
         let gone = teller.plan.prune.iter();
-        fates.extend(gone.map(|(kind, name, _)| (kind.to_string(), name.clone(), teller.going(*kind, name))));
+        fates.extend(gone.map(|(kind, name, _)| (named(*kind), name.clone(), teller.going(*kind, name))));
     }
     fates.extend(all.iter().filter(|object| is_owned(object, text("uid"))).filter_map(foreign));
     Story { service: format!("{}/{}", text("namespace"), text("name")), fates }
 }
 
 fn told(object: &Object, fate: Fate) -> (String, String, Fate) {
-    (object.kind.to_string(), object.name.clone(), fate)
+    (named(object.kind), object.name.clone(), fate)
+}
+
+/// Two kinds have one name.
+fn named(kind: Kind) -> String {
+    match kind {
+        Kind::OlderInferencePool => format!("{kind} ({})", kind.served().api_version()),
+        _ => kind.to_string(),
+    }
 }
 
 fn is_owned(object: &Value, uid: &str) -> bool {
@@ -93,7 +101,7 @@ fn is_owned(object: &Value, uid: &str) -> bool {
     !uid.is_empty() && owners.any(|owner| tree::text(owner, &["uid"]) == uid)
 }
 
-/// What belongs to the service and is of no kind of ours: autoscalers, the pool of the older group.
+/// What belongs to the service and is of no kind of ours.
 fn foreign(object: &Value) -> Option<(String, String, Fate)> {
     let text = |path: &[&str]| tree::text(object, path);
     if Kind::of(text(&["apiVersion"]), text(&["kind"])).is_some() {

@@ -4,20 +4,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use llmisvc_api::conversion::convert;
-use llmisvc_api::v1alpha2::CONFIG_KIND;
+use llmisvc_api::v1alpha2::{CONFIG_KIND, KIND};
 use llmisvc_api::version::Version;
 use llmisvc_core::adopt::fields;
 use llmisvc_core::ca_bundle;
+use llmisvc_core::cause;
 use llmisvc_core::facts::{Answer, Cluster, Key, Ref, reduce_secret};
 use llmisvc_core::object::{Live, LiveObject};
 use llmisvc_core::pods::{self, Body, Pod};
 use llmisvc_core::settings::Settings;
+use llmisvc_core::traffic::Members;
 use llmisvc_core::{labels, names, tree};
 use llmisvc_kinds::Kind;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::input::Document;
+use crate::render;
+
+/// What documents with a pool of the older group are kept under.
+const OLDER_POOL: &str = "InferencePool of the older group";
 
 /// What `--facts` says about a cluster. Everything left out is a cluster with all CRDs and the example gateway.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -41,6 +47,10 @@ pub struct Facts {
     pub pods: Vec<Body>,
     /// Live children.
     pub live: Vec<Value>,
+    /// GatewayClasses of the gateways.
+    pub gateway_classes: Vec<Value>,
+    /// Ingresses of the user.
+    pub ingresses: Vec<Value>,
 }
 
 /// The cluster that files describe.
@@ -70,26 +80,38 @@ impl Offline {
     ) -> Self {
         let trusting = facts.is_none();
         let facts = facts.unwrap_or_default();
-        let cluster = cluster(&facts);
+        let (cluster, lists_served) = (cluster(&facts), facts.served.is_some());
         let settings = settings(config.or(global(documents, &cluster)), &cluster);
         let system = cluster.system_namespace.clone();
+        let lives: Vec<Kind> = facts.live.iter().filter_map(kind_of).filter(|_| !lists_served).collect();
         let (live, pods) =
             (facts.live, facts.pods.into_iter().map(|pod| of_service(pod, namespace)).collect());
         let mut offline =
             Self { objects: BTreeMap::new(), live, adopting: false, pods, trusting, cluster, settings };
+        offline.cluster.served.extend(lives);
         for preset in presets {
             offline.add(CONFIG_KIND, &system, preset);
         }
         for document in documents {
             let object = document.value.clone();
             let object = convert(object.clone(), Version::V1alpha2).unwrap_or(object);
-            offline.add(tree::text(&document.value, &["kind"]), namespace, object);
+            let kind = kind_of(&document.value);
+            let is_older = kind == Some(Kind::OlderInferencePool);
+            offline.add(
+                if is_older { OLDER_POOL } else { tree::text(&document.value, &["kind"]) },
+                namespace,
+                object,
+            );
+            // A cluster that has one serves its kind, unless the facts say what it serves.
+            offline.cluster.served.extend(kind.filter(|_| !lists_served));
         }
         let listed = [
             ("Gateway", facts.gateways),
             ("Service", facts.services),
             ("ServiceAccount", facts.service_accounts),
             ("Secret", facts.secrets),
+            ("GatewayClass", facts.gateway_classes),
+            ("Ingress", facts.ingresses),
         ];
         for (kind, objects) in listed {
             for object in objects {
@@ -109,7 +131,11 @@ impl Offline {
 
     fn add(&mut self, kind: &str, namespace: &str, object: Value) {
         let named = tree::text(&object, &["metadata", "namespace"]);
-        let namespace = if named.is_empty() { namespace } else { named };
+        let namespace = match named {
+            _ if kind == "GatewayClass" => "",
+            "" => namespace,
+            named => named,
+        };
         let key = (kind.to_owned(), Ref::new(namespace, tree::text(&object, &["metadata", "name"])));
         self.objects.insert(key, Arc::new(object));
     }
@@ -139,11 +165,24 @@ impl Offline {
             Key::Ingress(r) => self.find("Ingress", r),
             Key::Claim(r) => self.find("PersistentVolumeClaim", r),
             Key::HttpRoute(r) => self.find("HTTPRoute", r),
-            Key::InferencePool(r) | Key::OlderInferencePool(r) => self.find("InferencePool", r),
+            Key::InferencePool(r) => self.find("InferencePool", r),
+            Key::OlderInferencePool(r) => self.find(OLDER_POOL, r),
             Key::GatewayService(r) => self.find("Service", r),
-            Key::Pods(service) => self.pods(service),
+            Key::Pods(service) => self.pods(service, pods::answer),
+            Key::Troubles(service) => self.pods(service, cause::answer),
             Key::Namesakes(_) => Answer::Absent,
+            Key::Group(group) => self.group(group),
         }
+    }
+
+    /// The services of the files that share requests, by their merged specs; each is taken to be ready.
+    fn group(&self, group: &Ref) -> Answer {
+        let services =
+            self.objects.iter().filter(|((kind, at), _)| kind == KIND && at.namespace == group.namespace);
+        let services = services.map(|((_, at), service)| render::in_namespace(service, &at.namespace));
+        let members = services.filter_map(|service| render::member(&service, self));
+        let members = members.filter(|member| member.group == group.name).collect();
+        Answer::Found(Arc::new(json!(Members { members, ..Members::default() })))
     }
 
     fn find(&self, kind: &str, at: &Ref) -> Answer {
@@ -189,10 +228,10 @@ impl Offline {
         Answer::Found(Arc::new(reduce_secret(&secret)))
     }
 
-    fn pods(&self, service: &Ref) -> Answer {
+    fn pods(&self, service: &Ref, answer: fn(&[Pod]) -> Value) -> Answer {
         let mine = self.pods.iter().filter(|(owner, _)| owner == service);
         let pods: Vec<Pod> = mine.map(|(_, pod)| pod.clone()).collect();
-        Answer::Found(Arc::new(pods::answer(&pods)))
+        Answer::Found(Arc::new(answer(&pods)))
     }
 
     /// Live children of a service, from the facts.
@@ -203,13 +242,17 @@ impl Offline {
             tree::text(o, &["metadata", "labels", labels::NAME]) == name && namespace_of(o) == namespace
         });
         mine.filter_map(|o| {
-            let kind = Kind::of(tree::text(o, &["apiVersion"]), tree::text(o, &["kind"]))?;
+            let kind = kind_of(o)?;
             let mut live = live_object(o);
             live.created_by_post = self.adopting && is_former(o);
             Some(((kind, tree::text(o, &["metadata", "name"]).to_owned()), live))
         })
         .collect()
     }
+}
+
+fn kind_of(object: &Value) -> Option<Kind> {
+    Kind::of(tree::text(object, &["apiVersion"]), tree::text(object, &["kind"]))
 }
 
 /// A cluster-scoped binding belongs where its account is.
@@ -256,10 +299,11 @@ fn cluster(facts: &Facts) -> Cluster {
         cluster.domain.clone_from(domain);
     }
     if let Some(served) = &facts.served {
-        cluster.served.retain(|kind| {
+        let is_served = |kind: &Kind| {
             let s = kind.served();
             !s.optional || served.contains(&format!("{}/{}/{}", s.group, s.version, s.kind))
-        });
+        };
+        cluster.served = Kind::ALL.iter().copied().filter(is_served).collect();
     }
     cluster
 }

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use llmisvc_api::conversion::convert;
 use llmisvc_api::v1alpha2::KIND;
 use llmisvc_api::version::Version;
-use llmisvc_core::facts::Seen;
+use llmisvc_core::facts::{Answer, Key, Seen};
 use llmisvc_core::object::Object;
 use llmisvc_core::pass::Finding;
+use llmisvc_core::traffic::{Member, Standing, standing};
 use llmisvc_core::{Decision, Inputs, Step, decide, tree};
 use serde_json::{Value, json};
 
@@ -83,7 +84,28 @@ pub fn passed<T>(service: &Value, offline: &Offline, then: fn(&Inputs<'_>, &Deci
     decided(service, offline, |inputs, decision| then(inputs, &decision))
 }
 
+/// What a service that is up and running publishes for the other members of its group. Who else is in it has no part in
+/// that, and so is not asked.
+pub(crate) fn member(service: &Value, offline: &Offline) -> Option<Member> {
+    let alone = |key: &Key| match key {
+        Key::Group(_) => Answer::Absent,
+        key => offline.answer(key, service),
+    };
+    let decision = answered(service, offline, alone, |_, decision| decision);
+    let published = standing(service, &decision, &Value::Null, &Standing::Unknown);
+    published.member().cloned().map(|member| Member { routable: !member.stopped, ..member })
+}
+
 fn decided<T>(service: &Value, offline: &Offline, then: impl FnOnce(&Inputs<'_>, Decision) -> T) -> T {
+    answered(service, offline, |key| offline.answer(key, service), then)
+}
+
+fn answered<T>(
+    service: &Value,
+    offline: &Offline,
+    answer: impl Fn(&Key) -> Answer,
+    then: impl FnOnce(&Inputs<'_>, Decision) -> T,
+) -> T {
     let live = offline.live(service);
     let mut seen = Seen::default();
     loop {
@@ -97,7 +119,7 @@ fn decided<T>(service: &Value, offline: &Offline, then: impl FnOnce(&Inputs<'_>,
         match decide(&inputs) {
             Step::Done(decision) => return then(&inputs, *decision),
             Step::Need(keys) => keys.into_iter().for_each(|key| {
-                let answer = offline.answer(&key, service);
+                let answer = answer(&key);
                 seen.insert(key, answer);
             }),
         }

@@ -45,3 +45,9 @@ fn examples_render_as_written() {
 fn golden_cases_render_as_written() {
     golden::run(&root().join("tests/golden"), rendered).unwrap_or_else(|e| panic!("{e:#}"));
 }
+
+/// The same inputs show their status on a cluster, see `crates/operator/tests/cluster/variants`.
+#[test]
+fn variants_of_the_router_render_as_written() {
+    golden::run(&root().join("tests/routing"), rendered).unwrap_or_else(|e| panic!("{e:#}"));
+}

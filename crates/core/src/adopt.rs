@@ -2,9 +2,9 @@
 //!
 //! Everything is applied at once but two things. Pod templates stay as they live until ours would be another one than
 //! it was at the takeover: then the user has changed something, and gets ours. A route that leads to a pool of the
-//! older group stays with it, since nobody can tell whether its gateway knows the newer one, and a route that shares
-//! its requests with other services goes on doing so. Which fields are ours
-//! from then on is decided in [`fields`].
+//! older group stays with it until its gateways have shown that they know the newer one ([`crate::pools`]), and a route
+//! that shares its requests with other services goes on doing so. Which fields are ours from then on is decided in
+//! [`fields`].
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,6 @@ use crate::{names, tree};
 
 pub mod fields;
 mod route;
-
-pub use route::leads_to_older as leads_to_older_pool;
 
 /// Objects that stay as a former controller made them, and where ours would be different.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,9 +62,8 @@ pub fn adopt(inputs: &Inputs<'_>, objects: &mut [Object]) -> Adopted {
     }
     for object in objects.iter_mut().filter(|object| object.kind == Kind::HTTPRoute) {
         let Some(live) = takeover.live(object) else { continue };
-        let may_stay = is_former(live) || is_marked(&live.body);
-        let Some((with, path)) = may_stay.then(|| route::keep(object, &live.body, inputs.service)).flatten()
-        else {
+        let kept = is_taken_over(live).then(|| route::keep(object, &live.body));
+        let Some((with, path)) = kept.flatten() else {
             continue;
         };
         mark(object, with);
@@ -78,6 +75,11 @@ pub fn adopt(inputs: &Inputs<'_>, objects: &mut [Object]) -> Adopted {
 /// Made by a former controller, and not written by us yet.
 pub fn is_former(live: &LiveObject) -> bool {
     live.created_by_post && tree::text(&live.body, &["metadata", "annotations", APPLIED]).is_empty()
+}
+
+/// Made by a former controller, and kept in some respect if we have written it.
+pub fn is_taken_over(live: &LiveObject) -> bool {
+    is_former(live) || is_marked(&live.body)
 }
 
 /// Whether a workload of a former controller is still to be taken over. `desired` is none while nothing is decided.

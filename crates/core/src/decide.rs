@@ -15,6 +15,7 @@ use crate::object::Object;
 use crate::pass::{Fault, Finding, Inputs, is_stopped};
 use crate::plan::{Action, plan, seal};
 use crate::resolve::resolve;
+use crate::scalers;
 use crate::tree;
 use crate::valid::ValidService;
 use crate::validate::validate;
@@ -116,7 +117,8 @@ fn steps(inputs: &Inputs<'_>, notes: &mut Notes) -> Result<Desired, Fault> {
     let namespace = &service.id.namespace;
     let copied = ca_bundle::copy(inputs.seen, inputs.settings, inputs.cluster, namespace, &objects);
     notes.warnings.extend(copied.err());
-    let held = handover(inputs, &objects);
+    let mut held = handover(inputs, &objects);
+    scalers::hold(inputs, &service, &mut held);
     Ok(Desired { service, objects, held, adopted })
 }
 

@@ -94,7 +94,7 @@ fn parts<'a>(service: &str, objects: &'a [Object]) -> Vec<(Vec<&'static str>, &'
 fn of_object<'a>(service: &str, object: &'a Object) -> Vec<(Vec<&'static str>, &'a Value)> {
     let spec = tree::get(&object.body, &["spec"]);
     match object.kind {
-        Kind::HTTPRoute => {
+        Kind::HTTPRoute if object.name == names::route(service) => {
             spec.map(|spec| (vec!["router", "route", "http", "spec"], spec)).into_iter().collect()
         }
         Kind::InferencePool => {

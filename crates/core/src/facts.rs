@@ -49,6 +49,12 @@ pub enum Key {
     /// Other services of the namespace that publish one of this service's model names: answered with a list of their
     /// names, absent when there are none. Who asks is woken when one comes, goes or changes its names.
     Namesakes(Ref),
+    /// The pods of the service of this name that are in trouble: answered as by [`crate::cause::answer`], also when
+    /// there are none. Pods that come, go and start as they should wake nobody who asks.
+    Troubles(Ref),
+    /// The members of a traffic group by namespace and name, as they have published themselves: answered with
+    /// [`crate::traffic::Members`]. Who asks is woken when one of them publishes something else.
+    Group(Ref),
 }
 
 /// Namespace and name.
@@ -169,7 +175,7 @@ pub struct Cluster {
     pub config_prefix: String,
     /// Whether preset names are pinned in `status.annotations`.
     pub pin_configs: bool,
-    /// Optional kinds that the cluster serves.
+    /// Optional kinds that the cluster serves; by default those that current releases install.
     pub served: BTreeSet<llmisvc_kinds::Kind>,
 }
 
@@ -193,10 +199,14 @@ impl Default for Cluster {
             system_namespace: "kserve".to_owned(),
             config_prefix: OWN_PREFIX.to_owned(),
             pin_configs: true,
-            served: llmisvc_kinds::Kind::ALL.iter().copied().collect(),
+            served: llmisvc_kinds::Kind::ALL.iter().copied().filter(|kind| !PAST.contains(kind)).collect(),
         }
     }
 }
+
+/// Kinds that no current release of the Inference Extension installs.
+const PAST: [llmisvc_kinds::Kind; 2] =
+    [llmisvc_kinds::Kind::OlderInferencePool, llmisvc_kinds::Kind::InferenceModel];
 
 #[cfg(test)]
 mod tests {

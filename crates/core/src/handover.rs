@@ -4,7 +4,7 @@
 //! only when what comes is ready, and what routes requests turns only when there is somebody to turn to. Each rule
 //! looks at live objects alone, so a pass that is repeated decides the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use llmisvc_kinds::Kind;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::object::{Live, LiveObject, Object};
 use crate::pass::Inputs;
 use crate::plan::ours;
 use crate::pods::{self, Pod, stuck};
-use crate::{rollout, tree};
+use crate::{names, rollout, tree};
 
 /// Objects that are left as they are for now, and what they wait for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,13 +46,16 @@ struct Change<'a> {
     desired: &'a [Object],
     live: &'a Live,
     uid: &'a str,
+    /// Name of the pool that the service makes.
+    pool: String,
     pods: Vec<Pod>,
 }
 
 /// Decides what has to wait. Nothing does while the service only comes up.
 pub fn handover(inputs: &Inputs<'_>, desired: &[Object]) -> Held {
     let uid = tree::text(inputs.service, &["metadata", "uid"]);
-    let mut change = Change { desired, live: inputs.live, uid, pods: Vec::new() };
+    let pool = names::inference_pool(tree::text(inputs.service, &["metadata", "name"]));
+    let mut change = Change { desired, live: inputs.live, uid, pool, pods: Vec::new() };
     let mut held = Held::default();
     if desired.is_empty() {
         return held;
@@ -76,6 +79,14 @@ fn pods_of(inputs: &Inputs<'_>) -> Vec<Pod> {
 impl<'a> Change<'a> {
     fn wants(&self, kind: Kind, name: &str) -> bool {
         self.desired.iter().any(|object| object.kind == kind && object.name == name)
+    }
+
+    /// A route leads to the pool that the service makes; those of others in its traffic group are none of it.
+    fn names_pool(&self, route: &Value) -> bool {
+        let rules = tree::list(route, &["spec", "rules"]).iter();
+        let mut backends = rules.flat_map(|rule| tree::list(rule, &["backendRefs"]));
+        let text = |backend: &Value, key| tree::text(backend, &[key]).to_owned();
+        backends.any(|b| text(b, "kind") == "InferencePool" && text(b, "name") == self.pool)
     }
 
     fn live(&self, object: &Object) -> Option<&'a LiveObject> {
@@ -126,11 +137,19 @@ impl<'a> Change<'a> {
         holders.first().map(|(kind, name, _)| (*kind, *name))
     }
 
+    /// The picker that is wanted.
+    fn picker(&self) -> Option<&'a Object> {
+        let mut deployments = self.desired.iter().filter(|object| object.kind == Kind::Deployment);
+        deployments.find(|object| component(&object.body) == Component::Scheduler.as_str())
+    }
+
     /// The picker and its pool go when the gateways have taken the route that leaves them out.
     fn hold_picker(&self, held: &mut Held) {
-        let route = self.desired.iter().find(|object| object.kind == Kind::HTTPRoute);
-        let Some(live) = route.and_then(|route| self.live(route)) else { return };
-        if !names_pool(&live.body) && is_taken(&live.body) {
+        let routes = self.desired.iter().filter(|object| object.kind == Kind::HTTPRoute);
+        let mut pairs = routes.filter_map(|route| Some((route, self.live(route)?)));
+        let has_turned = pairs
+            .all(|(route, live)| pools(&live.body).is_subset(&pools(&route.body)) && is_taken(&live.body));
+        if has_turned || self.picker().is_some() {
             return;
         }
         for (kind, name, object) in self.unwanted() {
@@ -160,15 +179,11 @@ impl<'a> Change<'a> {
 
     /// A route that went to the Service turns to the pool when its picker answers.
     fn hold_route(&self, held: &mut Held) {
-        let picker = self
-            .desired
-            .iter()
-            .find(|o| o.kind == Kind::Deployment && component(&o.body) == Component::Scheduler.as_str());
-        let Some(picker) = picker else { return };
+        let Some(picker) = self.picker() else { return };
         let answers = self.live(picker).is_some_and(|live| available(&live.body) > 0);
         for route in self.desired.iter().filter(|o| o.kind == Kind::HTTPRoute) {
-            let turns =
-                self.live(route).is_some_and(|live| !names_pool(&live.body)) && names_pool(&route.body);
+            let turns = self.live(route).is_some_and(|live| !self.names_pool(&live.body))
+                && self.names_pool(&route.body);
             if turns && !answers {
                 held.hold(route.kind, &route.name, "the endpoint picker is not ready yet");
             }
@@ -217,10 +232,12 @@ fn available(body: &Value) -> i64 {
     tree::get(body, &["status", "availableReplicas"]).and_then(Value::as_i64).unwrap_or(0)
 }
 
-fn names_pool(route: &Value) -> bool {
+/// Names of the pools that a route leads to.
+fn pools(route: &Value) -> BTreeSet<&str> {
     let rules = tree::list(route, &["spec", "rules"]).iter();
-    let mut backends = rules.flat_map(|rule| tree::list(rule, &["backendRefs"]));
-    backends.any(|backend| tree::text(backend, &["kind"]) == "InferencePool")
+    let backends = rules.flat_map(|rule| tree::list(rule, &["backendRefs"]));
+    let pools = backends.filter(|backend| tree::text(backend, &["kind"]) == "InferencePool");
+    pools.map(|backend| tree::text(backend, &["name"])).collect()
 }
 
 /// Every gateway that says anything about the route has seen its newest generation.

@@ -31,10 +31,16 @@ pub const ADOPT: &str = "llmisvc.io/adopt";
 pub const STOP: &str = "serving.kserve.io/stop";
 /// `none` or a resource name: which accelerator the count goes to.
 pub const ACCELERATOR: &str = "llmisvc.io/accelerator";
+/// On a service: `auto`, `none`, or names of gateway extras.
+pub const GATEWAY_EXTRAS: &str = "llmisvc.io/gateway-extras";
+/// On a service: the Secret with its CA in the namespace of an Istio Gateway.
+pub const GATEWAY_CA: &str = "llmisvc.io/gateway-ca";
 /// vLLM version that a preset's image carries; decides which flags exist.
 pub const VLLM_VERSION: &str = "llmisvc.io/vllm-version";
 /// Model-based routing switch on workload annotations and Gateways; never copied to children.
 pub const MODEL_BASED_ROUTING: &str = "serving.kserve.io/model-based-routing-enabled";
+/// Traffic group of a service, and on its route.
+pub const ROUTING_GROUP: &str = "serving.kserve.io/routing-group";
 /// Finalizer of services that own something which owner references do not reach.
 pub const FINALIZER: &str = "serving.kserve.io/llmisvc-finalizer";
 /// Finalizer of configs that some service uses.

@@ -1,6 +1,7 @@
 //! The names of all children, made here and nowhere else.
 
 use md5::{Digest, Md5};
+use sha2::Sha256;
 
 use crate::valid::Role;
 
@@ -51,6 +52,16 @@ pub fn workload(service: &str, role: Role, is_group: bool) -> String {
         (Role::Prefill, false) => prefill(service),
         (Role::Prefill, true) => prefill_group(service),
     }
+}
+
+/// HorizontalPodAutoscaler of a workload.
+pub fn autoscaler(service: &str, role: Role) -> String {
+    if role == Role::Prefill { prefill_autoscaler(service) } else { decode_autoscaler(service) }
+}
+
+/// ScaledObject of a workload.
+pub fn scaled_object(service: &str, role: Role) -> String {
+    if role == Role::Prefill { prefill_scaled_object(service) } else { decode_scaled_object(service) }
 }
 
 children! {
@@ -110,6 +121,27 @@ children! {
     claim_template = "-managed-dra";
 }
 
+/// Gateway extra for an object of this name.
+pub fn gateway_extra(target: &str) -> String {
+    child(target, "-extra")
+}
+
+/// The Service that Istio makes for an InferencePool, without an owner of ours. A rule for it has to name it.
+pub fn istio_pool_service(pool: &str) -> String {
+    let mut digits = hex(&Sha256::digest(pool.as_bytes()));
+    digits.truncate(8);
+    let suffix = format!("-ip-{digits}");
+    format!("{}{suffix}", cut(pool, LIMIT - suffix.len()))
+}
+
+/// HTTPRoutes of a service that needs several: the first one is [`route`], the others are numbered from 2.
+pub fn route_part(service: &str, index: usize) -> String {
+    match index {
+        0 => route(service),
+        _ => child(service, &format!("-kserve-route-{}", index + 1)),
+    }
+}
+
 /// ResourceClaimTemplate whose spec has this hash.
 pub fn claim_template_of(service: &str, digest: &str) -> String {
     child(service, &format!("-managed-dra-{digest}"))
@@ -121,23 +153,47 @@ pub fn scheduler_cluster_role_binding(namespace: &str, service: &str) -> String 
     child(namespace, &format!("-{service}-epp-auth-rb"))
 }
 
+/// InferenceObjective of a service's model, or of one of its adapters. Clients name it in a header.
+pub fn objective(service: &str, adapter: Option<&str>) -> String {
+    adapter.map_or_else(|| service.to_owned(), |adapter| child(service, &format!("-{}", label(adapter))))
+}
+
+/// InferenceModel of a service's model, or of one of its adapters.
+pub fn inference_model(service: &str, adapter: Option<&str>) -> String {
+    let of = adapter.map(|adapter| format!("-{}", label(adapter))).unwrap_or_default();
+    child(service, &format!("{of}-model"))
+}
+
+/// A name as a DNS label, with a hash where it is none.
+fn label(name: &str) -> String {
+    let plain = plain(name);
+    let is_label = plain == name && name.len() <= LIMIT && !plain.starts_with('-') && !plain.ends_with('-');
+    if is_label { plain } else { format!("{}-{}", cut(plain.trim_matches('-'), 40), short(name)) }
+}
+
+fn plain(name: &str) -> String {
+    let keep = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.to_ascii_lowercase().chars().map(|c| if keep(c) { c } else { '-' }).collect()
+}
+
+fn short(text: &str) -> String {
+    hash(text).chars().take(8).collect()
+}
+
 /// Volume of an adapter's claim. Names that are no DNS label are made one, with a hash to tell them apart.
 pub fn adapter_volume(adapter: &str) -> String {
-    let keep = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let lower = adapter.to_ascii_lowercase();
-    let label: String = lower.chars().map(|c| if keep(c) { c } else { '-' }).collect();
+    let label = plain(adapter);
     if label == adapter && !label.ends_with('-') {
         return child("lora-pvc-", adapter);
     }
-    let short: String = hash(adapter).chars().take(8).collect();
+    let short = short(adapter);
     let room = LIMIT - "lora-pvc--".len() - short.len();
     format!("lora-pvc-{}-{short}", cut(&label, room))
 }
 
 /// The name used when another owner holds [`scheduler_cluster_role_binding`]: a hash of the UID is appended.
 pub fn scheduler_cluster_role_binding_of(namespace: &str, service: &str, uid: &str) -> String {
-    let short: String = hash(uid).chars().take(8).collect();
-    child(namespace, &format!("-{service}-epp-auth-rb-{short}"))
+    child(namespace, &format!("-{service}-epp-auth-rb-{}", short(uid)))
 }
 
 #[cfg(test)]
@@ -163,6 +219,17 @@ mod tests {
         let name = child("namespace-x", &suffix);
         assert!(name.len() <= 63 && name.starts_with("namespace-x"));
         assert!(name.contains(&hash(&format!("namespace-x{suffix}"))));
+    }
+
+    #[test]
+    fn objectives_and_models_are_named_after_service_and_adapter() {
+        assert_eq!((objective("m", None), objective("m", Some("sql"))), ("m".to_owned(), "m-sql".to_owned()));
+        assert_eq!(inference_model("m", None), "m-model");
+        assert_eq!(inference_model("m", Some("sql")), "m-sql-model");
+        let odd = format!("m-org-sql-{}", &hash("org/SQL")[..8]);
+        assert_eq!(objective("m", Some("org/SQL")), odd);
+        assert_eq!(inference_model("m", Some("org/SQL")), format!("{odd}-model"));
+        assert_ne!(objective("m", Some("a_b")), objective("m", Some("a.b")));
     }
 
     #[test]

@@ -9,11 +9,13 @@ use llmisvc_kinds::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::cause::Trouble;
 use crate::rollout::Counts;
 use crate::validate::accelerator::is_extended;
 
 mod body;
 mod leaf;
+pub(crate) mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -62,6 +64,9 @@ pub struct Pod {
     /// Why no node takes it, in the scheduler's words; given only once this has lasted a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked: Option<String>,
+    /// What keeps it from serving; absent on one that serves or is about to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Box<Trouble>>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -6,12 +6,13 @@ use crate::labels::{MANAGED_BY, MANAGED_BY_VALUE};
 use crate::tree;
 
 /// File contents. A released preset never changes, as services pin it by name; a new release ships new names.
-const FILES: [&str; 17] = [
+const FILES: [&str; 24] = [
     include_str!("../../../config/presets/config-llm-template.yaml"),
     include_str!("../../../config/presets/config-llm-decode-template.yaml"),
     include_str!("../../../config/presets/config-llm-prefill-template.yaml"),
     include_str!("../../../config/presets/config-llm-scheduler.yaml"),
     include_str!("../../../config/presets/config-llm-tokenizer.yaml"),
+    include_str!("../../../config/presets/config-llm-scheduler-latency-predictor.yaml"),
     include_str!("../../../config/presets/config-llm-router-route.yaml"),
     include_str!("../../../config/presets/config-llm-tracing.yaml"),
     include_str!("../../../config/presets/config-llm-worker-data-parallel.yaml"),
@@ -25,6 +26,12 @@ const FILES: [&str; 17] = [
     include_str!("../../../config/presets/config-llm-prefill-template-rdma.yaml"),
     include_str!("../../../config/presets/config-llm-worker-rdma.yaml"),
     include_str!("../../../config/presets/config-llm-prefill-worker-rdma.yaml"),
+    include_str!("../../../config/presets/config-llm-scheduler-load-aware.yaml"),
+    include_str!("../../../config/presets/config-llm-scheduler-prefix-cache.yaml"),
+    include_str!("../../../config/presets/config-llm-scheduler-precise-prefix-cache.yaml"),
+    include_str!("../../../config/presets/config-llm-scheduler-prefill-decode.yaml"),
+    include_str!("../../../config/presets/config-llm-scheduler-predicted-latency.yaml"),
+    include_str!("../../../config/presets/config-llm-scheduler-flow-control.yaml"),
 ];
 
 /// The shipped presets as objects without a namespace, each name with the prefix. They are parsed each time: who

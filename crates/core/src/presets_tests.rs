@@ -8,12 +8,16 @@ use crate::resolve::{Preset, implicit};
 use crate::validate::fixture::{Fixture, fixture};
 
 /// Presets with the hashes of their files.
-const RELEASED: [(&str, &str); 17] = [
+const RELEASED: [(&str, &str); 24] = [
     ("config-llm-template", "bf73538fa2a10412b9e2f6bd951507ecf83ee205047e66146deacab9d35ca8e7"),
     ("config-llm-decode-template", "544c69946edc428fc366998e3c318c8e6776f2823661455cc85ebe5bfe0fc914"),
     ("config-llm-prefill-template", "62bd5c129a12644f5980c6cd638d8b045029c00667a4dbd57948259a66f1065e"),
     ("config-llm-scheduler", "db2b3129a82cdb4e9822cac0d27ff05dcefa1a664d812b4965cdb78882526d2b"),
     ("config-llm-tokenizer", "1e2212f81e686fe7cfc549a67f93c0ef07e23b372823f62ee3887e9c9b31112a"),
+    (
+        "config-llm-scheduler-latency-predictor",
+        "9a2d326235be084ad73ebc6db0f53a09e9b11996cf863c87f30daacd7a28fe23",
+    ),
     ("config-llm-router-route", "9ab1ed4581a1ef797a4390fc3a6b6f559852995b55739fcf16ae183fe379c439"),
     ("config-llm-tracing", "93122e7f49575718f07fa11bfaed0ca92089c239acee9c835b058008f1db741d"),
     ("config-llm-worker-data-parallel", "5d871468078aa41b708d074f97e688214b443c3ebe987af5db460ef8d77a12de"),
@@ -41,6 +45,21 @@ const RELEASED: [(&str, &str); 17] = [
     ("config-llm-prefill-template-rdma", "aca31ed1594d95eff236fac31272468c122cc3bdf69e32e9904035a76c67ff17"),
     ("config-llm-worker-rdma", "31a6c33b5bb18587235a16bc0cd0e3bb968d15938661f43092becf4be864942c"),
     ("config-llm-prefill-worker-rdma", "bb7c2ec2161613039a50507c9c36e64668185385bc7d88b671024e065447b388"),
+    ("config-llm-scheduler-load-aware", "8635c500bbcbb5656a2f03198041c195790b2e14dfa6315d86e377802869d1d0"),
+    ("config-llm-scheduler-prefix-cache", "a9b0e40ff5e4921fd60e57afa07f1bc6dd50c3dce70d820c548d30b84b28c8c6"),
+    (
+        "config-llm-scheduler-precise-prefix-cache",
+        "4d2bb39a4ee43e0730063a734603eb2888abe09d9b430df57837e8fdbae2fa8b",
+    ),
+    (
+        "config-llm-scheduler-prefill-decode",
+        "2015e4826d0ae7d11745009552b7a04c7c68af2f3d220d2a7f033aeaf5cc760b",
+    ),
+    (
+        "config-llm-scheduler-predicted-latency",
+        "9496583c7b4f76a3fe77ddac8ab17ec752b59c0a715b5eb90fde98adf9bc378c",
+    ),
+    ("config-llm-scheduler-flow-control", "469a70be6dbcc2ce4dbab7348e06016c88bd78d3a2c7762bc5caabf27a774103"),
 ];
 
 /// The spec of a shipped preset, its templates rendered for service `llama`.

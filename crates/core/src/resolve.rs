@@ -13,6 +13,7 @@ use crate::pass::{Fault, Finding, Inputs};
 use crate::{shape, tree};
 
 mod presets;
+pub(crate) mod reference;
 pub use presets::{Preset, implicit};
 
 /// The layers of a service, lowest precedence first; the service itself is not among them.
@@ -73,7 +74,7 @@ impl ResolveError {
 /// Finds every config that applies: presets first, then `spec.baseRefs`.
 pub fn resolve(inputs: &Inputs<'_>) -> Result<Layers, Fault> {
     let refs = base_refs(inputs)?;
-    let enabled = enabled(inputs.service, &refs);
+    let enabled = with_text(inputs, enabled(inputs.service, &refs));
     let mut layers = Layers::default();
     for preset in implicit(&enabled) {
         let path = asked_for(inputs.service, preset);
@@ -82,7 +83,6 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Layers, Fault> {
                 layers.pins.extend(pin(inputs, preset, &found.0.name));
                 layers.push(found);
             }
-            Err(ResolveError::NotFound { .. }) if !preset.is_shipped() => {}
             Err(error) => return Err(error.into_fault(path)),
         }
     }
@@ -121,9 +121,10 @@ fn base_refs(inputs: &Inputs<'_>) -> Result<Vec<Found>, Fault> {
         .collect()
 }
 
-/// A base ref to a preset of KServe's name finds ours where KServe's is not installed.
+/// A base ref to a preset of KServe's name, or to one without a prefix, finds ours where there is none of that name.
 pub(crate) fn aliases(cluster: &Cluster, name: &str) -> Vec<String> {
-    let ours = name.strip_prefix(PLAIN_PREFIX).filter(|rest| rest.starts_with("config-llm-"));
+    let rest = name.strip_prefix(PLAIN_PREFIX).unwrap_or(name);
+    let ours = Some(rest).filter(|rest| rest.starts_with("config-llm-"));
     let ours = ours.map(|rest| format!("{}{rest}", cluster.config_prefix));
     std::iter::once(name.to_owned()).chain(ours.filter(|o| o != name)).collect()
 }
@@ -134,6 +135,22 @@ fn enabled(service: &Value, refs: &[Found]) -> Value {
     let layers = refs.iter().map(|(_, spec)| spec).chain([&own]);
     let nodes = layers.map(|spec| Node::of(spec, 0));
     nodes.fold(Node::empty(0), |below, above| merge(below, above, Some(shape::spec()))).value()
+}
+
+/// The same with the scheduler configuration that a ConfigMap holds, whose plugins ask for presets as well as those of
+/// an inline one (edge 52). What is wrong with the reference is said where it is completed; a name that is a template is
+/// not known yet.
+fn with_text(inputs: &Inputs<'_>, mut enabled: Value) -> Value {
+    let config = tree::get(&enabled, &["router", "scheduler", "config"]).cloned().unwrap_or_default();
+    let name = tree::text(&config, &["ref", "name"]);
+    if name.is_empty() || name.contains("{{") || config.get("inline").is_some_and(|inline| !inline.is_null())
+    {
+        return enabled;
+    }
+    if let Ok(Some(text)) = reference::text(inputs, &config) {
+        tree::overlay(&mut enabled, &json!({"router": {"scheduler": {"config": {"inline": text}}}}));
+    }
+    enabled
 }
 
 fn find_preset(inputs: &Inputs<'_>, preset: Preset) -> Result<Found, ResolveError> {

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::facts::Ref;
+use crate::validate::routing::Choice;
 
+mod autoscaling;
 mod parse;
 mod storage;
+pub use autoscaling::{Prometheus, TriggerAuth};
 pub use parse::SettingsError;
 pub use storage::{OciMode, PEER_SIZES, Sizes, StorageSettings};
 
@@ -16,12 +19,20 @@ pub struct Settings {
     pub gateway: Ref,
     /// Preferred scheme in discovered URLs.
     pub url_scheme: String,
+    /// Domain of the hosts of managed Ingresses.
+    pub ingress_domain: String,
+    /// Go template of those hosts.
+    pub domain_template: String,
+    /// Class of managed Ingresses; none for the default one.
+    pub ingress_class: Option<String>,
     /// TLS between the components of a service.
     pub tls: bool,
     /// Header of model-based routing.
     pub model_header: String,
     /// Model-based routing mode.
     pub model_routing: ModelRouting,
+    /// Who decides about gateway extras, where a service does not say.
+    pub gateway_extras: Choice,
     /// Label substituted for `*` in wildcard listener hostnames.
     pub wildcard_hostname: String,
     /// Download init container.
@@ -30,6 +41,8 @@ pub struct Settings {
     pub credentials: CredentialSettings,
     /// Annotations that carry a certificate's expiry; the first is written.
     pub expiration_annotations: Vec<String>,
+    /// Where KEDA reads what the workload variant autoscaler wants; none where nothing is said.
+    pub prometheus: Option<Prometheus>,
     /// Keys that did not parse, with the reason; their last good value stays in use.
     pub problems: Vec<String>,
     /// Those of them that have no last good value, since none was read by this process: their shipped default is
@@ -38,7 +51,9 @@ pub struct Settings {
 }
 
 /// Keys of the ConfigMap that are read.
-pub const KEYS: [&str; 4] = ["ingress", "storageInitializer", "credentials", "scheduler"];
+pub const KEYS: [&str; 5] = ["ingress", "storageInitializer", "credentials", "scheduler", AUTOSCALING];
+/// Key about the workload variant autoscaler.
+pub const AUTOSCALING: &str = "autoscaling-wva-controller-config";
 
 impl Settings {
     /// The settings of a process that has not read the ConfigMap yet.
@@ -78,9 +93,13 @@ impl Default for Settings {
         Self {
             gateway: Ref::new("kserve", "kserve-ingress-gateway"),
             url_scheme: "http".to_owned(),
+            ingress_domain: "example.com".to_owned(),
+            domain_template: "{{ .Name }}-{{ .Namespace }}.{{ .IngressDomain }}".to_owned(),
+            ingress_class: None,
             tls: false,
             model_header: "X-Gateway-Model-Name".to_owned(),
             model_routing: ModelRouting::Enabled,
+            gateway_extras: Choice::Auto,
             wildcard_hostname: "inference".to_owned(),
             storage: StorageSettings::default(),
             credentials: CredentialSettings {
@@ -91,6 +110,7 @@ impl Default for Settings {
                 gcs_file: "gcloud-application-credentials.json".to_owned(),
             },
             expiration_annotations: vec!["certificates.kserve.io/expiration".to_owned()],
+            prometheus: None,
             problems: Vec::new(),
             unproven: BTreeSet::new(),
         }

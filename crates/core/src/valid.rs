@@ -10,7 +10,8 @@ pub use crate::revision::LivePair;
 pub use crate::validate::account::Account;
 pub use crate::validate::dra::{ClaimTemplate, Claims, Devices};
 pub use crate::validate::kv_cache::{KvCache, Store, Tier};
-pub use crate::validate::routing::{ExternalPool, Route, Routing, Scheduler, Tokenizer};
+pub use crate::validate::routing::{ExternalPool, Ingress, Route, Routing, Scheduler, Tokenizer};
+pub use crate::validate::scaling::{Scaler, Scaling, Variant};
 pub use crate::validate::storage::Weights;
 pub use crate::validate::tracing::Tracing;
 
@@ -85,6 +86,8 @@ pub struct Workload {
     pub role: Role,
     /// Pods wanted; none leaves the live count to whoever scales.
     pub replicas: Option<i64>,
+    /// What scales it, when that is an object of ours.
+    pub scaling: Option<Scaling>,
     /// `spec.labels` or `spec.prefill.labels`.
     pub labels: Labels,
     /// `spec.annotations` or `spec.prefill.annotations`.
@@ -188,6 +191,7 @@ impl Workload {
         Self {
             role,
             replicas: None,
+            scaling: None,
             labels: Labels::new(),
             annotations: Labels::new(),
             rollout: Value::Null,
@@ -198,9 +202,19 @@ impl Workload {
         }
     }
 
+    /// As many replicas as it may come to have, as far as the service says.
+    pub fn most_replicas(&self) -> Option<i64> {
+        self.replicas.or_else(|| self.scaling.as_ref().map(|scaling| scaling.max))
+    }
+
     /// The name of its Deployment or LeaderWorkerSet.
     pub fn name(&self, service: &str) -> String {
-        crate::names::workload(service, self.role, matches!(self.pods, Pods::Group(_)))
+        crate::names::workload(service, self.role, self.is_group())
+    }
+
+    /// Its replicas are groups of pods.
+    pub const fn is_group(&self) -> bool {
+        matches!(self.pods, Pods::Group(_))
     }
 
     /// Its pod templates, the one that answers requests first.

@@ -8,6 +8,7 @@ use llmisvc_core::facts::Ref;
 use llmisvc_core::labels::{COMPONENT, Component};
 use llmisvc_core::object::{Certificate, LiveObject, Object};
 use llmisvc_core::plan::{Action, changes, covers};
+use llmisvc_core::pools::strands;
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
 use serde_json::Value;
@@ -105,7 +106,9 @@ async fn send_group<'a>(
     let now = Instant::now();
     let mut sends = Vec::new();
     for action in group {
-        if let Some(refusal) = mind.refusal(action.object(), live_version(action), now) {
+        if is_stranded(action, &applied.refused) {
+            applied.incomplete = true;
+        } else if let Some(refusal) = mind.refusal(action.object(), live_version(action), now) {
             applied.refused.push(refusal);
             applied.incomplete = true;
         } else {
@@ -113,6 +116,13 @@ async fn send_group<'a>(
         }
     }
     stream::iter(sends).buffered(AT_ONCE).collect().await
+}
+
+/// A route does not turn to a pool that was refused just now.
+fn is_stranded(action: &Action<'_>, refused: &[Refusal]) -> bool {
+    let Action::Apply { object, live, .. } = action else { return false };
+    let route = object.kind == Kind::HTTPRoute;
+    route && refused.iter().any(|it| strands(&object.body, &live.body, (it.kind, &it.name)))
 }
 
 const fn rank_of(object: &Object) -> u8 {
@@ -123,6 +133,7 @@ const fn rank_of(object: &Object) -> u8 {
         | Kind::Role
         | Kind::Service
         | Kind::InferencePool
+        | Kind::OlderInferencePool
         | Kind::ResourceClaimTemplate => 1,
         Kind::HTTPRoute => 3,
         _ => 2,

@@ -1,7 +1,8 @@
-//! The finalizer: only where a ClusterRoleBinding exists, which no owner reference reaches.
+//! The finalizer: only where a ClusterRoleBinding exists, which no owner reference reaches, and for members of traffic
+//! groups.
 
 use llmisvc_core::facts::Ref;
-use llmisvc_core::labels::FINALIZER;
+use llmisvc_core::labels::{FINALIZER, ROUTING_GROUP};
 use llmisvc_core::object::Object;
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
@@ -30,13 +31,20 @@ pub async fn ensure(
     desired: &[Object],
 ) -> Result<Option<Value>, WireError> {
     let held = finalizers(service);
-    if held.contains(&FINALIZER) || !desired.iter().any(|o| !o.kind.served().namespaced) {
+    if held.contains(&FINALIZER) || !desired.iter().any(is_let_go_of) {
         return Ok(None);
     }
     let all: Vec<&str> = held.into_iter().chain([FINALIZER]).collect();
     let answer = patch(ctx, place, service, &all).await?;
     ctx.stores.put_service(answer.clone());
     Ok(Some(answer))
+}
+
+/// Whether something has to be done before its service may go: it is out of reach of owner references, or a route that
+/// others share requests with.
+fn is_let_go_of(object: &Object) -> bool {
+    !object.kind.served().namespaced
+        || !tree::text(&object.body, &["metadata", "labels", ROUTING_GROUP]).is_empty()
 }
 
 /// Deletes what no owner reference reaches, then lets the service go. Needs nothing but the watches: a config

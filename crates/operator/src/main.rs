@@ -27,6 +27,7 @@ mod stores;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod traffic;
 mod turn;
 mod webhook;
 mod wire;

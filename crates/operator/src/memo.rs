@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use llmisvc_core::Decision;
 use llmisvc_core::decide::Desired;
-use llmisvc_core::facts::{Key, Ref};
+use llmisvc_core::facts::{Cluster, Key, Ref};
 use llmisvc_core::object::{Certificate, Live, Object};
 use llmisvc_core::pods::is_rolling;
+use llmisvc_core::pools::witness;
 use llmisvc_core::valid::Workload;
 use llmisvc_kinds::Kind;
 use serde_json::Value;
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 use crate::report::Written;
 use crate::stores::View;
 use crate::stores::bag::Stamp;
+use crate::traffic::Waiting;
 use llmisvc_core::status::Refusal;
 
 /// Spec changes that come faster than this are one change: each would start a rollout of its own.
@@ -42,6 +44,8 @@ pub struct Premises {
     pub live: u64,
     /// Which of them had pods of an older template.
     pub rolling: u64,
+    /// What gateways said about its pools.
+    pub pools: u64,
     /// What only the status asked for: the decision holds whatever becomes of it.
     pub asides: BTreeSet<Key>,
 }
@@ -52,6 +56,7 @@ impl Premises {
         self.service == service
             && self.live == roll_call(live, live)
             && self.rolling == rolling(live)
+            && self.pools == pools(live, &view.cluster)
             && Arc::ptr_eq(&self.view.settings, &view.settings)
             && Arc::ptr_eq(&self.view.cluster, &view.cluster)
     }
@@ -80,6 +85,13 @@ pub fn rolling(live: &Live) -> u64 {
     for (slot, _) in live.iter().filter(|(_, child)| is_rolling(&child.body)) {
         slot.hash(&mut hasher);
     }
+    hasher.finish()
+}
+
+/// What routes and pools say that the group of a pool follows from.
+pub fn pools(live: &Live, cluster: &Cluster) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    witness(live, cluster).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -150,6 +162,8 @@ pub struct Mind {
     pub written: Written,
     changed: Option<(Stamp, Instant)>,
     guests_seen: Option<Instant>,
+    /// Whether it waits for routes of others.
+    pub waiting: Waiting,
 }
 
 impl Mind {

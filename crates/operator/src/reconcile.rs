@@ -20,12 +20,13 @@ use crate::ca_bundle;
 use crate::context::Context;
 use crate::finalize;
 use crate::gather::{self, Considered, Subject};
-use crate::memo::{CEILING, Mind, Premises, backoff, roll_call, rolling, shown};
+use crate::memo::{CEILING, Mind, Premises, backoff, pools, roll_call, rolling, shown};
 use crate::metrics::{Outcome, Step, Verb};
 use crate::prune;
 use crate::report;
 use crate::stores::bag::Stamp;
 use crate::tls;
+use crate::traffic;
 use crate::wire::{Place, WireError, chain};
 use llmisvc_core::status::{Refusal, RefusalReason, StatusInput};
 
@@ -95,6 +96,9 @@ pub async fn pass(ctx: &Arc<Context>, place: &Ref, mind: &mut Mind) -> Result<Ne
         return Ok(Next::new(Outcome::Deleted, None));
     };
     if finalize::deleting(&service) {
+        if let Some(wait) = traffic::part(ctx, place, &service, mind).await? {
+            return Ok(Next::new(Outcome::Held, Some(wait)));
+        }
         let released = finalize::release(ctx, place, &service).await?;
         return Ok(Next::new(if released { Outcome::Settled } else { Outcome::Retry }, None));
     }
@@ -144,6 +148,7 @@ async fn carry_out(
     let status = judge(ctx, &subject, &mut considered, &live, &enacted.applied.refused).await;
     let certificate = tls::first_end(&live, considered.decision.objects().unwrap_or_default(), uid);
     ctx.metrics.services.put(&subject.place, &status, certificate);
+    traffic::publish(ctx, &subject, &considered.decision, &status);
     considered.forget_unused();
     let retry = enacted.applied.retry || considered.unreadable() || !copied;
     let pods = pods_change_in(ctx, &considered);
@@ -235,15 +240,16 @@ fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Liv
         answers,
         live: roll_call(live, &subject.live),
         rolling: rolling(&subject.live),
+        pools: pools(&subject.live, &subject.view.cluster),
         asides,
     };
     mind.remember(premises, decision);
 }
 
-/// When pods that were looked at will have waited long enough to be called blocked.
+/// When pods that were looked at will have waited long enough to be called blocked, or in trouble.
 fn pods_change_in(ctx: &Context, considered: &Considered) -> Option<Duration> {
     let asked = considered.answers.keys().filter_map(|key| match key {
-        Key::Pods(service) => ctx.stores.pods_change_in(service),
+        Key::Pods(service) | Key::Troubles(service) => ctx.stores.pods_change_in(service),
         _ => None,
     });
     asked.min()
@@ -271,6 +277,7 @@ pub async fn enact(
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
     plan.leave(held);
+    let peers = traffic::keep(ctx, subject, desired, &mut plan, mind).await;
     let unserved = take_unserved(&mut plan, &subject.view.cluster);
     let mut timer = add_certificates(subject, desired, &mut plan);
     count_unchanged(ctx, desired, &plan);
@@ -291,7 +298,7 @@ pub async fn enact(
     let refused = applied.refused.iter().any(|r| r.reason != RefusalReason::Taken).then_some(CEILING);
     let taken = (!guests.is_empty()).then_some(Mind::guests_after());
     applied.refused.extend(unserved);
-    Enacted { applied, gone, timer: [timer, refused, taken].into_iter().flatten().min() }
+    Enacted { applied, gone, timer: [timer, refused, taken, peers].into_iter().flatten().min() }
 }
 
 /// A cluster-scoped object of another service is known by its labels only, which are like ours: it is shown to

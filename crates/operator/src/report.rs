@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use llmisvc_api::conditions::ROOT_CAUSES;
 use llmisvc_core::facts::Ref;
 use llmisvc_core::tree;
 use serde_json::{Value, json};
@@ -92,7 +93,16 @@ fn due(old: &Value, new: &Value, mind: &mut Mind, now: Instant) -> Due {
     let since = *mind.held.get_or_insert(now);
     let waited = now.saturating_duration_since(since);
     let left = PROGRESS.saturating_sub(waited);
-    if news || left.is_zero() { Due::Now } else { Due::After(left) }
+    if news || tells_a_cause(old, new) || left.is_zero() { Due::Now } else { Due::After(left) }
+}
+
+/// A root cause that was not told before is no progress: it is what somebody waits for.
+fn tells_a_cause(old: &Value, new: &Value) -> bool {
+    let reason = |status| {
+        let ready = tree::list(status, &["conditions"]).iter().find(|c| tree::text(c, &["type"]) == "Ready");
+        ready.map(|c| tree::text(c, &["reason"])).unwrap_or_default()
+    };
+    reason(old) != reason(new) && ROOT_CAUSES.contains(&reason(new))
 }
 
 /// What was written last, and what the server made of it: what it drops from a status would otherwise be written again
@@ -181,6 +191,17 @@ mod tests {
         let later = now + Duration::from_secs(1);
         assert_eq!(due(&old, &new, &mut mind, later), Due::After(Duration::from_secs(2)));
         assert_eq!(due(&old, &new, &mut mind, now + PROGRESS), Due::Now);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_root_cause_does_not_wait_and_its_details_do() {
+        let because = |reason: &str, message: &str| json!({"conditions": [{"type": "Ready", "status": "False", "reason": reason, "message": message}]});
+        let (waits, now) = (because("Progressing", ""), Instant::now());
+        let crash = because("CrashLoop", "1 restart");
+        assert_eq!(due(&waits, &crash, &mut Mind::default(), now), Due::Now);
+        assert_eq!(due(&crash, &because("OutOfMemory", ""), &mut Mind::default(), now), Due::Now);
+        assert_eq!(due(&crash, &because("CrashLoop", "2"), &mut Mind::default(), now), Due::After(PROGRESS));
+        assert_eq!(due(&crash, &waits, &mut Mind::default(), now), Due::After(PROGRESS));
     }
 
     #[tokio::test(start_paused = true)]

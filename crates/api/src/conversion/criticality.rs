@@ -65,6 +65,18 @@ pub fn to_fields(object: &mut Value) {
     }
 }
 
+/// The criticalities that the annotations of a service give, of its model and by name of its adapters, as far as v1alpha1
+/// knows them.
+pub fn of(service: &Value) -> (Option<String>, BTreeMap<String, String>) {
+    let mut older = service.clone();
+    to_fields(&mut older);
+    let text = |object: &Value| object.get(FIELD).and_then(text_of);
+    let model = older.pointer("/spec/model").and_then(text);
+    let list = older.pointer(ADAPTERS).and_then(Value::as_array).into_iter().flatten();
+    let named = list.filter_map(|adapter| Some((adapter.get("name").and_then(text_of)?, text(adapter)?)));
+    (model, named.collect())
+}
+
 /// Whether the values by name are among those by index: else somebody who knows only indices wrote after us.
 fn is_part(by_name: &Texts, by_index: &Texts) -> bool {
     let mut rest: Vec<&String> = by_index.values().collect();

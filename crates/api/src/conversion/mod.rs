@@ -13,8 +13,9 @@ mod tests;
 
 use serde_json::Value;
 
-pub use criticality::{LORA, LORA_BY_NAME, MODEL};
+pub use criticality::{LORA, LORA_BY_NAME, MODEL, of as criticalities};
 pub use kept::annotation;
+pub use pool::older as older_pool;
 pub use review::review;
 
 use crate::v1alpha2::{CONFIG_KIND, KIND};

@@ -30,8 +30,12 @@ pub(super) fn warn(spec: &LlmInferenceServiceSpec, found: &mut Found) {
 
 /// Edge 13.
 fn warn_router(router: &Router, found: &mut Found) {
-    let message = "has no effect: nothing reads it; use route and gateway";
-    found.add_if(router.ingress.is_some(), Rule::N2, "spec.router.ingress", message);
+    let others = [("route", router.route.is_some()), ("gateway", router.gateway.is_some())];
+    let other = others.into_iter().find(|(_, is_there)| *is_there && router.ingress.is_some());
+    if let Some((other, _)) = other {
+        let message = format!("has no effect beside spec.router.{other}: remove one of them");
+        found.add(Rule::N2, "spec.router.ingress", message);
+    }
     let Some(scheduler) = &router.scheduler else { return };
     if let Some(pool) = &scheduler.pool
         && let Some(named) = pool.reference.as_ref().map(|r| r.name.as_str()).filter(|n| !n.is_empty())

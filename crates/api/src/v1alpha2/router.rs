@@ -16,7 +16,7 @@ pub struct Router {
     /// Gateways; `{}` is the default one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gateway: Option<Gateway>,
-    /// Accepted, as in the peer, and without effect.
+    /// Ingress, in place of route and gateway; `{}` is one of ours. Beside them it is without effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingress: Option<Ingress>,
     /// Endpoint picker and pool.
@@ -78,10 +78,10 @@ pub struct GatewayRef {
     pub section_name: Option<String>,
 }
 
-/// Ingresses; nothing reads them.
+/// Ingresses of the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ingress {
-    /// Ingress references.
+    /// Ingresses that the user manages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refs: Option<Vec<IngressRef>>,
 }
@@ -93,7 +93,7 @@ pub struct IngressRef {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub name: Option<String>,
-    /// Its namespace.
+    /// Its namespace; that of the service when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = nodes::DNS_LABEL))]
     pub namespace: Option<String>,

@@ -98,7 +98,7 @@ pub struct Address {
 /// Address, where it came from, and what answers there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourcedAddress {
-    /// `gateway-external`, `gateway-internal` or `internal`, perhaps with suffix `-model-routing`.
+    /// `gateway-external`, `gateway-internal`, `ingress-external` or `internal`, perhaps with suffix `-model-routing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// URL.
@@ -110,7 +110,7 @@ pub struct SourcedAddress {
     /// OIDC audience.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
-    /// Gateway that yielded the URL.
+    /// Gateway or Ingress that yielded the URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<ObjectRef>,
     /// Models that answer there.
@@ -142,7 +142,7 @@ pub struct ObjectRef {
 /// Routing as observed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RouterStatus {
-    /// Gateways of the routes, sorted by namespace and name.
+    /// Gateways of the routes and of `gateway.refs`, sorted by namespace and name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub gateways: Option<Vec<GatewayStatus>>,

@@ -56,9 +56,15 @@ pub fn beside() -> Vec<Value> {
                   queue-scorer}]\n";
     let map = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "picker", "namespace": "default"},
-        "data": {"epp": picker, "probe": format!("{picker}# another\n")},
+        "data": {"epp": picker, "probe": picker.replace("queue-scorer", "random-picker")},
     });
-    vec![config, map]
+    let prometheus = json!({"prometheus": {"url": "https://prometheus:9090"}}).to_string();
+    let settings = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "inferenceservice-config", "namespace": "kserve"},
+        "data": {"autoscaling-wva-controller-config": prometheus},
+    });
+    vec![config, map, settings]
 }
 
 fn with(mut spec: Value, key: &str, value: Value) -> Value {
@@ -95,14 +101,14 @@ fn tiers() -> Value {
 pub fn all() -> Vec<Base> {
     let mut all = vec![one_node(), prefill(), in_groups(), prefill_in_groups()];
     all.extend([data_parallel(), data_parallel_prefill(), with_tiers()]);
-    all.extend([model(), download(), adapters(), encrypted(), route(), scheduler(), tokenizer()]);
+    all.extend([by_autoscaler(), by_keda(), by_triggers()]);
+    all.extend([model(), download(), adapters(), encrypted(), route(), ingress(), scheduler(), tokenizer()]);
     all
 }
 
 fn one_node() -> Base {
     let of = &[
         "spec.replicas",
-        "spec.scaling",
         "spec.parallelism.tensor",
         "spec.parallelism.expert",
         "spec.labels",
@@ -119,13 +125,11 @@ fn one_node() -> Base {
 fn prefill() -> Base {
     let of = &[
         "spec.replicas",
-        "spec.scaling",
         "spec.labels",
         "spec.annotations",
         "spec.template",
         "spec.rolloutStrategy",
         "spec.prefill.replicas",
-        "spec.prefill.scaling",
         "spec.prefill.parallelism.tensor",
         "spec.prefill.parallelism.expert",
         "spec.prefill.labels",
@@ -192,6 +196,49 @@ fn data_parallel_prefill() -> Base {
     ])
 }
 
+/// Both roles scaled so.
+fn scaled(name: &'static str, by: &Value, of: &'static [&'static str]) -> Base {
+    let mut scaling = json!({"minReplicas": 1, "maxReplicas": 9000});
+    llmisvc_core::tree::overlay(&mut scaling, by);
+    let prefill = json!({"scaling": scaling});
+    let spec = with(with(scheduled(), "replicas", Value::Null), "scaling", scaling);
+    Base::new(name, with(spec, "prefill", prefill), of).values([
+        ("spec.scaling.minReplicas", json!(2)),
+        ("spec.prefill.scaling.minReplicas", json!(2)),
+        ("spec.scaling.wva.variantCost", json!("40")),
+        ("spec.prefill.scaling.wva.variantCost", json!("40")),
+        ("spec.scaling.wva.keda.idleReplicaCount", json!(0)),
+        ("spec.prefill.scaling.wva.keda.idleReplicaCount", json!(0)),
+        ("spec.scaling.keda.idleReplicaCount", json!(0)),
+        ("spec.prefill.scaling.keda.idleReplicaCount", json!(0)),
+    ])
+}
+
+fn by_autoscaler() -> Base {
+    let of = &[
+        "spec.scaling.minReplicas",
+        "spec.scaling.maxReplicas",
+        "spec.scaling.wva.variantCost",
+        "spec.scaling.wva.hpa",
+        "spec.prefill.scaling.minReplicas",
+        "spec.prefill.scaling.maxReplicas",
+        "spec.prefill.scaling.wva.variantCost",
+        "spec.prefill.scaling.wva.hpa",
+    ];
+    scaled("scaled by HorizontalPodAutoscalers", &json!({"wva": {"hpa": {}}}), of)
+}
+
+fn by_keda() -> Base {
+    let of = &["spec.scaling.wva.keda", "spec.prefill.scaling.wva.keda"];
+    scaled("scaled by the variant autoscaler through KEDA", &json!({"wva": {"keda": {}}}), of)
+}
+
+fn by_triggers() -> Base {
+    let triggers = json!([{"type": "cron", "metadata": {"timezone": "UTC"}}]);
+    let of = &["spec.scaling.keda", "spec.prefill.scaling.keda"];
+    scaled("scaled by triggers", &json!({"keda": {"triggers": triggers}}), of)
+}
+
 fn with_tiers() -> Base {
     let prefill = json!({"kvCacheOffloading": tiers()});
     let spec = with(with(scheduled(), "kvCacheOffloading", tiers()), "prefill", prefill);
@@ -254,11 +301,25 @@ fn route() -> Base {
     let bare = || refs(json!({"name": "probe"}));
     let (namespace, section) =
         (json!({"name": "probe", "namespace": "probe"}), json!({"name": "probe", "sectionName": "probe"}));
-    Base::new("a route", single(), &["spec.router.route", "spec.router.gateway", "spec.router.ingress"])
-        .special([
-            ("spec.router.gateway.refs[].namespace", refs(namespace), bare()),
-            ("spec.router.gateway.refs[].sectionName", refs(section), bare()),
-        ])
+    Base::new("a route", single(), &["spec.router.route", "spec.router.gateway"]).special([
+        ("spec.router.gateway.refs[].namespace", refs(namespace), bare()),
+        ("spec.router.gateway.refs[].sectionName", refs(section), bare()),
+    ])
+}
+
+/// One that is named takes the place of ours.
+fn ingress() -> Base {
+    let ingress = |of: Value| json!({"router": {"ingress": of}});
+    let refs = |named: Value| ingress(json!({"refs": [named]}));
+    let ours = || ingress(json!({}));
+    Base::new("an ingress", single(), &["spec.router.ingress"]).special([
+        ("spec.router.ingress.refs[].name", refs(json!({"name": "probe"})), ours()),
+        (
+            "spec.router.ingress.refs[].namespace",
+            refs(json!({"name": "probe", "namespace": "probe"})),
+            ours(),
+        ),
+    ])
 }
 
 fn scheduler() -> Base {

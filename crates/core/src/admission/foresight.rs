@@ -10,7 +10,7 @@ use super::Request;
 use crate::facts::{Answer, Cluster, Key, Ref, Seen};
 use crate::object::Live;
 use crate::pass::{Finding, Inputs};
-use crate::settings::{OciMode, Settings};
+use crate::settings::{OciMode, Prometheus, Settings};
 use crate::{Decision, Step, decide, names, presets, tree};
 
 /// What depends on other objects is left to the pass, which can read them.
@@ -77,10 +77,11 @@ fn usual(service: &Value, settings: &Settings, cluster: &Cluster) -> Seen {
     seen
 }
 
-/// How models in images are mounted is the cluster's to say, so nothing is said about it.
+/// How models in images are mounted, and where metrics are, is the cluster's to say, so nothing is said about it.
 fn settings() -> Settings {
     let mut settings = Settings::default();
     settings.storage.oci_mode = OciMode::Native;
+    settings.prometheus = Some(Prometheus { url: "unknown".to_owned(), insecure: false, auth: None });
     settings
 }
 

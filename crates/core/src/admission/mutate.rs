@@ -6,10 +6,9 @@
 use serde_json::{Value, json};
 
 use super::{Request, Site, Subject};
+use crate::labels::ROUTING_GROUP as GROUP_LABEL;
 use crate::tree;
 use llmisvc_api::v1alpha2::POD_SPECS;
-
-const GROUP_LABEL: &str = "serving.kserve.io/routing-group";
 
 /// JSON patches that set what is absent, and nothing else (edge 15). Applied once, they are none the next time.
 pub fn mutate(request: &Request<'_>, _site: &Site) -> Vec<Value> {

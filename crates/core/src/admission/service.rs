@@ -29,6 +29,7 @@ fn all(
 ) -> Vec<Violation> {
     let mut found = rules::check(request.namespace, request.name, &annotations(object), typed);
     found.extend(rules::warnings(request.namespace, typed));
+    found.retain(|violation| !may_come_from_configs(violation, typed));
     found.extend(fields::pods(spec));
     found.extend(lora::check(spec));
     if let Some((before, old)) = old(request) {
@@ -38,6 +39,13 @@ fn all(
     }
     found.sort_by_key(|violation| section(violation.rule, request.version));
     found
+}
+
+/// The other half of a group and a weight may be in a config: that they stand together is then checked on the merged
+/// spec (edge 19).
+fn may_come_from_configs(violation: &Violation, typed: &LlmInferenceServiceSpec) -> bool {
+    matches!(violation.rule, Rule::T2 | Rule::T3)
+        && typed.base_refs.as_ref().is_some_and(|refs| !refs.is_empty())
 }
 
 /// What a stored object has already of our own rules passes on: only what is new is refused.

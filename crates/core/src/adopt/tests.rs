@@ -227,18 +227,19 @@ fn group(object: &Object) -> &Value {
 fn a_route_stays_with_the_pool_that_its_gateways_know() {
     let mut world = World::new(3);
     world.put(&route(OLDER), true);
-    let (objects, kept) = world.adopt([route(NEWER)]);
-    assert_eq!((group(&objects[0]), kept.len()), (&json!(OLDER), 1));
-    assert!(objects[0].body["spec"]["rules"][0]["backendRefs"][1].get("group").is_none());
+    let (objects, kept) = world.adopt([route(OLDER)]);
+    assert_eq!(kept, ["HTTPRoute m-kserve-route: spec.rules.backendRefs.group"]);
+    assert_eq!(group(&objects[0]), OLDER);
     world.carry_out(&objects);
-    assert_eq!(world.adopt([route(NEWER)]).0, objects);
+    assert_eq!(world.adopt([route(OLDER)]).0, objects);
+    assert_eq!(world.adopt([route(NEWER)]).1, Vec::<String>::new());
+}
 
-    let unknown =
-        json!([{"conditions": [{"type": "ResolvedRefs", "status": "False", "reason": "InvalidKind"}]}]);
-    let mut said = objects[0].clone();
-    said.body["status"] = json!({"parents": unknown});
-    world.put(&said, false);
-    assert_eq!(group(&world.adopt([route(NEWER)]).0[0]), NEWER);
+#[test]
+fn a_route_of_ours_that_leads_to_the_older_pool_is_kept_for_nobody() {
+    let mut world = World::new(3);
+    world.put(&route(OLDER), false);
+    assert_eq!(world.adopt([route(OLDER)]).1, Vec::<String>::new());
 }
 
 #[test]
@@ -248,23 +249,17 @@ fn a_route_that_was_migrated_is_as_ours() {
     assert_eq!(world.adopt([route(NEWER)]).1, Vec::<String>::new());
 }
 
+// G-29
 #[test]
-fn a_route_that_shares_its_requests_goes_on_doing_so_while_the_service_is_in_the_group() {
+fn the_route_of_a_group_is_ours_at_once() {
     let mut world = World::new(3);
     world.service["spec"] = json!({"router": {"route": {"group": "canary", "weight": 20}}});
-    let mut shared = route(NEWER);
-    shared.body["metadata"]["labels"]["serving.kserve.io/routing-group"] = json!("canary");
-    let other =
-        json!({"group": NEWER, "kind": "InferencePool", "name": "other-inference-pool", "weight": 80});
-    shared.body["spec"]["rules"][0]["backendRefs"][1] = other;
-    world.put(&shared, true);
-    let (objects, kept) = world.adopt([route(NEWER)]);
-    assert_eq!(kept, ["HTTPRoute m-kserve-route: spec.rules"]);
-    for field in ["/spec", "/metadata/labels"] {
-        assert_eq!(objects[0].body.pointer(field), shared.body.pointer(field));
-    }
-    world.carry_out(&objects);
-    assert_eq!(world.adopt([route(NEWER)]).0, objects);
-    world.service["spec"] = json!({"router": {"route": {}}});
-    assert_eq!(world.adopt([route(NEWER)]).1, Vec::<String>::new());
+    let labelled = |group: &str| {
+        let mut shared = route(group);
+        shared.body["metadata"]["labels"]["serving.kserve.io/routing-group"] = json!("canary");
+        shared
+    };
+    world.put(&labelled(OLDER), true);
+    let (objects, kept) = world.adopt([labelled(NEWER)]);
+    assert_eq!((kept, &objects[0].body["spec"]), (Vec::new(), &labelled(NEWER).body["spec"]));
 }

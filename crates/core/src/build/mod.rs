@@ -1,11 +1,14 @@
 //! From a validated service to its children. Total: what could go wrong was said by `validate`.
 
 pub mod argv;
+pub mod availability;
 pub mod dra;
 pub mod entrypoint;
 pub mod expansion;
+pub mod extras;
 pub mod features;
 pub mod group;
+pub mod ingress;
 pub mod kv_cache;
 pub mod lora;
 pub mod pod;
@@ -14,6 +17,7 @@ pub mod propagation;
 pub mod resources;
 pub mod route;
 pub mod routing;
+pub mod scaling;
 pub mod scheduler;
 pub mod scheduler_config;
 pub mod scheduler_rbac;
@@ -44,6 +48,7 @@ pub fn build(svc: &ValidService) -> Vec<Object> {
     objects.extend(dra::objects(svc));
     objects.push(workload::workload(svc, &svc.decode));
     objects.extend(svc.prefill.iter().map(|prefill| workload::workload(svc, prefill)));
+    objects.extend(scaling::objects(svc));
     objects.extend(routing::objects(svc));
     revision::mark(svc, &mut objects);
     for object in &mut objects {

@@ -1,7 +1,8 @@
 //! Everything between the gateway and the pods, in apply order.
 
-use crate::build::{pool, route, scheduler, scheduler_rbac, tokenizer};
+use crate::build::{availability, extras, ingress, pool, route, scheduler, scheduler_rbac, tokenizer};
 use crate::object::Object;
+use crate::pools::objectives;
 use crate::valid::ValidService;
 
 /// Scheduler with its identity and Service, pool, and route; nothing when the service is stopped.
@@ -13,11 +14,18 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
     if let Some(managed) = &svc.routing.scheduler {
         objects.extend(scheduler_rbac::objects(svc, managed));
         objects.push(scheduler::service(svc, managed));
-        objects.push(pool::pool(svc, managed));
+        objects.extend(pool::pools(svc, managed));
+        objects.extend(availability::budget(svc, managed));
         objects.push(scheduler::deployment(svc, managed));
     }
+    objects.extend(objectives::objects(svc));
     objects.extend(svc.routing.tokenizer.iter().flat_map(|tokenizer| tokenizer::objects(svc, tokenizer)));
-    objects.extend(svc.routing.route.as_ref().map(|managed| route::route(svc, managed)));
+    objects.extend(extras::objects(svc));
+    objects.extend(svc.routing.ingress.iter().map(|managed| ingress::ingress(svc, managed)));
+    let mut routes: Vec<Object> =
+        svc.routing.route.iter().flat_map(|managed| route::routes(svc, managed)).collect();
+    routes.iter_mut().for_each(|route| pool::mark(svc, route));
+    objects.extend(routes);
     objects
 }
 

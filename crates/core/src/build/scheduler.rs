@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use llmisvc_kinds::Kind;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::build::{scheduler_config, tls, tracing};
+use crate::build::{availability, scheduler_config, tls, tracing};
 use crate::labels::{self, Component, Labels};
 use crate::names;
 use crate::object::Object;
@@ -40,23 +40,17 @@ fn service_port(name: &str, port: &Value) -> Value {
     json!({"name": name, "port": port.get("containerPort"), "targetPort": name, "protocol": protocol})
 }
 
-/// Flags of older pickers and the parameters of the metrics source that took their place in 0.10.
-const METRICS_FLAGS: [(&str, &str); 4] = [
-    ("--model-server-metrics-scheme", "scheme"),
-    ("--model-server-metrics-path", "path"),
-    ("--model-server-metrics-https-insecure-skip-verify", "insecureSkipVerify"),
-    ("--model-server-metrics-port", ""),
-];
-
-/// Deployment of the endpoint picker. Two pickers must not run side by side, so it is recreated.
+/// Deployment of the endpoint picker.
 pub fn deployment(svc: &ValidService, scheduler: &Scheduler) -> Object {
     let base = labels::base(&svc.id.name, Component::Scheduler);
     let mut own = scheduler.labels.clone();
     own.extend(base.clone());
-    let (pod, mark) = pod(svc, scheduler);
+    let selector = scheduler.selector(&base);
+    let (mut pod, mark) = pod(svc, scheduler);
+    availability::spread(&mut pod, scheduler, &selector);
     let mut spec = json!({
-        "strategy": {"type": "Recreate"},
-        "selector": {"matchLabels": selector(scheduler, base)},
+        "strategy": availability::strategy(scheduler),
+        "selector": {"matchLabels": selector},
         "template": {"metadata": {"labels": pod_labels(scheduler, &own)}, "spec": pod},
     });
     if let Some(replicas) = scheduler.replicas {
@@ -73,11 +67,6 @@ pub fn deployment(svc: &ValidService, scheduler: &Scheduler) -> Object {
     object
 }
 
-/// Selectors are immutable: a live one stays.
-fn selector(scheduler: &Scheduler, base: Labels) -> Labels {
-    scheduler.live.as_ref().map(|l| l.selector.clone()).filter(|s| !s.is_empty()).unwrap_or(base)
-}
-
 /// Pods carry whatever the selector wants.
 fn pod_labels(scheduler: &Scheduler, own: &Labels) -> Labels {
     let mut labels = own.clone();
@@ -91,77 +80,29 @@ fn pod(svc: &ValidService, scheduler: &Scheduler) -> (Value, String) {
     if svc.tls && !scheduler.shares_pair {
         tls::mount_own(&mut pod, &svc.id.name, &names::scheduler_tls_secret(&svc.id.name));
     }
-    let Some(main) = tree::named_mut(tree::array(&mut pod, "containers"), "main") else {
+    let Some(main) = main_of(&mut pod) else {
         return (pod, scheduler_config::TEMPLATE.to_owned());
     };
-    let mut metrics = metrics(scheduler, main);
     let command = tree::list(main, &["command"]).to_vec();
-    let mut args = tree::list(main, &["args"]).to_vec();
+    let args = tree::array(main, "args");
     if svc.tls && scheduler.composed {
-        add_flags(&mut args, &TLS_FLAGS);
-        metrics.entry("scheme").or_insert(json!("https"));
+        add_flags(args, &TLS_FLAGS);
     }
-    if scheduler.replicas.is_some_and(|n| n > 1) && !is_given(&command, "--ha-enable-leader-election") {
-        add_flags(&mut args, &["--ha-enable-leader-election"]);
+    if scheduler.has_standby() && !is_given(&command, availability::LEADER_ELECTION) {
+        add_flags(args, &[availability::LEADER_ELECTION]);
     }
-    let mark = scheduler_config::add(svc, scheduler, &metrics, &mut args);
-    if let Some(tracing) = &scheduler.tracing {
-        if !is_given(&command, "--tracing") && !is_given(&args, "--tracing") {
-            args.push(json!("--tracing=true"));
+    let mark = scheduler_config::add(svc, scheduler, &mut pod);
+    if let (Some(tracing), Some(main)) = (&scheduler.tracing, main_of(&mut pod)) {
+        if !["command", "args"].iter().any(|list| is_given(tree::list(main, &[list]), "--tracing")) {
+            tree::array(main, "args").push(json!("--tracing=true"));
         }
         tracing::add_variables(main, &svc.id, tracing);
     }
-    *tree::entry(main, "args") = Value::Array(args);
     (pod, mark)
 }
 
-/// Takes the metrics flags out of command and arguments, where the picker is of a version that lost them and its
-/// configuration is a text that can say the same (`§10.6`, last row).
-fn metrics(scheduler: &Scheduler, main: &mut Value) -> Map<String, Value> {
-    let mut metrics = Map::new();
-    let by_file = scheduler_config::is_by_file(tree::list(main, &["args"])) && scheduler.inline.is_none();
-    if by_file || !is_at_least_0_10(scheduler) {
-        return metrics;
-    }
-    for list in ["command", "args"] {
-        let Some(list) = main.get_mut(list).and_then(Value::as_array_mut) else { continue };
-        for (flag, parameter) in METRICS_FLAGS {
-            let taken = take_flag(list, flag).filter(|_| !parameter.is_empty());
-            metrics.extend(taken.map(|value| (parameter.to_owned(), typed(parameter, &value))));
-        }
-    }
-    metrics.retain(|_, value| value != "");
-    metrics
-}
-
-fn is_at_least_0_10(scheduler: &Scheduler) -> bool {
-    let version =
-        scheduler.annotations.get("app.kubernetes.io/version").map(String::as_str).unwrap_or_default();
-    let mut numbers = version.split('.').map(|n| n.parse::<u32>().ok());
-    matches!((numbers.next().flatten(), numbers.next().flatten()), (Some(major), Some(minor)) if (major, minor) >= (0, 10))
-}
-
-/// Removes every form of a flag; the last value counts, and a bare flag is true.
-fn take_flag(list: &mut Vec<Value>, flag: &str) -> Option<String> {
-    let mut taken = None;
-    while let Some(index) = list.iter().position(|a| is_given(std::slice::from_ref(a), flag)) {
-        let arg = list.remove(index);
-        let inline = arg.as_str().and_then(|a| a.split_once('=')).map(|(_, value)| value.to_owned());
-        let next = list.get(index).and_then(Value::as_str).filter(|v| !v.starts_with('-')).map(str::to_owned);
-        if inline.is_none() && next.is_some() {
-            list.remove(index);
-        }
-        taken = inline.or(next).or_else(|| Some("true".to_owned()));
-    }
-    taken
-}
-
-fn typed(parameter: &str, value: &str) -> Value {
-    if parameter == "insecureSkipVerify" {
-        json!(matches!(value, "true" | "1" | "t" | "T" | "TRUE" | "True"))
-    } else {
-        json!(value)
-    }
+fn main_of(pod: &mut Value) -> Option<&mut Value> {
+    tree::named_mut(tree::array(pod, "containers"), "main")
 }
 
 fn add_flags(args: &mut Vec<Value>, flags: &[&str]) {
@@ -173,7 +114,7 @@ fn add_flags(args: &mut Vec<Value>, flags: &[&str]) {
 }
 
 /// The flag stands there with one dash or two, with or without a value.
-fn is_given(args: &[Value], flag: &str) -> bool {
+pub fn is_given(args: &[Value], flag: &str) -> bool {
     let name = |arg: &str| arg.split('=').next().unwrap_or(arg).trim_start_matches('-').to_owned();
     args.iter().filter_map(Value::as_str).any(|arg| arg.starts_with('-') && name(arg) == name(flag))
 }

@@ -7,8 +7,8 @@ use super::workload::annotate;
 use super::{argv, pod};
 use crate::labels::{self, Component, Labels};
 use crate::object::Object;
+use crate::pools::Group;
 use crate::valid::{Account, Pods, ValidService, Workload};
-use crate::validate::routing::POOL_GROUP;
 use crate::{names, tree};
 
 /// Name of its container.
@@ -34,6 +34,21 @@ fn pool(svc: &ValidService) -> String {
     svc.routing.pool(&svc.id.name).unwrap_or_else(|| names::inference_pool(&svc.id.name))
 }
 
+fn told(group: Group) -> String {
+    format!("--pool-group={}", group.name())
+}
+
+/// A live sidecar looks its pool up in this group.
+pub fn reads(container: &Value, group: Group) -> bool {
+    ["command", "args"].iter().any(|field| argv::words(container, field).contains(&told(group)))
+}
+
+/// The same, of one that is ours.
+pub fn was_told(container: &Value, group: Group) -> bool {
+    argv::words(container, "command") == [PRESET_COMMAND]
+        && argv::words(container, "args").contains(&told(group))
+}
+
 /// Only pods of the pool may be asked for prefill: the target is a request header, which clients can set too.
 fn flags(svc: &ValidService) -> Vec<Vec<String>> {
     let mut flags = vec![
@@ -41,7 +56,7 @@ fn flags(svc: &ValidService) -> Vec<Vec<String>> {
         "--vllm-port=8001".to_owned(),
         "--kv-connector=nixlv2".to_owned(),
         "--enable-ssrf-protection=true".to_owned(),
-        format!("--pool-group={POOL_GROUP}"),
+        told(svc.routing.pools.readers),
         format!("--inference-pool={}/{}", svc.id.namespace, pool(svc)),
         format!("--secure-proxy={}", svc.tls),
     ];
@@ -100,7 +115,7 @@ fn managed_account(svc: &ValidService, workload: &Workload) -> Option<Object> {
 
 fn role(svc: &ValidService) -> Object {
     let verbs = json!(["get", "list", "watch"]);
-    let groups = json!(["inference.networking.x-k8s.io", POOL_GROUP]);
+    let groups = json!([Group::Older.name(), Group::V1.name()]);
     let rules = json!([
         {"apiGroups": [""], "resources": ["pods"], "verbs": verbs},
         {"apiGroups": groups, "resources": ["inferencepools"], "verbs": verbs},

@@ -4,11 +4,10 @@ use llmisvc_api::conditions::reason;
 use serde_json::{Value, json};
 
 use super::{Fault, Finding, Inputs};
-use crate::facts::{Answer, Key, Ref};
 use crate::merge::merge;
 use crate::names;
 use crate::node::Node;
-use crate::resolve::Layers;
+use crate::resolve::{Layers, reference};
 use crate::template::{Globals, Scope, TemplateError, render};
 use crate::{shape, tree};
 
@@ -99,7 +98,7 @@ pub fn completed(inputs: &Inputs<'_>, rendered: Node) -> Result<Node, Fault> {
     if name.is_empty() {
         return Ok(rendered);
     }
-    let Some(text) = referenced(inputs, &config)? else { return Ok(rendered) };
+    let Some(text) = reference::text(inputs, &config)? else { return Ok(rendered) };
     let over = json!({"router": {"scheduler": {"config": {"inline": text, "ref": null}}}});
     let layer = rendered.nearest("router.scheduler.config.ref").layer();
     Ok(merge(rendered, Node::of(&over, layer), Some(shape::spec())))
@@ -113,56 +112,6 @@ fn readable(text: &str) -> Result<(), Fault> {
             Err(combine(format!("{CONFIG}.inline"), "is not a YAML object; give an EndpointPickerConfig"))
         }
         Err(error) => Err(combine(format!("{CONFIG}.inline"), &format!("is not YAML: {error}"))),
-    }
-}
-
-/// The text of the ConfigMap key, looked up beside the service and, for names with the peer's magic prefix, in
-/// the system namespace. None when the reference is optional and nothing is there.
-fn referenced(inputs: &Inputs<'_>, config: &Value) -> Result<Option<String>, Fault> {
-    let name = tree::text(config, &["ref", "name"]);
-    let key = Some(tree::text(config, &["ref", "key"])).filter(|k| !k.is_empty()).unwrap_or("epp");
-    let optional = tree::get(config, &["ref", "optional"]).and_then(Value::as_bool).unwrap_or(false);
-    let mut namespaces = vec![tree::text(inputs.service, &["metadata", "namespace"])];
-    if name.starts_with("config-scheduler-") {
-        namespaces.push(&inputs.cluster.system_namespace);
-    }
-    for namespace in &namespaces {
-        match inputs.seen.get(&Key::ConfigMap(Ref::new(namespace, name))) {
-            Answer::Found(map) => match tree::get(map, &["data", key]).and_then(Value::as_str) {
-                Some(text) => return Ok(Some(text.to_owned())),
-                None if optional => return Ok(None),
-                None => return Err(missing_key(namespace, name, key)),
-            },
-            Answer::Unreadable(message) => return Err(unreadable(namespace, name, message)),
-            Answer::Absent => {}
-        }
-    }
-    if optional { Ok(None) } else { Err(missing_map(&namespaces, name)) }
-}
-
-fn missing_key(namespace: &str, name: &str, key: &str) -> Fault {
-    combine(
-        format!("{CONFIG}.ref.key"),
-        &format!(
-            "ConfigMap {namespace}/{name} doesn't have key {key:?} in data; add it, or name another key"
-        ),
-    )
-}
-
-fn missing_map(namespaces: &[&str], name: &str) -> Fault {
-    combine(
-        format!("{CONFIG}.ref.name"),
-        &format!("ConfigMap {name:?} not found in namespaces {namespaces:?}; create it"),
-    )
-}
-
-fn unreadable(namespace: &str, name: &str, message: &str) -> Fault {
-    let message = format!(
-        "ConfigMap {namespace}/{name} cannot be read: {message}; the service is left as it is until it can"
-    );
-    Fault {
-        reason: reason::VALIDATION_UNAVAILABLE,
-        findings: vec![Finding::new(format!("{CONFIG}.ref"), message)],
     }
 }
 

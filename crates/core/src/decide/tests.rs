@@ -92,19 +92,50 @@ fn an_explicit_model_name_wins_over_that_of_a_config() {
     assert_eq!(World::new(json!({"model": {"uri": "pvc://w"}})).model(), "llm");
 }
 
-// E-19
+// E-19, G-30
 #[test]
-fn a_group_that_a_config_brings_is_seen_like_ones_own() {
-    let group = || json!({"router": {"route": {"group": "g", "weight": 3}}});
-    let lines = |mut world: World| -> Vec<String> {
-        let warnings = world.decide().warnings;
-        warnings.iter().filter(|it| it.path.ends_with("route.group")).map(ToString::to_string).collect()
-    };
-    let told = "spec.router.route.group: is ignored: traffic splitting between services is not supported yet";
-    assert_eq!(lines(World::new(spec(group()))), [told]);
-    let mut world = World::new(spec(json!({"baseRefs": [{"name": "shared"}]})));
-    world.config("shared", group());
-    assert_eq!(lines(world), [format!("{told} (from config team/shared)")]);
+fn group_and_weight_count_wherever_they_come_from() {
+    let refs = json!([{"name": "shared"}]);
+    let cases = [
+        (json!({"group": "g", "weight": 3}), json!({})),
+        (json!({}), json!({"group": "g", "weight": 3})),
+        (json!({"weight": 3}), json!({"group": "g", "weight": 1})),
+        (json!({"weight": 3}), json!({"group": "g"})),
+    ];
+    for (own, shared) in cases {
+        let pool = json!({"scheduler": {"pool": {"ref": {"name": "theirs"}}}, "route": shared});
+        let mut world = World::new(spec(json!({"baseRefs": refs, "router": {"route": own}})));
+        world.config("shared", json!({"router": pool}));
+        let decision = world.decide();
+        assert_eq!(decision.warnings, []);
+        let service = decision.outcome.expect("is valid").service;
+        let traffic = service.routing.traffic.expect("is in a group");
+        assert_eq!((traffic.group.as_str(), traffic.weight), ("g", 3));
+        assert_eq!(traffic.backend.name, "theirs");
+        let key = Key::Group(Ref::new("team", "g"));
+        assert!(world.seen.keys().any(|asked| *asked == key), "its members are asked for");
+    }
+}
+
+// E-19, G-30
+#[test]
+fn half_a_share_and_one_beside_ones_own_routes_are_found_in_the_merged_spec() {
+    let cases = [
+        (json!({"group": "g"}), "spec.router.route.weight: group requires weight"),
+        (json!({"weight": 1}), "spec.router.route.group: weight requires group"),
+        (
+            json!({"group": "g", "weight": 1, "http": {"refs": [{"name": "mine"}]}}),
+            "spec.router.route.group: group \"g\" cannot be used with custom HTTPRoute refs",
+        ),
+    ];
+    for (shared, told) in cases {
+        let mut world = World::new(spec(json!({"baseRefs": [{"name": "shared"}], "router": {"route": {}}})));
+        world.config("shared", json!({"router": {"route": shared}}));
+        let (reason, message) = world.fault();
+        assert_eq!(reason, "InvalidRenderedConfig");
+        assert!(message.starts_with(told), "{message}");
+        assert!(message.contains(" (from config "), "{message}");
+    }
 }
 
 #[test]

@@ -76,7 +76,11 @@ fn ready() -> Value {
 }
 
 fn route(backend: &str) -> Object {
-    let rules = json!([{"backendRefs": [{"kind": backend, "name": "b"}]}]);
+    shared_route(&json!([{"kind": backend, "name": "m-inference-pool"}]))
+}
+
+fn shared_route(backends: &Value) -> Object {
+    let rules = json!([{"backendRefs": backends}]);
     object(Kind::HTTPRoute, "m-kserve-route", Component::Router, &json!({"rules": rules}))
 }
 
@@ -158,6 +162,25 @@ fn the_picker_stays_until_the_gateways_have_taken_the_route_without_it() {
     assert_eq!(world().held(), Vec::<String>::new(), "nothing routes to it");
 }
 
+// G-14
+#[test]
+fn what_a_picker_that_stays_needs_no_more_goes_at_once_and_with_a_pool_of_somebody_else_the_route_comes_first()
+ {
+    let picker = deployment("m-kserve-router-scheduler", Component::Scheduler);
+    let service = object(Kind::Service, "m-epp-service", Component::Scheduler, &json!({}));
+    let world = World::default().desire(route("InferencePool")).desire(picker.clone());
+    let world =
+        world.lives(&picker, ready()).lives(&route("InferencePool"), taken(1)).lives(&service, json!({}));
+    assert_eq!(world.held(), Vec::<String>::new());
+
+    let mut theirs = route("InferencePool");
+    theirs.body["spec"]["rules"][0]["backendRefs"][0]["name"] = json!("theirs");
+    let world = || World::default().desire(theirs.clone()).lives(&picker, ready());
+    assert_eq!(world().lives(&route("InferencePool"), taken(1)).held(), ["m-kserve-router-scheduler"]);
+    assert_eq!(world().lives(&theirs, taken(0)).held(), ["m-kserve-router-scheduler"]);
+    assert_eq!(world().lives(&theirs, taken(1)).held(), Vec::<String>::new());
+}
+
 #[test]
 fn a_route_turns_to_the_pool_when_the_picker_answers() {
     let picker = deployment("m-kserve-router-scheduler", Component::Scheduler);
@@ -166,6 +189,18 @@ fn a_route_turns_to_the_pool_when_the_picker_answers() {
     let answers = world().lives(&route("Service"), taken(1)).lives(&picker, ready());
     assert_eq!(answers.held(), Vec::<String>::new());
     assert_eq!(world().held(), Vec::<String>::new(), "a new route turns nobody away");
+}
+
+#[test]
+fn the_pools_of_others_in_its_group_are_none_of_its_own() {
+    let picker = deployment("m-kserve-router-scheduler", Component::Scheduler);
+    let other = || json!({"kind": "InferencePool", "name": "other-inference-pool"});
+    let without = shared_route(&json!([{"kind": "Service", "name": "m"}, other()]));
+    let with = shared_route(&json!([{"kind": "InferencePool", "name": "m-inference-pool"}, other()]));
+    let comes = World::default().desire(with).desire(picker.clone()).lives(&without, taken(1));
+    assert_eq!(comes.held(), ["m-kserve-route"]);
+    let goes = World::default().desire(without.clone()).lives(&picker, ready()).lives(&without, taken(1));
+    assert_eq!(goes.held(), Vec::<String>::new());
 }
 
 #[test]

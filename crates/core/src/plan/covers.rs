@@ -68,7 +68,7 @@ fn asks_nothing(value: &Value) -> bool {
 }
 
 fn is_quantity(parent: &str, key: &str) -> bool {
-    QUANTITIES.contains(&parent) || key == "sizeLimit"
+    QUANTITIES.contains(&parent) || matches!(key, "sizeLimit" | "tolerance" | "averageValue")
 }
 
 fn same_quantity(live: &str, desired: &Value) -> bool {

@@ -7,27 +7,30 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::Pod;
-use super::leaf::{Amount, Digest};
+use super::leaf::Digest;
+use super::shown::{Container, Named, Owner, Status, Volume};
+use crate::cause;
 use crate::facts::Ref;
 
 /// A pod while it is decoded.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Body {
-    metadata: Metadata,
-    spec: Spec,
-    status: Status,
+    pub(crate) metadata: Metadata,
+    pub(crate) spec: Spec,
+    pub(crate) status: Status,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Metadata {
-    name: String,
+pub(crate) struct Metadata {
+    pub(crate) name: String,
     namespace: String,
     resource_version: String,
-    deletion_timestamp: Option<IgnoredAny>,
+    pub(crate) deletion_timestamp: Option<IgnoredAny>,
     labels: Labels,
     annotations: Annotations,
+    pub(crate) owner_references: Vec<Owner>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -68,43 +71,15 @@ impl Labels {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Spec {
-    node_name: String,
-    containers: Vec<Container>,
-    init_containers: Vec<Container>,
+pub(crate) struct Spec {
+    pub(crate) node_name: String,
+    pub(crate) containers: Vec<Container>,
+    pub(crate) init_containers: Vec<Container>,
+    pub(crate) volumes: Vec<Volume>,
+    pub(crate) scheduling_gates: Vec<Named>,
     node_selector: Digest,
     affinity: Digest,
     tolerations: Digest,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Container {
-    restart_policy: String,
-    resources: Resources,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Resources {
-    requests: BTreeMap<String, Amount>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Status {
-    phase: String,
-    conditions: Vec<Condition>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Condition {
-    #[serde(rename = "type")]
-    kind: String,
-    status: String,
-    reason: String,
-    message: String,
 }
 
 impl Body {
@@ -126,6 +101,7 @@ impl Body {
     /// What is kept of it. It counts as blocked from the first moment: whoever has a clock gives it time.
     pub fn reduce(mut self) -> Pod {
         let over = matches!(self.status.phase.as_str(), "Succeeded" | "Failed");
+        let trouble = cause::of_pod(&self).map(Box::new);
         let (template, blocked) = (self.metadata.labels.template(), self.blocked());
         Pod {
             component: self.metadata.labels.component,
@@ -135,26 +111,26 @@ impl Body {
             template,
             worker_index: self.metadata.labels.worker_index.parse().ok(),
             placed: !self.spec.node_name.is_empty() && !over,
-            ready: self.status.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True"),
+            ready: self.status.holds("Ready"),
             deleting: self.metadata.deletion_timestamp.is_some(),
             requests: self.spec.requests(),
             constraints: self.spec.constraints(),
             blocked,
+            trouble,
             name: self.metadata.name,
         }
     }
 
     fn blocked(&mut self) -> Option<String> {
-        let refused = |c: &&mut Condition| {
-            c.kind == "PodScheduled" && c.status == "False" && c.reason == "Unschedulable"
-        };
-        self.status.conditions.iter_mut().find(refused).map(|c| std::mem::take(&mut c.message))
+        let scheduled = self.status.conditions.iter_mut().find(|c| c.kind == "PodScheduled");
+        let refused = scheduled.filter(|c| c.status == "False" && c.reason == "Unschedulable");
+        refused.map(|c| std::mem::take(&mut c.message))
     }
 }
 
 impl Spec {
     /// As the scheduler counts: all containers and sidecars together, or the largest step before them.
-    fn requests(&self) -> BTreeMap<String, i64> {
+    pub(crate) fn requests(&self) -> BTreeMap<String, i64> {
         let (sidecars, steps): (Vec<_>, Vec<_>) =
             self.init_containers.iter().partition(|c| c.restart_policy == "Always");
         let mut total = BTreeMap::new();

@@ -9,7 +9,7 @@ use crate::quantity::nanos;
 
 /// A quantity in thousandths; what is no quantity counts as nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Amount(pub(super) i64);
+pub(crate) struct Amount(pub(crate) i64);
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

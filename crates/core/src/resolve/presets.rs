@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::build::scheduler_config;
 use crate::tree;
 
 macro_rules! presets {
@@ -62,12 +63,6 @@ impl Preset {
     /// Key in `status.annotations`.
     pub fn pin_key(self) -> String {
         format!("serving.kserve.io/{}", self.suffix())
-    }
-
-    /// Whether this release has the preset. One that it lacks is used where KServe's is installed; without it,
-    /// validation says that the feature is not supported.
-    pub const fn is_shipped(self) -> bool {
-        !matches!(self, Self::LatencyPredictor)
     }
 
     /// KServe ships none of these, so one under its plain name was made by a user, and comes before ours.
@@ -146,29 +141,22 @@ fn is_set(spec: &Value, path: &[&str]) -> bool {
     tree::get(spec, path).is_some_and(Value::is_object)
 }
 
-/// Whether the scheduler configuration that is at hand lists one of these plugin types. A `config.ref` is not
-/// resolved at this point.
+/// Whether the scheduler configuration lists one of these plugin types.
 fn has_plugin(spec: &Value, types: &[&str]) -> bool {
-    let Some(config) = scheduler_config(spec) else { return false };
+    let Some(config) = configuration(spec) else { return false };
     tree::list(&config, &["plugins"]).iter().any(|p| types.contains(&tree::text(p, &["type"])))
 }
 
-fn scheduler_config(spec: &Value) -> Option<Value> {
-    let text = match tree::get(spec, &["router", "scheduler", "config", "inline"]) {
-        Some(Value::String(text)) => text.clone(),
-        Some(document) => return Some(document.clone()),
-        None => config_argument(spec)?,
-    };
-    serde_yaml_ng::from_str(&text).ok()
-}
-
-/// The value after the first `--config-text` of the picker's own arguments.
-fn config_argument(spec: &Value) -> Option<String> {
-    const FLAGS: &[&str] = &["--config-text", "-config-text", "--configText", "-configText"];
+/// The inline one, else that of the picker's own arguments.
+fn configuration(spec: &Value) -> Option<Value> {
     let containers = tree::list(spec, &["router", "scheduler", "template", "containers"]);
-    let args = tree::list(tree::named(containers, "main")?, &["args"]);
-    let at = args.iter().position(|a| a.as_str().is_some_and(|a| FLAGS.contains(&a)))?;
-    args.get(at + 1)?.as_str().map(str::to_owned)
+    let argument =
+        || scheduler_config::text_argument(tree::list(tree::named(containers, "main")?, &["args"]));
+    match tree::get(spec, &["router", "scheduler", "config", "inline"]).filter(|inline| !inline.is_null()) {
+        Some(Value::String(text)) => scheduler_config::parse(text),
+        Some(document) => Some(document.clone()),
+        None => scheduler_config::parse(&argument()?),
+    }
 }
 
 #[cfg(test)]

@@ -189,3 +189,66 @@ fn pins_of_the_peers_presets_go_on_working() {
     world.service["metadata"]["annotations"] = json!({PRESET_VERSION: "latest"});
     assert_eq!(world.names(), ["kserve/v1-config-llm-template"]);
 }
+
+#[test]
+fn a_preset_is_found_by_its_name_alone_too() {
+    let named = |name: &str| {
+        let world = World::new(json!({"baseRefs": [{"name": name}]}))
+            .config("kserve", "v1-config-llm-template", json!({}))
+            .config("kserve", "v1-config-llm-scheduler-load-aware", json!({}));
+        world.names()[1].clone()
+    };
+    for name in ["config-llm-scheduler-load-aware", "kserve-config-llm-scheduler-load-aware"] {
+        assert_eq!(named(name), "kserve/v1-config-llm-scheduler-load-aware");
+    }
+    let own = World::new(json!({"baseRefs": [{"name": "config-llm-scheduler-load-aware"}]}))
+        .config("kserve", "v1-config-llm-template", json!({}))
+        .config("kserve", "v1-config-llm-scheduler-load-aware", json!({}))
+        .config("team", "config-llm-scheduler-load-aware", json!({}));
+    assert_eq!(own.names()[1], "team/config-llm-scheduler-load-aware", "a user's own comes first");
+}
+
+/// A service whose scheduler configuration is in this ConfigMap.
+fn by_reference(namespace: &str, name: &str, text: &str) -> World {
+    let reference = json!({"name": name, "key": "c"});
+    let mut world = World::new(json!({"router": {"scheduler": {"config": {"ref": reference}}}}))
+        .config("kserve", "v1-config-llm-template", json!({}))
+        .config("kserve", "v1-config-llm-scheduler", json!({}))
+        .config("kserve", "v1-config-llm-tokenizer", json!({}))
+        .config("kserve", "v1-config-llm-scheduler-latency-predictor", json!({}));
+    let map = Answer::Found(Arc::new(json!({"data": {"c": text}})));
+    world.seen.insert(Key::ConfigMap(Ref::new(namespace, name)), map);
+    world
+}
+
+#[test]
+// G-52
+fn plugins_of_a_referenced_configuration_bring_their_presets() {
+    let text = "plugins: [{type: token-producer}, {type: predicted-latency-producer}]";
+    let expected = [
+        "kserve/v1-config-llm-scheduler",
+        "kserve/v1-config-llm-tokenizer",
+        "kserve/v1-config-llm-scheduler-latency-predictor",
+        "kserve/v1-config-llm-template",
+    ];
+    assert_eq!(by_reference("team", "mine", text).names(), expected);
+    assert_eq!(by_reference("kserve", "config-scheduler-shared", text).names(), expected);
+    let bare = ["kserve/v1-config-llm-scheduler", "kserve/v1-config-llm-template"];
+    assert_eq!(by_reference("team", "mine", "plugins: [{type: queue-scorer}]").names(), bare);
+    assert_eq!(
+        by_reference("kserve", "elsewhere", text).names(),
+        bare,
+        "only the prefix is looked for there"
+    );
+}
+
+#[test]
+fn a_reference_that_is_outdone_or_a_template_asks_for_nothing() {
+    let mut inline = by_reference("team", "mine", "plugins: [{type: token-producer}]");
+    inline.service["spec"]["router"]["scheduler"]["config"]["inline"] = json!({"plugins": []});
+    let template = by_reference("team", "{{ .Name }}", "plugins: [{type: token-producer}]");
+    template.seen.take_open();
+    for world in [inline, template] {
+        assert_eq!(world.names(), ["kserve/v1-config-llm-scheduler", "kserve/v1-config-llm-template"]);
+    }
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Revision;
-use crate::build::scheduler_config::{self, parse};
+use crate::build::scheduler_config::{self, Version, parse};
 use crate::labels::KV_REVISION;
 use crate::tree;
 
@@ -27,17 +27,14 @@ impl Admitted {
 const NAME: &str = "kv-revision";
 /// The picker has it under this name since 0.9.
 const TYPE: &str = "label-selector-filter";
-const SINCE: (u32, u32) = (0, 9);
+const SINCE: Version = Version(0, 9);
 const REFERENCE: &str = "  - {pluginRef: kv-revision}\n";
 
 /// The configuration is a generated one for prefill and decode, and the picker knows the filter.
 pub fn is_possible(picker: &Value) -> bool {
     let mark = tree::text(picker, &["metadata", "annotations", scheduler_config::MARK]);
     let version = tree::strings(picker, &["spec", "template", "metadata", "annotations"]);
-    let version = version.get("app.kubernetes.io/version").map(String::as_str).unwrap_or_default();
-    let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
-    let known = matches!((numbers.next().flatten(), numbers.next().flatten()), (Some(major), Some(minor)) if (major, minor) >= SINCE);
-    known && mark.starts_with("default+prefill")
+    Version::of(&version) >= SINCE && mark.starts_with("default+prefill")
 }
 
 /// What a picker's Deployment admits.

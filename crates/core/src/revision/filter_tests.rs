@@ -4,7 +4,7 @@ use super::*;
 use crate::build::scheduler_config::{MARK, Topology, default_text};
 
 fn default() -> String {
-    default_text(Topology { prefill: true, lora: true, tls: true })
+    default_text(Topology { prefill: true, lora: true, tls: true, holds: false })
 }
 
 fn only(name: &str) -> Admitted {

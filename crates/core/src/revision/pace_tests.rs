@@ -30,7 +30,7 @@ fn workload(name: &str, revision: &str) -> Object {
 }
 
 fn picker(admitted: &Admitted) -> Object {
-    let text = default_text(Topology { prefill: true, lora: false, tls: false });
+    let text = default_text(Topology { prefill: true, lora: false, tls: false, holds: false });
     let main = json!({"name": "main", "args": ["--config-text", filter::write(&text, admitted)]});
     let template = json!({
         "metadata": {"annotations": {"app.kubernetes.io/version": "0.10.0"}},

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::autoscaling::autoscaling;
 use super::storage::storage;
-use super::{CredentialSettings, ModelRouting, Settings};
+use super::{AUTOSCALING, CredentialSettings, ModelRouting, Settings};
 use crate::facts::Ref;
 use crate::tree;
+use crate::validate::routing::Choice;
+
+const EXTRAS: &str = "auto, none, or some of istio, envoy-gateway, gke, with commas between them";
 
 /// Why a key of the ConfigMap is not used.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +59,9 @@ impl Settings {
         read.key("scheduler", &mut next, last, scheduler, |to, from| {
             to.expiration_annotations.clone_from(&from.expiration_annotations);
         });
+        read.key(AUTOSCALING, &mut next, last, autoscaling, |to, from| {
+            to.prometheus.clone_from(&from.prometheus);
+        });
         next.problems = read.problems;
         next
     }
@@ -63,8 +70,12 @@ impl Settings {
         self.gateway = from.gateway.clone();
         self.url_scheme.clone_from(&from.url_scheme);
         self.tls = from.tls;
+        self.ingress_domain.clone_from(&from.ingress_domain);
+        self.domain_template.clone_from(&from.domain_template);
+        self.ingress_class.clone_from(&from.ingress_class);
         self.model_header.clone_from(&from.model_header);
         self.model_routing = from.model_routing;
+        self.gateway_extras.clone_from(&from.gateway_extras);
     }
 }
 
@@ -102,6 +113,8 @@ impl Reader<'_> {
 fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(), SettingsError> {
     let texts = ["kserveIngressGateway", "urlScheme", "modelBasedRoutingHeaderName", "modelBasedRoutingMode"];
     only_texts("ingress", doc, &texts)?;
+    to.gateway_extras = gateway_extras(doc)?;
+    only_texts("ingress", doc, &["ingressDomain", "domainTemplate", "ingressClassName"])?;
     if let Some(gateway) = some_text(doc, "kserveIngressGateway") {
         to.gateway = gateway_ref(gateway, system_namespace);
     }
@@ -114,6 +127,13 @@ fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(),
     if let Some(header) = some_text(doc, "modelBasedRoutingHeaderName") {
         header.clone_into(&mut to.model_header);
     }
+    if let Some(domain) = some_text(doc, "ingressDomain") {
+        domain.clone_into(&mut to.ingress_domain);
+    }
+    if let Some(template) = some_text(doc, "domainTemplate") {
+        template.clone_into(&mut to.domain_template);
+    }
+    to.ingress_class = some_text(doc, "ingressClassName").map(str::to_owned);
     to.tls = flag(doc, "ingress", "enableLLMInferenceServiceTLS")?.unwrap_or(false);
     to.model_routing = match tree::text(doc, &["modelBasedRoutingMode"]).to_ascii_lowercase().as_str() {
         "forced" => ModelRouting::Forced,
@@ -121,6 +141,16 @@ fn ingress(to: &mut Settings, doc: &Value, system_namespace: &str) -> Result<(),
         _ => ModelRouting::Enabled,
     };
     Ok(())
+}
+
+/// Who decides about gateway extras.
+fn gateway_extras(doc: &Value) -> Result<Choice, SettingsError> {
+    only_texts("ingress", doc, &["gatewayExtras"])?;
+    let text = some_text(doc, "gatewayExtras").unwrap_or("auto");
+    match Choice::parse(text) {
+        (choice, unknown) if unknown.is_empty() => Ok(choice),
+        _ => Err(bad("ingress", "gatewayExtras", text, EXTRAS)),
+    }
 }
 
 /// `namespace/name` or `name`; a bare name is in the system namespace.
@@ -225,6 +255,7 @@ pub(super) fn bad(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validate::routing::Extra;
 
     fn parse(pairs: &[(&str, &str)]) -> Settings {
         let data = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -278,6 +309,30 @@ mod tests {
             parse(&[("ingress", r#"{"kserveIngressGateway": "gw"}"#)]).gateway,
             Ref::new("kserve", "gw")
         );
+    }
+
+    #[test]
+    fn gateway_extras_are_a_choice_and_unknown_names_are_told() {
+        let read = |text: &str| parse(&[("ingress", &format!(r#"{{"gatewayExtras": "{text}"}}"#))]);
+        let named = |extras: &[Extra]| Choice::Named(extras.iter().copied().collect());
+        let cases = [
+            ("auto", Choice::Auto),
+            ("none", named(&[])),
+            ("gke, istio", named(&[Extra::Istio, Extra::Gke])),
+        ];
+        for (text, expected) in cases {
+            assert_eq!((read(text).gateway_extras, read(text).problems), (expected, Vec::new()), "{text}");
+        }
+        let wrong = read("istio,nginx");
+        assert_eq!(wrong.gateway_extras, Choice::Auto);
+        assert_eq!(
+            wrong.problems,
+            [
+                "inferenceservice-config: ingress.gatewayExtras: \"istio,nginx\" is not auto, none, or some of istio, \
+              envoy-gateway, gke, with commas between them; the key is not used until it is corrected"
+            ]
+        );
+        assert!(wrong.problems[0].contains(&Choice::possible()), "both say the same");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use llmisvc_api::conditions::{Condition, Truth, merge};
 use serde_json::Value;
 
+use super::zero;
 use crate::tree;
 
 /// What is known about one condition at the moment.
@@ -39,10 +40,11 @@ impl Judgement {
 pub type Judgements = BTreeMap<&'static str, Judgement>;
 
 /// The first that is False decides, else the first that is Unknown (messages are copied, never formatted: edge
-/// W-9); else it holds.
+/// W-9); else it holds, and says so where nothing runs on purpose.
 pub fn roll_up(judgements: &Judgements, of: &[&str]) -> Judgement {
     let find = |status: Truth| of.iter().filter_map(|kind| judgements.get(kind)).find(|j| j.status == status);
-    find(Truth::False).or_else(|| find(Truth::Unknown)).cloned().unwrap_or_else(Judgement::yes)
+    let wrong = find(Truth::False).or_else(|| find(Truth::Unknown));
+    wrong.or_else(|| zero::asleep(judgements, of)).cloned().unwrap_or_else(Judgement::yes)
 }
 
 /// The conditions of a service as it was read; entries that do not parse are left out.

@@ -3,6 +3,7 @@
 use llmisvc_api::conditions::reason::PROGRESSING;
 use serde_json::Value;
 
+use super::cause::{STILL_SERVE, Unready, of_pods};
 use super::condition::Judgement;
 use super::view::{Part, View};
 use crate::rollout::Counts;
@@ -39,7 +40,24 @@ fn judge(view: &View<'_>, part: Part) -> Judgement {
     if counts.is_updated() && counts.ready >= counts.wanted && holds(body, "Available") {
         return Judgement::yes();
     }
-    Judgement::no(PROGRESSING, text(&counts, holds(body, "UpdateInProgress")))
+    let text = text(&counts, holds(body, "UpdateInProgress"));
+    if counts.replicas == 0 && counts.wanted > 0 {
+        return Judgement::no(PROGRESSING, format!("{text}; {}", none_yet(&path)));
+    }
+    let size = tree::get(body, &["spec", "leaderWorkerTemplate", "size"]).and_then(Value::as_i64);
+    let unready = Unready { part, newest: None, wanted: counts.wanted.saturating_mul(size.unwrap_or(1)) };
+    let serve = if counts.ready > 0 && counts.replicas > counts.updated { STILL_SERVE } else { "" };
+    match of_pods(view, &unready) {
+        Some(cause) => cause.judgement(&format!("{text}{serve}")),
+        None => Judgement::no(PROGRESSING, text),
+    }
+}
+
+/// No status tells what keeps the pods of a StatefulSet from being made.
+fn none_yet(path: &str) -> String {
+    format!(
+        "no pod has been made: where this stays, the events of StatefulSet {path} say whether a quota or a policy refuses them"
+    )
 }
 
 fn missing(path: &str, is_going: bool) -> String {

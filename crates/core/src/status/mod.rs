@@ -1,9 +1,12 @@
 //! The status of a service as a function of what is known. It is always complete, whatever went wrong.
 
 mod adopted;
+mod cause;
 pub mod condition;
 mod gateways;
 mod group;
+mod ingress;
+mod parent_url;
 mod namesakes;
 mod path;
 mod pause;
@@ -13,11 +16,17 @@ mod report;
 mod rollout;
 mod routes;
 mod scale;
+mod scaling;
 #[cfg(test)]
 mod tests;
+mod topology;
+mod unreached;
+mod traffic;
 mod url;
 mod view;
+mod ways;
 mod workload;
+mod zero;
 
 use llmisvc_api::conditions::{self, kind, reason};
 use serde_json::{Value, json};
@@ -85,12 +94,17 @@ fn judgements(view: &View<'_>) -> Judgements {
     put(kind::TOKENIZER_READY, workload::tokenizer(view));
     put(kind::GATEWAYS_READY, gateways::judge(view));
     put(kind::HTTP_ROUTES_READY, routes::judge(view));
+    put(kind::INGRESS_READY, ingress::judge(view));
     put(kind::INFERENCE_POOL_READY, pool::judge(view));
+    judgements.extend(scaling::judge(view));
+    zero::apply(view, &mut judgements);
     pause::apply(view, &mut judgements);
     refusal::apply(view, &mut judgements);
     judgements.extend(roll_ups(view, &judgements));
     judgements.extend(rollout::judge(view, &judgements).map(|j| (kind::ROLLOUT_BLOCKED, j)));
     judgements.extend(adopted::judge(view).map(|j| (kind::ADOPTED, j)));
+    judgements.extend(traffic::ready(view).map(|j| (kind::GROUP_READY, j)));
+    judgements.extend(traffic::degraded(view).map(|j| (kind::GROUP_DEGRADED, j)));
     judgements.extend(handing_over(view).map(|j| (kind::HANDING_OVER, j)));
     judgements.extend(namesakes::judge(view).map(|j| (kind::MODEL_NAME_COLLISION, j)));
     judgements.extend(spec_ignored(view).map(|j| (kind::SPEC_IGNORED, j)));
@@ -112,6 +126,10 @@ fn roll_ups(view: &View<'_>, judgements: &Judgements) -> Judgements {
             _ => roll_up(judgements, of),
         };
         rolled.insert(roll, judgement);
+    }
+    if !view.stopped && rolled.get(kind::ROUTER_READY) == Some(&Judgement::yes()) {
+        let unreached = unreached::why(view).map(|why| Judgement::no(reason::NO_URL, why));
+        rolled.extend(unreached.map(|judgement| (kind::ROUTER_READY, judgement)));
     }
     let ready = roll_up(&rolled, conditions::DEPENDENTS);
     rolled.insert(kind::READY, ready);

@@ -4,7 +4,9 @@ use llmisvc_api::conditions::{kind, reason};
 use llmisvc_kinds::Kind;
 
 use super::condition::{Judgement, Judgements};
+use super::scaling;
 use super::view::View;
+use crate::cause::policy;
 use crate::names;
 
 /// A child that could not be written.
@@ -37,7 +39,25 @@ pub enum RefusalReason {
 pub(super) fn apply(view: &View<'_>, judgements: &mut Judgements) {
     for refusal in view.input.refused.iter().rev() {
         let (kind, reason) = component(view, refusal);
+        let reason = refusal.root_cause().unwrap_or(reason);
         judgements.insert(kind, Judgement::no(reason, message(view, refusal)));
+    }
+}
+
+impl Refusal {
+    /// What anybody would look for by its own name, whatever was to be written.
+    fn root_cause(&self) -> Option<&'static str> {
+        match self.reason {
+            // This one is Kubernetes' own, and scaling has a name for what it misses (`reference/router.md §2.4`).
+            RefusalReason::NotServed
+                if matches!(self.kind, Kind::ResourceClaimTemplate | Kind::ScaledObject) =>
+            {
+                None
+            }
+            RefusalReason::NotServed => Some(reason::CRD_NOT_FOUND),
+            RefusalReason::Invalid | RefusalReason::Other => policy(&self.message),
+            RefusalReason::Taken => None,
+        }
     }
 }
 
@@ -49,11 +69,16 @@ fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str)
     let scheduler = (kind::SCHEDULER_WORKLOAD_READY, reason::SCHEDULER_RECONCILE_ERROR);
     match refusal.kind {
         Kind::HTTPRoute => (kind::HTTP_ROUTES_READY, reason::HTTP_ROUTE_RECONCILE_ERROR),
-        Kind::InferencePool if refusal.reason == RefusalReason::NotServed => {
-            (kind::INFERENCE_POOL_READY, reason::INFERENCE_POOL_FETCH_ERROR)
+        Kind::DestinationRule
+        | Kind::BackendTrafficPolicy
+        | Kind::HealthCheckPolicy
+        | Kind::GCPBackendPolicy => (kind::HTTP_ROUTES_READY, reason::PLATFORM_NETWORKING_RECONCILE_ERROR),
+        Kind::Ingress => (kind::INGRESS_READY, reason::INGRESS_RECONCILE_ERROR),
+        Kind::InferencePool | Kind::OlderInferencePool | Kind::InferenceObjective | Kind::InferenceModel => {
+            (kind::INFERENCE_POOL_READY, reason::SCHEDULER_RECONCILE_ERROR)
         }
-        Kind::InferencePool => (kind::INFERENCE_POOL_READY, reason::SCHEDULER_RECONCILE_ERROR),
         Kind::Secret => (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_CERTS_ERROR),
+        Kind::HorizontalPodAutoscaler | Kind::ScaledObject => scaling::component(view.name, refusal),
         _ if is_scheduler(view, refusal) => scheduler,
         Kind::Service => (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_WORKLOAD_SERVICE_ERROR),
         Kind::Deployment if refusal.name == names::prefill(view.name) => {
@@ -93,6 +118,10 @@ fn remedy(kind: Kind) -> String {
              serving.kserve.io/exp-dra-device-class"
                 .to_owned()
         }
+        Kind::ScaledObject => format!(
+            "install KEDA, which brings the CustomResourceDefinition {}.{}, or use scaling.wva.hpa, or remove scaling",
+            served.plural, served.group
+        ),
         _ => format!("install the CustomResourceDefinition {}.{}", served.plural, served.group),
     }
 }

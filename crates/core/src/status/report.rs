@@ -1,17 +1,17 @@
 //! The fields of the status that are no conditions (`reference/router.md §13.6`, `§15.4`, `§15.5`).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::{Value, json};
 
-use super::scale;
-use super::url::{Url, discover, primary};
-use super::view::{Part, Sight, View};
-use crate::facts::{Key, Ref};
+use super::topology;
+use super::traffic;
+use super::unreached::is_hidden;
+use super::url::{Url, discover, is_direct, primary};
+use super::view::{Part, View};
+use super::{pool, scale};
+use crate::facts::Ref;
 use crate::names;
 use crate::rollout::Counts;
 use crate::tree;
-use crate::validate::routing::{GATEWAY_GROUP, OLDER_POOL_GROUP, POOL_GROUP, gateway_of};
 
 /// Fields by name; null where there is nothing to say.
 pub(super) fn fields(view: &View<'_>) -> Vec<(&'static str, Value)> {
@@ -31,21 +31,22 @@ pub(super) fn fields(view: &View<'_>) -> Vec<(&'static str, Value)> {
 /// where nothing was decided and no route is left to follow.
 fn reached(view: &View<'_>) -> [(&'static str, Value); 3] {
     let former = |key: &str| tree::get(view.input.service, &["status", key]).cloned().unwrap_or(Value::Null);
-    let undecided = view.fault.is_some() && view.routes.is_empty();
+    let undecided = view.fault.is_some() && view.routes.is_empty() && view.ingresses.is_empty();
     let router = if undecided { former("router") } else { router(view) };
     if undecided || is_hidden(view) {
         return [("url", former("url")), ("addresses", former("addresses")), ("router", router)];
     }
     let urls = discover(view);
+    if is_direct(view, &urls) {
+        let direct = direct(view);
+        return [
+            ("url", json!(direct)),
+            ("addresses", json!([direct_address(view, &direct)])),
+            ("router", router),
+        ];
+    }
     let url = json!(primary(view, &urls).map(|u| &u.text));
     [("url", url), ("addresses", addresses(view, &urls)), ("router", router)]
-}
-
-fn is_hidden(view: &View<'_>) -> bool {
-    let hidden = |sight: Sight<'_>| matches!(sight, Sight::Unasked | Sight::Unreadable(_));
-    let mut gateways =
-        view.gateways().into_iter().flat_map(|at| [Key::Gateway(at.clone()), Key::GatewayService(at)]);
-    view.routes.iter().any(|route| hidden(route.sight)) || gateways.any(|key| hidden(view.look(&key)))
 }
 
 /// Pins outlive a pass that decided nothing.
@@ -96,37 +97,34 @@ fn workload(view: &View<'_>, part: Part) -> Value {
 }
 
 fn addresses(view: &View<'_>, urls: &[Url]) -> Value {
-    if view.routes.is_empty() {
-        return json!([direct(view)]);
-    }
     let addresses: Vec<Value> = urls.iter().map(|url| address(view, url)).collect();
     if addresses.is_empty() { Value::Null } else { json!(addresses) }
 }
 
-/// Without a route: the workload Service, with its port (edge 38).
-fn direct(view: &View<'_>) -> Value {
+/// Without a way in: the workload Service, with its port (edge 38).
+fn direct(view: &View<'_>) -> String {
     let scheme = if view.valid.is_some_and(|v| v.tls) { "https" } else { "http" };
-    let host = format!(
-        "{}.{}.svc.{}",
-        names::workload_service(view.name),
-        view.namespace,
-        view.input.cluster.domain
-    );
-    json!({"name": "internal", "url": format!("{scheme}://{host}:8000"), "models": models(view, false)})
+    let service = names::workload_service(view.name);
+    format!("{scheme}://{service}.{}.svc.{}:8000", view.namespace, view.input.cluster.domain)
+}
+
+fn direct_address(view: &View<'_>, url: &str) -> Value {
+    json!({"name": "internal", "url": url, "models": models(view, false)})
 }
 
 fn address(view: &View<'_>, url: &Url) -> Value {
     let domain = &view.input.cluster.domain;
-    let name = match (url.is_cluster_local(domain), url.is_internal(domain)) {
-        (true, _) => "gateway-internal",
-        (false, true) => "internal",
-        (false, false) => "gateway-external",
+    let name = match (url.origin.kind, url.is_cluster_local(domain), url.is_internal(domain)) {
+        ("Gateway", true, _) => "gateway-internal",
+        (_, _, true) => "internal",
+        ("Ingress", ..) => "ingress-external",
+        _ => "gateway-external",
     };
     json!({
         "name": if url.by_model { format!("{name}-model-routing") } else { name.to_owned() },
         "url": url.text,
         "models": models(view, url.by_model),
-        "origin": gateway(&url.origin),
+        "origin": object(url.origin.group, url.origin.kind, &url.origin.at),
     })
 }
 
@@ -149,19 +147,23 @@ fn served(view: &View<'_>) -> Vec<String> {
     models.filter_map(|m| tree::text(m, &["name"]).strip_prefix(&prefix)).map(str::to_owned).collect()
 }
 
-fn gateway(at: &Ref) -> Value {
+pub(super) fn object(group: &str, kind: &str, at: &Ref) -> Value {
     let (name, namespace) = (&at.name, &at.namespace);
-    json!({"group": GATEWAY_GROUP, "kind": "Gateway", "name": name, "namespace": namespace})
+    json!({"group": group, "kind": kind, "name": name, "namespace": namespace})
 }
 
 fn router(view: &View<'_>) -> Value {
     let mut router = json!({});
-    let gateways = gateways(view);
+    let gateways = topology::gateways(view);
     if !gateways.is_empty() {
         *tree::entry(&mut router, "gateways") = json!(gateways);
     }
     if let Some((pool, _)) = &view.pool {
         *tree::entry(&mut router, "scheduler") = scheduler(view, pool);
+    }
+    let group = traffic::group(view);
+    if !group.is_null() {
+        *tree::entry(&mut router, "group") = group;
     }
     if router == json!({}) { Value::Null } else { router }
 }
@@ -169,45 +171,11 @@ fn router(view: &View<'_>) -> Value {
 fn scheduler(view: &View<'_>, pool: &str) -> Value {
     let namespace = view.namespace;
     let mut scheduler = json!({
-        "inferencePool": {"group": pool_group(view, pool), "kind": "InferencePool", "name": pool, "namespace": namespace},
+        "inferencePool": {"group": pool::group(view, pool).name(), "kind": "InferencePool", "name": pool, "namespace": namespace},
     });
     if let Some(picker) = &view.picker {
         let service = json!({"group": "", "kind": "Service", "name": picker, "namespace": namespace});
         *tree::entry(&mut scheduler, "service") = service;
     }
     scheduler
-}
-
-/// A pool of somebody else may be there in the older group only (edge 39).
-fn pool_group(view: &View<'_>, pool: &str) -> &'static str {
-    let at = || Ref::new(view.namespace, pool);
-    let managed = view.pool.as_ref().is_some_and(|(_, managed)| *managed);
-    let older = !managed
-        && matches!(view.look(&Key::InferencePool(at())), Sight::Absent)
-        && view.look(&Key::OlderInferencePool(at())).found().is_some();
-    if older { OLDER_POOL_GROUP } else { POOL_GROUP }
-}
-
-/// Gateways with the routes that name them, and the listeners these are bound to.
-fn gateways(view: &View<'_>) -> Vec<Value> {
-    let mut gateways: BTreeMap<Ref, (BTreeSet<&Ref>, BTreeSet<&str>)> = BTreeMap::new();
-    for route in &view.routes {
-        for parent in route.spec.map(|spec| tree::list(spec, &["parentRefs"])).unwrap_or_default() {
-            let Some(at) = gateway_of(parent, &route.at.namespace) else { continue };
-            let (routes, listeners) = gateways.entry(at).or_default();
-            routes.insert(&route.at);
-            listeners.extend(Some(tree::text(parent, &["sectionName"])).filter(|s| !s.is_empty()));
-        }
-    }
-    gateways.iter().map(|(at, (routes, listeners))| bound(at, routes, listeners)).collect()
-}
-
-fn bound(at: &Ref, routes: &BTreeSet<&Ref>, listeners: &BTreeSet<&str>) -> Value {
-    let route = |r: &&Ref| json!({"group": GATEWAY_GROUP, "kind": "HTTPRoute", "name": r.name, "namespace": r.namespace});
-    let mut bound = gateway(at);
-    *tree::entry(&mut bound, "httpRoutes") = routes.iter().map(route).collect();
-    if !listeners.is_empty() {
-        *tree::entry(&mut bound, "listeners") = json!(listeners);
-    }
-    bound
 }

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::condition::Judgement;
 use super::gateways::{former, is_missing, is_stale, missing};
-use super::view::{Route, Sight, View};
+use super::view::{Sight, View};
+use super::ways::Route;
 use crate::facts::Ref;
 use crate::tree;
 use crate::validate::routing::GATEWAY_GROUP;

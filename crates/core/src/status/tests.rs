@@ -12,12 +12,17 @@ use crate::tree;
 use crate::validate::routing::fixture::{World, default_gateway, spec};
 
 mod adopted;
+mod causes;
 mod conditions;
 mod groups;
 mod namesakes;
+mod pools;
 mod rollout;
 mod scale;
+mod scaling;
+mod traffic;
 mod urls;
+mod ways;
 
 const NOW: &str = "2026-01-02T03:04:05Z";
 const EARLIER: &str = "2026-01-01T00:00:00Z";
@@ -289,7 +294,7 @@ fn before_any_child_exists_the_status_is_complete() {
 
 // E-35
 #[test]
-// router edges 37, 38
+// G-37, G-38
 fn a_service_without_a_router_is_reached_directly() {
     let mut world = World::new();
     world.service["status"] = json!({"url": "http://gone.example.com"});
@@ -308,6 +313,7 @@ fn a_service_without_a_router_is_reached_directly() {
             condition("RouterReady", "True", "", ""),
             condition("WorkloadsReady", "True", "", ""),
         ],
+        "url": "http://llama-kserve-workload-svc.ml.svc.cluster.local:8000",
         "addresses": [{
             "name": "internal",
             "url": "http://llama-kserve-workload-svc.ml.svc.cluster.local:8000",
@@ -322,7 +328,7 @@ fn a_service_without_a_router_is_reached_directly() {
 
 // E-35, E-36, G-45
 #[test]
-// router edges 37, 45
+// G-37, G-45
 fn a_stopped_service_has_conditions_for_what_it_consists_of() {
     let merged = spec(json!({"route": {}}));
     let mut world = ready_world(&merged);

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use serde_json::Value;
-
-use super::path::{BasePath, base_paths};
-use super::view::{Route, View};
-use crate::facts::{Key, Ref};
+use super::path::BasePath;
+use super::view::View;
+use super::ways::Route;
+use super::{ingress, parent_url};
+use crate::facts::Ref;
 use crate::tree;
-use crate::validate::routing::gateway_of;
 
 /// One way to reach the service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,8 +23,19 @@ pub(super) struct Url {
     pub(super) path: String,
     /// Only the model's name in a header leads here.
     pub(super) by_model: bool,
-    /// The Gateway.
-    pub(super) origin: Ref,
+    /// What it leads through.
+    pub(super) origin: Origin,
+}
+
+/// The object that a URL leads through.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Origin {
+    /// API group.
+    pub(super) group: &'static str,
+    /// Kind.
+    pub(super) kind: &'static str,
+    /// The object.
+    pub(super) at: Ref,
 }
 
 impl Url {
@@ -62,17 +72,24 @@ fn is_internal_address(address: IpAddr) -> bool {
     }
 }
 
-/// URLs of all routes through all their Gateways, sorted by text.
+/// URLs of all routes through all their parents, and of all Ingresses, sorted by text, each once. One that answers
+/// without the model's name in a header comes before the same one with it.
 pub(super) fn discover(view: &View<'_>) -> Vec<Url> {
-    let mut urls = BTreeSet::new();
-    for route in &view.routes {
-        let Some(spec) = route.spec else { continue };
-        let paths = base_paths(spec, &view.input.settings.model_header);
-        for parent in tree::list(spec, &["parentRefs"]) {
-            urls.extend(through(view, route, parent, &paths));
-        }
-    }
-    urls.into_iter().collect()
+    let routes = view.routes.iter().filter(|route| !route.further);
+    let routes = routes.flat_map(|route| parent_url::urls(view, route));
+    let ingresses = view.ingresses.iter().flat_map(|ingress| ingress::urls(view, ingress));
+    let mut urls: Vec<Url> = routes.chain(ingresses).collect::<BTreeSet<Url>>().into_iter().collect();
+    urls.dedup_by(|next, first| next.text == first.text);
+    urls
+}
+
+/// Nothing but the workload Service leads to the service: it has no Ingress, and no route, or none with a Gateway.
+pub(super) fn is_direct(view: &View<'_>, urls: &[Url]) -> bool {
+    let in_mesh = |route: &Route<'_>| {
+        let has_parents = route.spec.is_some_and(|spec| !tree::list(spec, &["parentRefs"]).is_empty());
+        has_parents && route.gateways().is_empty()
+    };
+    urls.is_empty() && view.ingresses.is_empty() && view.routes.iter().all(in_mesh)
 }
 
 /// The URL that clients should take (`§13.6`, step 3). The preferred scheme counts among external ones, too.
@@ -87,73 +104,15 @@ pub(super) fn primary<'a>(view: &View<'_>, urls: &'a [Url]) -> Option<&'a Url> {
     preferred.or(chosen.first().copied())
 }
 
-fn through(view: &View<'_>, route: &Route<'_>, parent: &Value, paths: &[BasePath]) -> Vec<Url> {
-    let Some(at) = gateway_of(parent, &route.at.namespace) else { return Vec::new() };
-    let Some(gateway) = view.look(&Key::Gateway(at.clone())).found() else { return Vec::new() };
-    let service = view.look(&Key::GatewayService(at.clone())).found();
-    let listeners = tree::list(gateway, &["spec", "listeners"]).iter().filter(|l| is_meant(parent, l));
-    let mut urls = Vec::new();
-    for (listener, scheme) in listeners.filter_map(|l| Some((l, scheme(l)?))) {
-        let port = tree::get(listener, &["port"]).and_then(Value::as_i64).unwrap_or_default();
-        let external = external_hosts(view, route, gateway, listener).into_iter();
-        for host in external.chain(service.and_then(|s| internal_host(view, s, listener))) {
-            urls.extend(paths.iter().map(|path| url(scheme, &host, port, path, &at)));
-        }
-    }
-    urls
-}
-
-/// `sectionName` and `port` of a parent choose among the listeners.
-fn is_meant(parent: &Value, listener: &Value) -> bool {
-    let section = tree::text(parent, &["sectionName"]);
-    let port = tree::get(parent, &["port"]).filter(|p| !p.is_null());
-    (section.is_empty() || section == tree::text(listener, &["name"]))
-        && port.is_none_or(|port| listener.get("port") == Some(port))
-}
-
-fn scheme(listener: &Value) -> Option<&'static str> {
-    match tree::text(listener, &["protocol"]) {
-        "HTTP" => Some("http"),
-        "HTTPS" | "TLS" => Some("https"),
-        _ => None,
-    }
-}
-
-/// Names of the route, else of the listener, else the Gateway's addresses; none while it has no address.
-fn external_hosts(view: &View<'_>, route: &Route<'_>, gateway: &Value, listener: &Value) -> Vec<String> {
-    let addresses = tree::list(gateway, &["status", "addresses"]).iter().map(|a| tree::text(a, &["value"]));
-    let addresses: Vec<String> = addresses.filter(|a| !a.is_empty()).map(str::to_owned).collect();
-    if addresses.is_empty() {
-        return addresses;
-    }
-    let named = route.spec.map(|spec| tree::list(spec, &["hostnames"])).unwrap_or_default().iter();
-    let named: Vec<String> = named.filter_map(|h| concrete(view, h.as_str().unwrap_or_default())).collect();
-    let listener = concrete(view, tree::text(listener, &["hostname"]));
-    match (named.is_empty(), listener) {
-        (false, _) => named,
-        (true, Some(hostname)) => vec![hostname],
-        (true, None) => addresses,
-    }
-}
-
 /// A host that can be called: `*.example.com` becomes `inference.example.com` (edge 40).
-fn concrete(view: &View<'_>, hostname: &str) -> Option<String> {
+pub(super) fn concrete(view: &View<'_>, hostname: &str) -> Option<String> {
     match hostname.strip_prefix("*.") {
         Some(rest) => Some(format!("{}.{rest}", view.input.settings.wildcard_hostname)),
         None => Some(hostname.to_owned()).filter(|h| !h.is_empty() && h != "*"),
     }
 }
 
-/// Name of the Service behind the Gateway, where it has the listener's port.
-fn internal_host(view: &View<'_>, service: &Value, listener: &Value) -> Option<String> {
-    let ports = tree::list(service, &["spec", "ports"]);
-    let serves = ports.is_empty() || ports.iter().any(|p| p.get("port") == listener.get("port"));
-    let (name, namespace) =
-        (tree::text(service, &["metadata", "name"]), tree::text(service, &["metadata", "namespace"]));
-    serves.then(|| format!("{name}.{namespace}.svc.{}", view.input.cluster.domain))
-}
-
-fn url(scheme: &'static str, host: &str, port: i64, path: &BasePath, origin: &Ref) -> Url {
+pub(super) fn url(scheme: &'static str, host: &str, port: i64, path: &BasePath, origin: &Origin) -> Url {
     let bracketed = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     let port = match (scheme, port) {
         ("http", 80) | ("https", 443) | (_, 0) => String::new(),

@@ -6,12 +6,12 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::StatusInput;
+use super::ways::{Ingress, Route};
 use crate::facts::{Answer, Key, Ref};
 use crate::names;
 use crate::pass::{Fault, is_stopped};
 use crate::tree;
 use crate::valid::{Pods, Role, ValidService, Workload};
-use crate::validate::routing::parent_gateways;
 
 /// A service as the status sees it.
 pub(super) struct View<'a> {
@@ -29,6 +29,7 @@ pub(super) struct View<'a> {
     /// `gateway.refs`.
     pub(super) gateway_refs: Vec<Ref>,
     pub(super) routes: Vec<Route<'a>>,
+    pub(super) ingresses: Vec<Ingress<'a>>,
 }
 
 /// A Deployment or LeaderWorkerSet of a service.
@@ -80,21 +81,6 @@ impl Part {
     }
 }
 
-/// One route of the service.
-pub(super) struct Route<'a> {
-    pub(super) at: Ref,
-    pub(super) managed: bool,
-    /// Its spec: as it lives, else as it shall be.
-    pub(super) spec: Option<&'a Value>,
-    pub(super) sight: Sight<'a>,
-}
-
-impl Route<'_> {
-    pub(super) fn gateways(&self) -> BTreeSet<Ref> {
-        self.spec.map(|spec| parent_gateways(spec, &self.at.namespace)).unwrap_or_default()
-    }
-}
-
 /// What is known about an object.
 #[derive(Clone, Copy)]
 pub(super) enum Sight<'a> {
@@ -137,6 +123,7 @@ impl<'a> View<'a> {
             picker: None,
             gateway_refs: Vec::new(),
             routes: Vec::new(),
+            ingresses: Vec::new(),
         }
     }
 
@@ -150,11 +137,7 @@ impl<'a> View<'a> {
         self.pool = routing.pool(self.name).map(|name| (name, routing.external_pool.is_none()));
         self.picker = routing.picker_service().map(str::to_owned);
         self.gateway_refs.clone_from(&routing.gateway_refs);
-        if let Some(route) = &routing.route {
-            self.routes.push(self.managed_route(Some(&route.spec)));
-        }
-        let referenced: Vec<_> = routing.route_refs.iter().map(|name| self.referenced_route(name)).collect();
-        self.routes.extend(referenced);
+        self.ways_from_decision(service);
     }
 
     /// Nothing was decided: what lives is what there is. Routes and Gateways of the user are those that the
@@ -164,43 +147,23 @@ impl<'a> View<'a> {
         let lives = |part: &Part| self.live(part.kind(), &part.name(self.name)).is_some();
         self.parts = Part::ALL.into_iter().filter(lives).collect();
         self.fill_pool_from_live();
-        if self.live(Kind::HTTPRoute, &names::route(self.name)).is_some() {
-            self.routes.push(self.managed_route(None));
-        }
-        let refs = tree::list(self.input.service, &["spec", "router", "route", "http", "refs"]).iter();
-        let names = refs.map(|r| tree::text(r, &["name"])).filter(|name| !name.is_empty());
-        let referenced: Vec<_> = names.map(|name| self.referenced_route(name)).collect();
-        self.routes.extend(referenced);
+        self.ways_from_live();
     }
 
     fn fill_pool_from_live(&mut self) {
         let pool = names::inference_pool(self.name);
         let external =
             tree::text(self.input.service, &["spec", "router", "scheduler", "pool", "ref", "name"]);
-        if let Some(live) = self.live(Kind::InferencePool, &pool) {
-            let picker = Some(tree::text(live, &["spec", "endpointPickerRef", "name"]));
+        let reference =
+            [(Kind::InferencePool, "endpointPickerRef"), (Kind::OlderInferencePool, "extensionRef")];
+        let live = reference.into_iter().find_map(|(kind, field)| Some((self.live(kind, &pool)?, field)));
+        if let Some((live, field)) = live {
+            let picker = Some(tree::text(live, &["spec", field, "name"]));
             self.picker = picker.filter(|p| !p.is_empty()).map(str::to_owned);
             self.pool = Some((pool, true));
         } else if !external.is_empty() {
             self.pool = Some((external.to_owned(), false));
         }
-    }
-
-    fn managed_route(&self, desired: Option<&'a Value>) -> Route<'a> {
-        let name = names::route(self.name);
-        let live = self.live(Kind::HTTPRoute, &name);
-        Route {
-            at: Ref::new(self.namespace, &name),
-            managed: true,
-            spec: live.and_then(|l| tree::get(l, &["spec"])).or(desired),
-            sight: live.map_or(Sight::Absent, Sight::Found),
-        }
-    }
-
-    fn referenced_route(&self, name: &str) -> Route<'a> {
-        let at = Ref::new(self.namespace, name);
-        let sight = self.look(&Key::HttpRoute(at.clone()));
-        Route { at, managed: false, spec: sight.found().and_then(|r| tree::get(r, &["spec"])), sight }
     }
 
     /// The Deployment or LeaderWorkerSet is part of the service.

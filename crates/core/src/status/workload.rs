@@ -1,41 +1,39 @@
 //! Readiness of Deployments (`reference/workloads.md §15.1`, `reference/router.md §10.7`).
 
+use llmisvc_api::conditions::Truth;
 use llmisvc_api::conditions::reason::{PROGRESS_DEADLINE_EXCEEDED as DEADLINE, PROGRESSING};
-use llmisvc_kinds::Kind;
 use serde_json::Value;
 
+use super::cause::{STILL_SERVE, Unready, of_pods};
 use super::condition::Judgement;
 use super::view::{Part, View};
-use crate::names;
+use crate::cause::{Cause, of_creation};
 use crate::tree;
 
 /// Main or decode Deployment.
 pub(super) fn main(view: &View<'_>) -> Option<Judgement> {
-    let name = names::decode(view.name);
-    view.has(Part::Main).then(|| deployment(view, &name, rolled_out))
+    view.has(Part::Main).then(|| deployment(view, Part::Main, rolled_out))
 }
 
 /// Prefill Deployment.
 pub(super) fn prefill(view: &View<'_>) -> Option<Judgement> {
-    let name = names::prefill(view.name);
-    view.has(Part::Prefill).then(|| deployment(view, &name, rolled_out))
+    view.has(Part::Prefill).then(|| deployment(view, Part::Prefill, rolled_out))
 }
 
 /// Endpoint picker: standbys stay unready on purpose, so one available pod is enough.
 pub(super) fn scheduler(view: &View<'_>) -> Option<Judgement> {
-    let name = names::scheduler(view.name);
-    view.has(Part::Scheduler).then(|| deployment(view, &name, one_available))
+    view.has(Part::Scheduler).then(|| deployment(view, Part::Scheduler, one_available))
 }
 
 /// Tokenizer.
 pub(super) fn tokenizer(view: &View<'_>) -> Option<Judgement> {
-    let name = names::tokenizer(view.name);
-    view.has(Part::Tokenizer).then(|| deployment(view, &name, one_available))
+    view.has(Part::Tokenizer).then(|| deployment(view, Part::Tokenizer, one_available))
 }
 
-fn deployment(view: &View<'_>, name: &str, judge: fn(&Counts<'_>) -> Judgement) -> Judgement {
-    let path = view.path(name);
-    let Some(body) = view.live(Kind::Deployment, name) else {
+fn deployment(view: &View<'_>, part: Part, judge: fn(&Counts<'_>) -> Judgement) -> Judgement {
+    let name = part.name(view.name);
+    let path = view.path(&name);
+    let Some(body) = view.live(part.kind(), &name) else {
         return Judgement::no(PROGRESSING, format!("Deployment {path} has not been created yet"));
     };
     let counts = Counts::of(body);
@@ -45,12 +43,16 @@ fn deployment(view: &View<'_>, name: &str, judge: fn(&Counts<'_>) -> Judgement) 
         return Judgement::no(PROGRESSING, message);
     }
     let judgement = judge(&counts);
-    match (counts.condition("ReplicaFailure"), judgement.message.is_empty()) {
-        (Some(("True", _, why)), false) => {
-            Judgement { message: format!("{}: {why}", judgement.message), ..judgement }
-        }
-        _ => judgement,
-    }
+    let cause = (judgement.status != Truth::True).then(|| cause(view, part, &counts)).flatten();
+    cause.map_or(judgement, |cause| cause.judgement(&counts.in_trouble()))
+}
+
+/// What keeps pods from being made, else what keeps those that there are from serving.
+fn cause(view: &View<'_>, part: Part, counts: &Counts<'_>) -> Option<Cause> {
+    let refused = counts.condition("ReplicaFailure").filter(|(status, ..)| *status == "True");
+    let newest = counts.newest().filter(|_| counts.updated > 0);
+    let unready = Unready { part, newest, wanted: counts.wanted };
+    refused.map(|(.., message)| of_creation(message)).or_else(|| of_pods(view, &unready))
 }
 
 /// Ready only when the newest generation is rolled out (edges W-8, 41).
@@ -116,6 +118,20 @@ impl<'a> Counts<'a> {
             tree::text(found, &["reason"]),
             tree::text(found, &["message"]),
         ))
+    }
+
+    /// Hash of the newest pod template: the newest ReplicaSet, which the Deployment names while it says how far that
+    /// is, has it at the end of its name.
+    fn newest(&self) -> Option<&'a str> {
+        let (.., message) = self.condition("Progressing")?;
+        let name = message.split('"').nth(1)?;
+        name.rsplit_once('-').map(|(_, hash)| hash)
+    }
+
+    /// Beside a cause: how far it is, and whether it serves all the same.
+    fn in_trouble(&self) -> String {
+        let older_serve = self.replicas > self.updated && self.available > 0;
+        format!("{}{}", self.text(), if older_serve { STILL_SERVE } else { "" })
     }
 
     /// The rollout was complete once and enough pods are up: a single lost pod is no rollout.

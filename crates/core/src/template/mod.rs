@@ -7,6 +7,7 @@ mod check;
 mod engine;
 mod error;
 mod funcs;
+mod host;
 mod newline;
 mod quantity;
 mod rewrite;
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 
 pub use check::failures;
 pub use error::{Place, TemplateError};
+pub use host::{HostData, host};
 
 /// The connector that a `kvCacheOffloading` stands for; none when its `cpu` is no quantity.
 pub fn offloading_connector(offloading: &Value) -> Option<Value> {

@@ -24,7 +24,7 @@ pub fn group(scope: &mut Scope<'_, '_>, plain: Workload) -> Option<Workload> {
     let leader = leader.or_else(|| at(scope, Position::Worker, |scope| stand_in(scope, &worker)));
     let sizes = parallelism::parallelism(scope);
     let (size, spread) = layout(scope, &sizes, main(&worker))?;
-    check_name(scope, size, plain.replicas);
+    check_name(scope, size, plain.most_replicas());
     let (account, credentials) = accounts(scope, leader.as_ref(), &worker);
     let shared =
         template::Shared { sizes: &sizes, spread: Some(spread), credentials: (&account, credentials) };

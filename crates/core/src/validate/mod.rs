@@ -29,6 +29,7 @@ pub(crate) mod revision;
 pub(crate) mod rollout;
 pub mod routing;
 pub(crate) mod running;
+pub mod scaling;
 pub(crate) mod scope;
 pub mod storage;
 pub mod template;

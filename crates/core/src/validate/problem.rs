@@ -5,6 +5,8 @@ use thiserror::Error;
 /// A problem without its path; [`super::scope::Scope`] adds the path and the config it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Problem {
+    #[error("is missing: an autoscaler needs a limit, for example maxReplicas: 8")]
+    NoCeiling,
     #[error("expected {expected}, got {got}")]
     Type { expected: &'static str, got: String },
     #[error("{got} is out of range: {rule}")]
@@ -99,8 +101,18 @@ pub enum Problem {
     ClosedScript { flag: String },
     #[error("{field} has no {name:?}: its pods get the claim {claim:?}, and no container uses it")]
     NoClaimingContainer { name: String, field: String, claim: &'static str },
-    #[error("{feature} is not supported by this version and has no effect")]
-    NoEffect { feature: &'static str },
+    #[error("{replicas} is written when {by}, which scales the workload until then, is gone{why}")]
+    StillScaled { replicas: i64, by: String, why: &'static str },
+    #[error(
+        "no ScaledObject is made or changed while nobody says where its metrics are: set prometheus.url in key {key:?} of \
+         ConfigMap inferenceservice-config"
+    )]
+    NoPrometheus { key: &'static str },
+    #[error(
+        "{sleeper} may have no replicas while {other} has some: set idleReplicaCount: 0 and the same triggers for both \
+         prefill and decode, so that they go to zero and come back together"
+    )]
+    SleepApart { sleeper: &'static str, other: &'static str },
     #[error(
         "{ranks} ranks are no multiple of {size} pods, which pods with {per_pod} accelerators make, and vLLM runs the \
          same number in each: change parallelism or the accelerators of a pod"

@@ -4,35 +4,45 @@
 //! conditions say what is missing.
 
 mod account;
+mod extras;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gateways;
+mod ingress;
+mod kv_events;
+mod picker_config;
 mod route;
 mod scheduler;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod tokenizer;
+mod traffic;
+mod unscheduled;
 
 use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 pub use self::account::{Account, NAMESPACE};
+pub use self::extras::{Choice, Extra, Extras};
 pub(crate) use self::gateways::{gateway_of, parent_gateways};
 pub(crate) use self::route::has_header;
-use crate::facts::{Answer, Key, Ref};
+use crate::facts::Ref;
 use crate::labels::Labels;
 use crate::names;
 use crate::pass::Finding;
+use crate::pools::objectives::{self, Objectives};
+use crate::pools::{self, Backend, Pools};
+use crate::traffic::Traffic;
 use crate::tree;
 use crate::validate::Context;
+use crate::validate::storage::Weights;
 use crate::validate::tracing::Tracing;
 
 pub use tokenizer::Tokenizer;
 
 /// API group of the pools that we make and route to.
 pub const POOL_GROUP: &str = Kind::InferencePool.served().group;
-/// API group of pools that were made for the Inference Extension before its v1.
-pub const OLDER_POOL_GROUP: &str = "inference.networking.x-k8s.io";
 /// API group of Gateways and routes.
 pub const GATEWAY_GROUP: &str = Kind::HTTPRoute.served().group;
 
@@ -45,14 +55,28 @@ pub struct Routing {
     pub scheduler: Option<Scheduler>,
     /// Render server beside it.
     pub tokenizer: Option<Tokenizer>,
+    /// What a tokenizer in the picker's own pod reads.
+    pub beside_picker: Option<Weights>,
     /// Pool that somebody else keeps, with its picker.
     pub external_pool: Option<ExternalPool>,
+    /// The same pool in both API groups: where the route leads, and what is made.
+    pub pools: Pools,
+    /// Priorities of requests.
+    pub objectives: Objectives,
     /// Managed route.
     pub route: Option<Route>,
     /// Names of the user's own routes in the service's namespace.
     pub route_refs: Vec<String>,
     /// Gateways named in `spec.router.gateway.refs`.
     pub gateway_refs: Vec<Ref>,
+    /// Objects that the gateways need beyond the standard.
+    pub extras: Extras,
+    /// Managed Ingress.
+    pub ingress: Option<Ingress>,
+    /// Ingresses named in `spec.router.ingress.refs`.
+    pub ingress_refs: Vec<Ref>,
+    /// Share of a group's requests.
+    pub traffic: Option<Traffic>,
 }
 
 impl Routing {
@@ -62,6 +86,21 @@ impl Routing {
             (Some(external), _) => Some(external.name.clone()),
             (None, Some(_)) => Some(names::inference_pool(service)),
             (None, None) => None,
+        }
+    }
+
+    /// What requests for the service go to: its pool in the group that its routes lead to, else the workload Service.
+    pub fn backend(&self, service: &str) -> Backend {
+        match self.pool(service) {
+            Some(name) => {
+                Backend { group: self.pools.group.name(), kind: "InferencePool", name, port: pools::PORT }
+            }
+            None => Backend {
+                group: "",
+                kind: "Service",
+                name: names::workload_service(service),
+                port: pools::PORT,
+            },
         }
     }
 
@@ -79,6 +118,8 @@ pub struct ExternalPool {
     pub name: String,
     /// The Service of its picker, where the pool could be read.
     pub picker: Option<String>,
+    /// The API group in which it was found.
+    pub group: pools::Group,
 }
 
 /// Managed endpoint picker and pool.
@@ -112,6 +153,19 @@ pub struct Scheduler {
     pub live: Option<LiveScheduler>,
 }
 
+impl Scheduler {
+    /// There are more pickers than the one that leads.
+    pub fn has_standby(&self) -> bool {
+        self.replicas.is_some_and(|n| n > 1)
+    }
+
+    /// Labels that the Deployment selects its pods by. Selectors are immutable: a live one stays.
+    pub fn selector(&self, base: &Labels) -> Labels {
+        let live = self.live.as_ref().map(|live| &live.selector).filter(|s| !s.is_empty());
+        live.unwrap_or(base).clone()
+    }
+}
+
 /// What a live scheduler Deployment has that is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LiveScheduler {
@@ -121,6 +175,8 @@ pub struct LiveScheduler {
     pub config: Option<(String, String)>,
     /// Where that text came from, if we wrote it.
     pub mark: Option<String>,
+    /// Several run, and nothing keeps them apart: to change that would replace them.
+    pub unspread: bool,
 }
 
 /// Managed route.
@@ -130,6 +186,15 @@ pub struct Route {
     pub spec: Value,
     /// Header of model-based routing, where that is on.
     pub model_header: Option<String>,
+}
+
+/// Managed Ingress.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ingress {
+    /// The one host that it answers to.
+    pub host: String,
+    /// `ingressClassName`; none for the default class.
+    pub class: Option<String>,
 }
 
 /// Validates `spec.router`, applies the fix-ups of `reference/workloads.md §3.8`, and asks for every Gateway,
@@ -145,10 +210,19 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
     };
     let mut routing = Routing { router: true, scheduler, external_pool, ..Routing::default() };
     routing.tokenizer = tokenizer::tokenizer(ctx, router, routing.scheduler.as_ref(), findings, warnings);
+    routing.beside_picker = tokenizer::beside_picker(ctx, routing.scheduler.as_ref(), findings, warnings);
+    picker_config::check(ctx, &routing, findings, warnings);
     routing.gateway_refs = gateways::refs(ctx, router, findings);
     route::routes(ctx, router, &mut routing, findings, warnings);
+    ingress::ingress(ctx, router, &mut routing, findings, warnings);
+    timeouts::fit(ctx, &mut routing, warnings);
     gateways::ask(ctx, &routing);
-    warn_about_unsupported(ctx, router, warnings);
+    pools::decide::decide(ctx, &mut routing, warnings);
+    if routing.pool(&ctx.id.name).is_some() {
+        routing.objectives = objectives::read(ctx, warnings);
+    }
+    routing.traffic = traffic::traffic(ctx, router, &routing);
+    routing.extras = extras::extras(ctx, &routing, warnings);
     routing
 }
 
@@ -164,37 +238,20 @@ fn external_pool(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>)
             "is ignored, since pool.ref names an external pool; remove one of the two",
         ));
     }
-    Some(ExternalPool { name: name.to_owned(), picker: picker_of(ctx, name) })
+    let group = pools::decide::found(ctx, name);
+    Some(ExternalPool { name: name.to_owned(), picker: picker_of(ctx, name, group), group })
 }
 
 /// The Service of a pool's picker, which the service's certificate names. A pool of the older group says it elsewhere
 /// (L-8).
-fn picker_of(ctx: &Context<'_>, pool: &str) -> Option<String> {
-    let at = || Ref::new(&ctx.id.namespace, pool);
-    let seen = &ctx.inputs.seen;
-    let picker = match seen.get(&Key::InferencePool(at())) {
-        Answer::Absent => {
-            let pool = seen.get(&Key::OlderInferencePool(at())).found()?;
-            tree::text(pool, &["spec", "extensionRef", "name"])
-        }
-        answer => tree::text(answer.found()?, &["spec", "endpointPickerRef", "name"]),
+fn picker_of(ctx: &Context<'_>, pool: &str, group: pools::Group) -> Option<String> {
+    let reference = match group {
+        pools::Group::V1 => "endpointPickerRef",
+        pools::Group::Older => "extensionRef",
     };
+    let pool = ctx.inputs.seen.get(&group.key(Ref::new(&ctx.id.namespace, pool))).found()?;
+    let picker = tree::text(pool, &["spec", reference, "name"]);
     Some(picker.to_owned()).filter(|picker| !picker.is_empty())
-}
-
-/// Fields that the API has and nothing reads are not ignored silently.
-fn warn_about_unsupported(ctx: &Context<'_>, router: &Value, warnings: &mut Vec<Finding>) {
-    let fields: [(&[&str], &str); 3] = [
-        (&["ingress"], "Ingress is not supported; use spec.router.route"),
-        (&["route", "group"], "traffic splitting between services is not supported yet"),
-        (&["route", "weight"], "traffic splitting between services is not supported yet"),
-    ];
-    for (path, why) in fields {
-        if tree::get(router, path).is_some_and(|v| !v.is_null()) {
-            warnings
-                .push(ctx.finding(&format!("spec.router.{}", path.join(".")), format!("is ignored: {why}")));
-        }
-    }
 }
 
 impl Context<'_> {

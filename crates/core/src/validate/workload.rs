@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::problem::Problem;
 use super::scope::Scope;
 use super::template::{self, Draft, Shared};
-use super::{Context, account, group, parallelism, pod, rollout, running};
+use super::{Context, account, group, parallelism, pod, rollout, running, scaling};
 use crate::labels::{self, Component, Labels};
 use crate::pass::Finding;
 use crate::valid::{Pods, Position, Role, Workload};
@@ -20,11 +20,12 @@ pub fn workloads(
     let prefill = ctx.spec.get("prefill").filter(|p| !p.is_null());
     let role = if prefill.is_some() { Role::Decode } else { Role::Both };
     let main = workload(ctx, role, ctx.spec, findings, warnings);
-    let prefill = prefill.map(|spec| workload(ctx, Role::Prefill, spec, findings, warnings));
-    match prefill {
-        None => Some((main?, None)),
-        Some(prefill) => Some((main?, Some(prefill?))),
-    }
+    let Some(prefill) = prefill.map(|spec| workload(ctx, Role::Prefill, spec, findings, warnings)) else {
+        return Some((main?, None));
+    };
+    let (main, prefill) = (main?, prefill?);
+    warnings.extend(scaling::apart(ctx, &main, &prefill));
+    Some((main, Some(prefill)))
 }
 
 /// One workload; `spec` is `spec` or `spec.prefill` of the merged and rendered document. None when something blocks.
@@ -42,7 +43,7 @@ pub fn workload(
 }
 
 fn read(scope: &mut Scope<'_, '_>) -> Option<Workload> {
-    unsupported(scope);
+    warn_of_idle_prefill(scope);
     let plain = plain(scope);
     if scope.given(&["worker"]).is_some() { group::group(scope, plain) } else { single(scope, plain) }
 }
@@ -51,7 +52,8 @@ fn read(scope: &mut Scope<'_, '_>) -> Option<Workload> {
 fn plain(scope: &mut Scope<'_, '_>) -> Workload {
     let live_selector = running::selector(scope);
     Workload {
-        replicas: scope.integer(&["replicas"], 0, "at least 0"),
+        replicas: scaling::count(scope),
+        scaling: scaling::scaling(scope),
         labels: labels(scope, live_selector.as_ref()),
         annotations: tree::strings(scope.spec, &["annotations"]),
         rollout: rollout::rollout(scope),
@@ -74,11 +76,8 @@ fn single(scope: &mut Scope<'_, '_>, plain: Workload) -> Option<Workload> {
     Some(Workload { parallelism: sizes, account, pods: Pods::Single(Box::new(template)), ..plain })
 }
 
-/// What later versions do, and what must not be ignored in silence.
-fn unsupported(scope: &mut Scope<'_, '_>) {
-    if scope.given(&["scaling"]).is_some() {
-        scope.warn("scaling", &Problem::NoEffect { feature: "autoscaling" });
-    }
+/// Only an endpoint picker sends requests to prefill.
+fn warn_of_idle_prefill(scope: &mut Scope<'_, '_>) {
     let scheduled = tree::get(scope.ctx.spec, &["router", "scheduler"]).is_some_and(|it| !it.is_null());
     if scope.role == Role::Prefill && !scheduled {
         scope.warn("template", &Problem::PrefillWithoutScheduler);

@@ -120,7 +120,7 @@ fn a_blocking_problem_is_named_with_its_path(#[case] spec: Value, #[case] expect
     "spec.parallelism.dataLocal: dataLocal is 2, but one node has to run all 4 data-parallel ranks: set both to the \
      same"
 )]
-// W-1
+// W-1, G-61
 #[case::label_ignored(
     with(spec(), "/labels", json!({"app.kubernetes.io/name": "other", "mine": "kept"})),
     "spec.labels[app.kubernetes.io/name]: label app.kubernetes.io/name=other would change the selector, \
@@ -155,10 +155,6 @@ fn a_blocking_problem_is_named_with_its_path(#[case] spec: Value, #[case] expect
 #[case::prefill_without_scheduler(
     prefill(json!({"template": template()})),
     "spec.prefill.template: prefill pods get no requests without spec.router.scheduler: add it"
-)]
-#[case::no_effect(
-    with(spec(), "/scaling", json!({"minReplicas": 1})),
-    "spec.scaling: autoscaling is not supported by this version and has no effect"
 )]
 fn a_warning_blocks_nothing(#[case] spec: Value, #[case] expected: &str) {
     let outcome = outcome(spec);

@@ -116,12 +116,17 @@ pub fn answer_for(key: &Key, object: Option<Raw>) -> Answer {
 pub fn wants_watch(key: &Key, answer: &Answer) -> bool {
     match (key, answer) {
         (_, Answer::Unreadable(_))
-        | (Key::Config(_) | Key::ConfigNames(_) | Key::Gateway(_) | Key::Pods(_) | Key::Namesakes(_), _) => {
-            false
-        }
+        | (
+            Key::Config(_)
+            | Key::ConfigNames(_)
+            | Key::Gateway(_)
+            | Key::Pods(_)
+            | Key::Troubles(_)
+            | Key::Namesakes(_)
+            | Key::Group(_),
+            _,
+        ) => false,
         (Key::ServiceAccount(_) | Key::Secret(_), answer) => *answer == Answer::Absent,
-        // While it is absent its kind may be too, and then there is nothing to watch.
-        (Key::OlderInferencePool(_), answer) => *answer != Answer::Absent,
         (
             Key::ConfigMap(_)
             | Key::CaBundle(_)
@@ -130,6 +135,7 @@ pub fn wants_watch(key: &Key, answer: &Answer) -> bool {
             | Key::Claim(_)
             | Key::HttpRoute(_)
             | Key::InferencePool(_)
+            | Key::OlderInferencePool(_)
             | Key::GatewayService(_),
             _,
         ) => true,

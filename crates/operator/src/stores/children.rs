@@ -172,7 +172,8 @@ impl Children {
         Some((child.revision, child.count_entries.clone())).filter(|(_, held)| !held.is_empty())
     }
 
-    fn body(&self, service: &Ref, slot: &(Kind, String)) -> Option<Value> {
+    /// One child.
+    pub fn body(&self, service: &Ref, slot: &(Kind, String)) -> Option<Value> {
         serde_json::from_str(&self.by_service.get(service)?.get(slot)?.json).ok()
     }
 

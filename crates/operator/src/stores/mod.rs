@@ -22,6 +22,7 @@ pub mod children;
 mod configs;
 pub mod groups;
 pub mod index;
+pub mod members;
 mod namesakes;
 pub mod pods;
 pub mod raw;
@@ -36,8 +37,9 @@ use asked::Asked;
 use bag::{Bag, Stamp};
 use children::Children;
 use index::Index;
+use members::Members;
 use namesakes::Namesakes;
-use pods::Pods;
+use pods::{Pods, Touched};
 use raw::{Raw, Turn};
 use services::Services;
 use usage::Usage;
@@ -68,6 +70,7 @@ pub struct Stores {
     index: Mutex<Index>,
     namesakes: Mutex<Namesakes>,
     usage: Mutex<Usage>,
+    members: Mutex<Members>,
     view: Mutex<View>,
     /// Configs that have to be looked at again, for their own sake: see [`crate::configs`].
     pub configs_due: Arc<Queue>,
@@ -90,6 +93,7 @@ impl Stores {
             index: Mutex::default(),
             namesakes: Mutex::default(),
             usage: Mutex::default(),
+            members: Mutex::default(),
             view: Mutex::new(View { settings, cluster: Arc::new(cluster) }),
             configs_due: Arc::default(),
             asked: Asked::default(),
@@ -103,7 +107,7 @@ impl Stores {
         match watched {
             Watched::Services => {
                 self.claim(&raw);
-                let peers = self.publish(&raw);
+                let peers = self.publish_names(&raw);
                 lock(&self.services).put(&raw).into_iter().chain(peers).collect()
             }
             Watched::Child(kind) => lock(&self.children).put(kind, raw),
@@ -121,7 +125,12 @@ impl Stores {
     /// Takes in a pod; gives the services that look at theirs and have to look again.
     pub fn put_pod(&self, pod: Body) -> BTreeSet<Ref> {
         let touched = lock(&self.pods).put(pod, Instant::now());
-        touched.into_iter().flat_map(|service| self.dependents(&Key::Pods(service))).collect()
+        self.who_looks_at(touched)
+    }
+
+    fn who_looks_at(&self, Touched { pods, troubles }: Touched) -> BTreeSet<Ref> {
+        let keys = pods.into_iter().map(Key::Pods).chain(troubles.into_iter().map(Key::Troubles));
+        keys.flat_map(|key| self.dependents(&key)).collect()
     }
 
     /// How long it is until the answer about a service's pods changes by time alone.
@@ -130,7 +139,7 @@ impl Stores {
     }
 
     /// Takes in which model names a service publishes; gives those that have other namesakes now.
-    fn publish(&self, raw: &Raw) -> BTreeSet<Ref> {
+    fn publish_names(&self, raw: &Raw) -> BTreeSet<Ref> {
         let Some(place) = raw.place() else { return BTreeSet::new() };
         let touched = lock(&self.namesakes).put(&place, raw.revision(), Published::of(&raw.value));
         self.by_namesakes(touched).collect()
@@ -168,7 +177,7 @@ impl Stores {
                 lock(&self.services).remove(place);
                 self.configs_due.add_all(lock(&self.usage).remove(place));
                 let namesakes = lock(&self.namesakes).remove(place);
-                self.by_namesakes(namesakes).chain([place.clone()]).collect()
+                self.by_namesakes(namesakes).chain([place.clone()]).chain(self.forget_member(place)).collect()
             }
             Watched::Settings => self.configure(&BTreeMap::new()),
             Watched::Configs => {
@@ -186,8 +195,8 @@ impl Stores {
                 self.dependents(&Key::GatewayService(Ref::new(&place.namespace, &gateway)))
             }
             Watched::Pods => {
-                let service = lock(&self.pods).remove(place);
-                service.map_or_else(BTreeSet::new, |service| self.dependents(&Key::Pods(service)))
+                let touched = lock(&self.pods).remove(place);
+                self.who_looks_at(touched)
             }
             Watched::Child(kind) => lock(&self.children).remove(kind, place, "").into_iter().collect(),
         }
@@ -381,8 +390,10 @@ impl Stores {
                     lock(&self.gateway_services).labelled(&place.namespace, GATEWAY_NAME, &place.name);
                 found.0.found().is_some().then_some(found)
             }
+            Key::Group(group) => Some(self.members(group)),
             Key::Namesakes(service) => Some(lock(&self.namesakes).answer(service)),
             Key::Pods(service) => Some(lock(&self.pods).answer(service, Instant::now())),
+            Key::Troubles(service) => Some(lock(&self.pods).troubles(service, Instant::now())),
             _ => None,
         }
     }

@@ -1,45 +1,106 @@
 //! Pods of services, reduced while they are decoded and kept as compact text: there are more of them than of
-//! everything else, and only services whose rollout is under way ask for theirs.
+//! everything else, and only services whose rollout is under way ask for theirs. Services that are not ready ask for
+//! those in trouble, of which more is kept.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
-use kube::api::ApiResource;
+use llmisvc_core::cause;
 use llmisvc_core::facts::{Answer, Ref};
 use llmisvc_core::pods::{self, Body, Pod};
-use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::bag::Stamp;
 
-/// A pod that no node takes counts as blocked after this: a node may come, another pod may end.
+mod shown;
+
+pub use shown::Shown;
+
+/// A pod that no node takes counts as blocked after this: a node may come, another pod may end. So does trouble that
+/// mostly passes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 struct Held {
     service: Box<str>,
-    /// The reduced pod, never blocked.
+    /// The reduced pod, never blocked nor in trouble.
     json: Box<str>,
-    waiting: Option<Box<Waiting>>,
+    waiting: Option<Box<Since>>,
+    /// The trouble as text, and whether it has to last a while before it counts.
+    trouble: Option<Box<(Since, bool)>>,
 }
 
 #[derive(Debug)]
-struct Waiting {
-    since: Instant,
+struct Since {
+    at: Instant,
     why: Box<str>,
 }
 
-impl Held {
-    fn wake(&self, now: Instant) -> Option<Pod> {
-        let due = self.waiting.as_ref().filter(|waiting| now >= waiting.since + PATIENCE);
-        let pod: Pod = serde_json::from_str(&self.json).ok()?;
-        Some(Pod { blocked: due.map(|waiting| waiting.why.to_string()), ..pod })
+impl Since {
+    fn due(&self) -> Instant {
+        self.at + PATIENCE
     }
+}
+
+impl Held {
+    /// A pod as it looks now. What lasts since it was `known` has waited since then.
+    fn new(body: Body, known: Option<&Self>, now: Instant) -> Self {
+        let service = body.service().into();
+        let mut pod = body.reduce();
+        let waits = known.and_then(|known| Some(known.waiting.as_ref()?.at)).unwrap_or(now);
+        let waiting = pod.blocked.take().map(|why| Box::new(Since { at: waits, why: why.into() }));
+        let trouble = pod.trouble.take().map(|trouble| {
+            let patient = trouble.why.is_patient();
+            let same = known.and_then(|known| known.trouble.as_ref()).filter(|it| it.1 == patient);
+            let why = serde_json::to_string(&trouble).unwrap_or_default().into();
+            Box::new((Since { at: same.map_or(now, |it| it.0.at), why }, patient))
+        });
+        let json = serde_json::to_string(&pod).unwrap_or_default().into();
+        Self { service, json, waiting, trouble }
+    }
+
+    fn pod(&self) -> Option<Pod> {
+        serde_json::from_str(&self.json).ok()
+    }
+
+    fn wake(&self, now: Instant) -> Option<Pod> {
+        let due = self.waiting.as_ref().filter(|waiting| now >= waiting.due());
+        Some(Pod { blocked: due.map(|waiting| waiting.why.to_string()), ..self.pod()? })
+    }
+
+    fn wake_with_trouble(&self, now: Instant) -> Option<Pod> {
+        let due = self.trouble.as_ref().filter(|trouble| !trouble.1 || now >= trouble.0.due());
+        Some(Pod { trouble: due.and_then(|it| serde_json::from_str(&it.0.why).ok()), ..self.pod()? })
+    }
+
+    /// When it looks different by time alone.
+    fn due(&self) -> impl Iterator<Item = Instant> {
+        let waiting = self.waiting.as_ref().map(|waiting| waiting.due());
+        let trouble = self.trouble.as_ref().filter(|trouble| trouble.1).map(|trouble| trouble.0.due());
+        waiting.into_iter().chain(trouble)
+    }
+
+    fn looks_like(&self, other: &Self) -> bool {
+        let why = |held: &Self| held.waiting.as_ref().map(|waiting| waiting.why.clone());
+        self.service == other.service && self.json == other.json && why(self) == why(other)
+    }
+
+    fn is_in_the_trouble_of(&self, other: &Self) -> bool {
+        let why = |held: &Self| held.trouble.as_ref().map(|trouble| trouble.0.why.clone());
+        why(self) == why(other) && (self.trouble.is_none() || self.service == other.service)
+    }
+}
+
+/// Services to which a pod looks different now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// In whatever is decided from pods.
+    pub pods: BTreeSet<Ref>,
+    /// In its trouble.
+    pub troubles: BTreeSet<Ref>,
 }
 
 /// Pods by namespace and name.
@@ -50,39 +111,37 @@ pub struct Pods {
 
 impl Pods {
     /// Takes a pod in; gives the services to which it looks different now.
-    pub fn put(&mut self, body: Body, now: Instant) -> BTreeSet<Ref> {
-        let (place, service) = (body.place(), body.service().to_owned());
-        let mut pod = body.reduce();
-        let why = pod.blocked.take();
-        let known = self.namespaces.get(place.namespace.as_str()).and_then(|n| n.get(place.name.as_str()));
-        let since = known.and_then(|known| Some(known.waiting.as_ref()?.since)).unwrap_or(now);
-        let waiting = why.map(|why| Box::new(Waiting { since, why: why.into() }));
-        let json = serde_json::to_string(&pod).unwrap_or_default().into();
-        let held = Held { service: service.into(), json, waiting };
-        let touched: BTreeSet<&str> = known.map_or_else(
-            || BTreeSet::from([&*held.service]),
-            |known| {
-                if known.looks_like(&held) {
-                    BTreeSet::new()
-                } else {
-                    [&*known.service, &*held.service].into()
-                }
-            },
-        );
-        let touched = touched.into_iter().map(|service| Ref::new(&place.namespace, service)).collect();
-        let namespace = self.namespaces.entry(place.namespace.into()).or_default();
+    pub fn put(&mut self, body: Body, now: Instant) -> Touched {
+        let place = body.place();
+        let namespace = self.namespaces.entry(place.namespace.as_str().into()).or_default();
+        let known = namespace.remove(place.name.as_str());
+        let held = Held::new(body, known.as_ref(), now);
+        let of = |held: Option<&Held>| held.map(|held| Ref::new(&place.namespace, &held.service));
+        let both = || of(known.as_ref()).into_iter().chain(of(Some(&held))).collect();
+        let mut touched = Touched::default();
+        if !known.as_ref().is_some_and(|known| known.looks_like(&held)) {
+            touched.pods = both();
+        }
+        let healthy = known.is_none() && held.trouble.is_none();
+        if !healthy && !known.as_ref().is_some_and(|known| known.is_in_the_trouble_of(&held)) {
+            touched.troubles = both();
+        }
         namespace.insert(place.name.into(), held);
         touched
     }
 
-    /// Forgets a pod; gives its service.
-    pub fn remove(&mut self, place: &Ref) -> Option<Ref> {
-        let namespace = self.namespaces.get_mut(place.namespace.as_str())?;
-        let held = namespace.remove(place.name.as_str())?;
+    /// Forgets a pod; gives the service that it belonged to.
+    pub fn remove(&mut self, place: &Ref) -> Touched {
+        let Some(namespace) = self.namespaces.get_mut(place.namespace.as_str()) else {
+            return Touched::default();
+        };
+        let Some(held) = namespace.remove(place.name.as_str()) else { return Touched::default() };
         if namespace.is_empty() {
             self.namespaces.remove(place.namespace.as_str());
         }
-        Some(Ref::new(&place.namespace, &held.service))
+        let service = BTreeSet::from([Ref::new(&place.namespace, &held.service)]);
+        let troubles = held.trouble.map(|_| service.clone()).unwrap_or_default();
+        Touched { pods: service, troubles }
     }
 
     /// What a complete list did not show.
@@ -98,15 +157,19 @@ impl Pods {
     /// The pods of a service as they are at this time.
     pub fn answer(&self, service: &Ref, now: Instant) -> (Answer, Stamp) {
         let pods: Vec<Pod> = self.of(service).filter_map(|held| held.wake(now)).collect();
-        let answer = pods::answer(&pods);
-        let mut hasher = DefaultHasher::new();
-        answer.to_string().hash(&mut hasher);
-        (Answer::Found(Arc::new(answer)), hasher.finish() | 1)
+        stamped(pods::answer(&pods))
     }
 
-    /// How long it is until the answer for a service changes by time alone.
+    /// Those that are in trouble at this time.
+    pub fn troubles(&self, service: &Ref, now: Instant) -> (Answer, Stamp) {
+        let healthy = self.of(service).all(|held| held.trouble.is_none());
+        let pods = self.of(service).filter(|_| !healthy).filter_map(|held| held.wake_with_trouble(now));
+        stamped(cause::answer(&pods.collect::<Vec<_>>()))
+    }
+
+    /// How long it is until an answer for a service changes by time alone.
     pub fn changes_in(&self, service: &Ref, now: Instant) -> Option<Duration> {
-        let due = self.of(service).filter_map(|held| Some(held.waiting.as_ref()?.since + PATIENCE));
+        let due = self.of(service).flat_map(Held::due);
         due.filter(|due| *due > now).min().map(|due| due - now)
     }
 
@@ -116,124 +179,11 @@ impl Pods {
     }
 }
 
-impl Held {
-    fn looks_like(&self, other: &Self) -> bool {
-        let why = |held: &Self| held.waiting.as_ref().map(|waiting| waiting.why.clone());
-        self.service == other.service && self.json == other.json && why(self) == why(other)
-    }
-}
-
-/// A pod as its watch delivers it.
-#[derive(Clone, Debug)]
-pub struct Shown {
-    meta: ObjectMeta,
-    /// The pod.
-    pub body: Body,
-}
-
-impl<'de> Deserialize<'de> for Shown {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let body = Body::deserialize(deserializer)?;
-        let version = Some(body.resource_version().to_owned());
-        Ok(Self { meta: ObjectMeta { resource_version: version, ..ObjectMeta::default() }, body })
-    }
-}
-
-impl Resource for Shown {
-    type DynamicType = ApiResource;
-    type Scope = kube::core::DynamicResourceScope;
-
-    fn kind(dt: &ApiResource) -> Cow<'_, str> {
-        dt.kind.as_str().into()
-    }
-    fn group(dt: &ApiResource) -> Cow<'_, str> {
-        dt.group.as_str().into()
-    }
-    fn version(dt: &ApiResource) -> Cow<'_, str> {
-        dt.version.as_str().into()
-    }
-    fn api_version(dt: &ApiResource) -> Cow<'_, str> {
-        dt.api_version.as_str().into()
-    }
-    fn plural(dt: &ApiResource) -> Cow<'_, str> {
-        dt.plural.as_str().into()
-    }
-    fn meta(&self) -> &ObjectMeta {
-        &self.meta
-    }
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.meta
-    }
+fn stamped(answer: Value) -> (Answer, Stamp) {
+    let mut hasher = DefaultHasher::new();
+    answer.to_string().hash(&mut hasher);
+    (Answer::Found(Arc::new(answer)), hasher.finish() | 1)
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn pod(name: &str, service: &str, status: &Value) -> Body {
-        let labels = json!({"app.kubernetes.io/name": service});
-        let metadata = json!({"name": name, "namespace": "ns", "labels": labels, "resourceVersion": "1"});
-        Body::deserialize(json!({"metadata": metadata, "status": status})).unwrap()
-    }
-
-    fn waiting(why: &str) -> Value {
-        let scheduled =
-            json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why});
-        json!({"conditions": [scheduled]})
-    }
-
-    fn m() -> Ref {
-        Ref::new("ns", "m")
-    }
-
-    fn seen(pods: &Pods) -> Vec<Pod> {
-        pods::read(pods.answer(&m(), Instant::now()).0.found().unwrap())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pod_is_blocked_once_it_has_waited_for_half_a_minute() {
-        let mut pods = Pods::default();
-        assert_eq!(pods.put(pod("a", "m", &waiting("no room")), Instant::now()), [m()].into());
-        assert_eq!(pods.changes_in(&m(), Instant::now()), Some(PATIENCE));
-        let before = pods.answer(&m(), Instant::now()).1;
-        tokio::time::advance(Duration::from_secs(20)).await;
-        assert_eq!(pods.put(pod("a", "m", &waiting("still no room")), Instant::now()), [m()].into());
-        assert_eq!((seen(&pods)[0].blocked.as_deref(), pods.answer(&m(), Instant::now()).1), (None, before));
-        tokio::time::advance(pods.changes_in(&m(), Instant::now()).unwrap()).await;
-        assert_eq!(seen(&pods)[0].blocked.as_deref(), Some("still no room"));
-        assert_eq!(pods.changes_in(&m(), Instant::now()), None);
-        pods.put(pod("a", "m", &json!({})), Instant::now());
-        assert_eq!(seen(&pods)[0].blocked, None);
-    }
-
-    #[tokio::test]
-    async fn only_a_change_that_counts_touches_a_service() {
-        let mut pods = Pods::default();
-        let now = Instant::now();
-        assert_eq!(pods.put(pod("a", "m", &json!({})), now), [m()].into());
-        assert!(pods.put(pod("a", "m", &json!({"startTime": "now"})), now).is_empty());
-        assert_eq!(pods.put(pod("a", "other", &json!({})), now), [m(), Ref::new("ns", "other")].into());
-        assert!(seen(&pods).is_empty());
-        assert_eq!(pods.remove(&Ref::new("ns", "a")), Some(Ref::new("ns", "other")));
-        assert_eq!(pods.remove(&Ref::new("ns", "a")), None);
-    }
-
-    #[tokio::test]
-    async fn a_new_list_tells_which_pods_are_gone() {
-        let mut pods = Pods::default();
-        for name in ["a", "b"] {
-            pods.put(pod(name, "m", &json!({})), Instant::now());
-        }
-        assert_eq!(pods.unlisted(&[Ref::new("ns", "a")].into()), [Ref::new("ns", "b")].into());
-    }
-
-    #[test]
-    fn the_watch_gets_the_version_of_a_pod_and_nothing_else_of_its_metadata() {
-        let text = r#"{"metadata": {"name": "a", "resourceVersion": "7", "managedFields": [{}]}}"#;
-        let shown: Shown = serde_json::from_str(text).unwrap();
-        let expected = ObjectMeta { resource_version: Some("7".to_owned()), ..ObjectMeta::default() };
-        assert_eq!(shown.meta, expected);
-    }
-}
+mod tests;

@@ -69,6 +69,12 @@ impl Services {
         Some((serde_json::from_str(&entry.json).ok()?, entry.stamp))
     }
 
+    /// The places of the services of a namespace.
+    pub fn places_in(&self, namespace: &str) -> Vec<Ref> {
+        let from = self.entries.range(Ref::new(namespace, "")..);
+        from.map(|(place, _)| place).take_while(|place| place.namespace == namespace).cloned().collect()
+    }
+
     /// The places of all services.
     pub fn places(&self) -> Vec<Ref> {
         self.entries.keys().cloned().collect()

@@ -70,7 +70,7 @@ const fn of_kind(kind: Kind) -> Status {
 const fn of_key(key: &Key) -> Status {
     match key {
         // Answered from the watches.
-        Key::Config(_) | Key::ConfigNames(_) | Key::Gateway(_) | Key::Pods(_) | Key::Namesakes(_) => {
+        Key::Config(_) | Key::ConfigNames(_) | Key::Gateway(_) | Key::Pods(_) | Key::Namesakes(_) | Key::Troubles(_) => {
             Status::Ours
         }
         Key::ConfigMap(_) | Key::CaBundle(_) | Key::ServiceAccount(_) | Key::Secret(_) => Status::None,

@@ -40,13 +40,19 @@ fn presets() -> Vec<Value> {
 }
 
 pub(super) fn context(server: &Server) -> Arc<Context> {
+    let ctx = context_with_presets(server);
+    ctx.stores.put(Watched::Services, Raw::new(server.put(SERVICE, example())));
+    ctx
+}
+
+/// A cluster with our presets and the default account of the namespace `demo`.
+pub(super) fn context_with_presets(server: &Server) -> Arc<Context> {
     let core = Core { decide: llmisvc_core::decide, status: llmisvc_core::status::status };
     let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
     let ctx = Context::new(server.wire(), Stores::new(Cluster::default()), core, options);
     for preset in presets() {
         ctx.stores.put(Watched::Configs, Raw::new(preset));
     }
-    ctx.stores.put(Watched::Services, Raw::new(server.put(SERVICE, example())));
     let account = "/api/v1/namespaces/demo/serviceaccounts/default";
     server.put(account, json!({"metadata": {"name": "default", "namespace": "demo"}}));
     ctx
@@ -125,10 +131,10 @@ async fn without_its_finalizer_a_service_gets_no_children_but_a_status() {
     );
 }
 
-const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/demo/deployments/llama-70b-kserve";
+pub(super) const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/demo/deployments/llama-70b-kserve";
 
 /// The watch shows a Deployment with all its new pods, of which as many are not ready as there are old ones.
-fn shows(ctx: &Context, server: &Server, path: &str, old: i64) -> BTreeSet<Ref> {
+pub(super) fn shows(ctx: &Context, server: &Server, path: &str, old: i64) -> BTreeSet<Ref> {
     let mut deployment = server.get(path).unwrap();
     let generation = deployment["metadata"]["generation"].as_i64().unwrap_or(1);
     deployment["metadata"]["generation"] = json!(generation);

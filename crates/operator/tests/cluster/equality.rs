@@ -1,6 +1,7 @@
 //! `llmisvc render` prints what the operator creates.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -35,7 +36,8 @@ fn render_prints_what_the_operator_creates_object_by_object() -> Result<()> {
     let world = World::with_operator()?;
     let names = examples::names()?;
     // Before the services exist: the server fills in its defaults and sees nothing of the live objects.
-    let rendered = defaulted(&world, &render(&world, &names)?)?;
+    let folders: Vec<PathBuf> = names.iter().map(|name| PathBuf::from("examples").join(name)).collect();
+    let rendered = defaulted(&world, &rendered(&world, &folders)?)?;
     let mut services = Vec::new();
     for name in &names {
         services.extend(examples::apply(&world, name)?);
@@ -55,17 +57,18 @@ fn render_prints_what_the_operator_creates_object_by_object() -> Result<()> {
     Ok(())
 }
 
-fn render(world: &World<'_>, names: &[String]) -> Result<String> {
+/// What `llmisvc render` prints for these folders.
+pub fn rendered(world: &World<'_>, folders: &[PathBuf]) -> Result<String> {
     let mut command = Command::new(operator::cli()?);
     command.current_dir(paths::repository()).args(["render", "-n", world.namespace()]);
-    for name in names {
-        command.arg("-f").arg(format!("examples/{name}"));
+    for folder in folders {
+        command.arg("-f").arg(folder);
     }
     capture(&mut command, None)
 }
 
 /// The rendered objects as the API server would store them, just as they are printed.
-fn defaulted(world: &World<'_>, yaml: &str) -> Result<BTreeMap<String, Value>> {
+pub fn defaulted(world: &World<'_>, yaml: &str) -> Result<BTreeMap<String, Value>> {
     let objects = documents::parse(yaml)?;
     for secret in objects.iter().filter(|it| it["kind"] == "Secret") {
         assert_eq!(secret["data"], json!({"tls.crt": "", "tls.key": ""}), "a private key is printed");
@@ -81,7 +84,7 @@ fn defaulted(world: &World<'_>, yaml: &str) -> Result<BTreeMap<String, Value>> {
 }
 
 /// Everything in the namespace that a service controls, of whatever kind, and what belongs to it outside.
-fn created(world: &World<'_>) -> Result<BTreeMap<String, Value>> {
+pub fn created(world: &World<'_>) -> Result<BTreeMap<String, Value>> {
     let kinds =
         world.kubectl(&["api-resources", "--namespaced", "--verbs=list,delete", "-o", "name"], None)?;
     let kinds: Vec<&str> = kinds.lines().collect();

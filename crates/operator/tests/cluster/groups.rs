@@ -223,7 +223,7 @@ fn without_leader_worker_sets_only_the_services_that_need_them_wait_and_they_go_
     world.apply(&example("llama-405b-pipeline")?)?;
     world.apply(&example("basic-model")?)?;
     until_ready_is(&world, "basic-llm", "True", PATIENCE)?;
-    let reason = "ReconcileMultiNodeWorkloadError";
+    let reason = "CRDNotFound";
     let waits = until_reason(&world, "llama-405b", "WorkerWorkloadReady", reason, PATIENCE)?;
     let message = says(&waits, "WorkerWorkloadReady", "message");
     assert!(message.contains("leaderworkersets.leaderworkerset.x-k8s.io"), "{message}");

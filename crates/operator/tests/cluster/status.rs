@@ -100,6 +100,7 @@ fn pods_that_are_no_longer_ready_are_told_within_seconds() -> Result<()> {
 const GATEWAY: &str = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: mine}\nspec: \
                        {gatewayClassName: localcluster, listeners: [{name: http, port: 80, protocol: HTTP}]}\n";
 
+// G-36
 #[test]
 fn a_gateway_may_come_after_the_service_and_go_before_it() -> Result<()> {
     let world = World::with_operator()?;

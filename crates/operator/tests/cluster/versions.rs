@@ -109,7 +109,7 @@ fn the_full_variant_explains_pods(world: &World<'_>) -> Result<()> {
     described("llmisvc.spec.template.containers.image")?;
     described("llmisvc.spec.parallelism.dataLocal")?;
     // E-7, E-13
-    ensure!(described("llmisvc.spec.router.ingress")?.contains("without effect"));
+    ensure!(described("llmisvc.spec.router.ingress")?.contains("in place of route"));
     let tokenizer = "spec: {router: {scheduler: {tokenizer: {template: {nodeSelector: {a: b}}}}}, ";
     world.apply(&plain("tokenizer").replace("spec: {", tokenizer))?;
     // Every example is taken, and what was there is still read.

@@ -123,6 +123,16 @@ impl Cluster {
         lws::ensure(self)
     }
 
+    /// KEDA's CRD of ScaledObjects, as an administrator brings it who installs KEDA; nobody acts on these here.
+    pub fn add_keda(&self) -> Result<()> {
+        install::crds(self, &install::texts(&Tools::manifests_only()?.manifests("keda-crds"))?)
+    }
+
+    /// The CRDs of gateway implementations, of the kinds that the operator makes. CRDs of others stay as they are.
+    pub fn add_gateway_kinds(&self) -> Result<()> {
+        install::crds(self, &install::texts(&Tools::manifests_only()?.manifests("gateway-crds"))?)
+    }
+
     /// A local control plane that is this test's alone, whatever `KUBECONFIG` says; it ends with the value.
     pub fn own(name: &str, variant: Variant) -> Result<Own> {
         // Two that start at once might choose the same ports.

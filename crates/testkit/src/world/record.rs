@@ -62,6 +62,16 @@ impl Recording {
         objects
     }
 
+    /// Every change with its type, `ADDED`, `MODIFIED` or `DELETED`, in the same order.
+    pub fn changes(&self) -> Vec<(String, Value)> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let kind = |event: &Value| event.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let change = |event: &Value| Some((kind(event), event.get("object")?.clone()));
+        let mut changes: Vec<(String, Value)> = seen.iter().filter_map(change).collect();
+        changes.sort_by_key(|(_, object)| version(object));
+        changes
+    }
+
     /// The same, once the recording has reached this object, which a caller has seen by other means.
     pub fn up_to(&self, world: &World<'_>, object: &Value) -> Result<Vec<Value>> {
         let uid = object.pointer("/metadata/uid");

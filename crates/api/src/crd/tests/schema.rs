@@ -111,7 +111,9 @@ fn a_filter_for_external_authorization_can_be_used() {
 #[test]
 fn the_full_variant_describes_pods_and_keeps_the_keys_of_their_lists() {
     // E-13: and explains what has no effect
-    assert!(node(&FULL[0], "router.ingress")["description"].as_str().unwrap().ends_with("without effect."));
+    assert!(
+        node(&FULL[0], "router.ingress")["description"].as_str().unwrap().ends_with("it is without effect.")
+    );
     assert!(node(&FULL[0], "template.containers.[].image")["description"].is_string());
     for (open, full) in CRDS.iter().zip(FULL.iter()) {
         for pod in POD_SPECS {

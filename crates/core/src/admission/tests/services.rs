@@ -97,7 +97,7 @@ fn what_an_adapter_is_not_is_said() {
 fn what_the_router_ignores_is_said() {
     // E-13
     let scheduler = json!({"pool": {"ref": {"name": "mine"}, "spec": {}}});
-    let object = service(json!({"router": {"ingress": {}, "scheduler": scheduler}}));
+    let object = service(json!({"router": {"ingress": {}, "route": {}, "scheduler": scheduler}}));
     assert_eq!(rules(&create(&object)), ["N2", "N3"]);
 }
 

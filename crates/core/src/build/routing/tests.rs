@@ -11,7 +11,7 @@ fn args(world: &mut World, merged: &Value) -> Vec<String> {
 }
 
 fn text(prefill: bool, lora: bool, tls: bool) -> String {
-    default_text(Topology { prefill, lora, tls })
+    default_text(Topology { prefill, lora, tls, holds: false })
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_stopped_service_has_no_objects() {
 }
 
 #[test]
-// router edge 50, W-20: no argument is empty
+// G-50, G-20, W-20: no argument is empty, and labels of the user are no part of the selector
 fn scheduler_deployment_is_the_preset_with_its_configuration() {
     let deployment =
         World::new().object(&spec(json!({"scheduler": {"labels": {"team": "a"}}})), Kind::Deployment);
@@ -105,7 +105,7 @@ fn picker_service_exposes_the_named_ports_by_name() {
 }
 
 #[test]
-// router edge 9
+// G-9
 fn cluster_binding_says_whose_it_is() {
     let binding = World::new().object(&spec(json!({"scheduler": {}})), Kind::ClusterRoleBinding);
     let expected = json!({
@@ -168,7 +168,7 @@ fn several_pickers_elect_a_leader() {
 }
 
 #[test]
-// router edge 48: `--flag=value` is seen, and there is one configuration only
+// G-48: `--flag=value` is seen, and there is one configuration only
 fn inline_configuration_wins_over_flags_of_the_template() {
     let mut world = World::new();
     let mut merged = spec(json!({"scheduler": {"config": {"inline": {"kind": "EndpointPickerConfig"}}}}));
@@ -197,7 +197,7 @@ fn live(world: &mut World, config: &str, mark: Option<&str>) {
 type Case<'a> = (&'a str, &'a str, Option<&'a str>, bool, &'a str, &'a str);
 
 #[test]
-// router edge 47
+// G-47
 fn generated_configuration_follows_the_topology_and_others_stay() {
     let peers = serde_yaml_ng::to_string(&parse(&text(false, false, false)).unwrap()).unwrap();
     let custom = "plugins: [{type: mine}]\n";
@@ -333,36 +333,10 @@ fn metrics_flags_that_the_picker_lost_become_configuration() {
     let config = parse(args(&mut world, &merged).last().unwrap()).unwrap();
     let parameters = json!({"scheme": "https", "path": "/m", "insecureSkipVerify": true});
     assert_eq!(config["plugins"].as_array().unwrap().last().unwrap()["parameters"], parameters);
-    for (version, file) in [("0.9.0", false), ("0.10.0", true)] {
-        merged["router"]["scheduler"]["annotations"] = json!({"app.kubernetes.io/version": version});
-        if file {
-            merged["router"]["scheduler"]["template"]["containers"][0]["args"] =
-                json!(["--config-file", "/etc/epp.yaml"]);
-        }
-        let deployment = world.object(&merged, Kind::Deployment);
-        let command = &deployment["spec"]["template"]["spec"]["containers"][0]["command"];
-        assert_eq!(command[1], "--model-server-metrics-scheme=https");
-    }
+    merged["router"]["scheduler"]["annotations"] = json!({"app.kubernetes.io/version": "0.9.0"});
+    let deployment = world.object(&merged, Kind::Deployment);
+    let command = &deployment["spec"]["template"]["spec"]["containers"][0]["command"];
+    assert_eq!(command[1], "--model-server-metrics-scheme=https");
 }
 
-#[test]
-// router edge 26
-fn adapters_are_matched_like_the_model_in_rules_of_64_matches() {
-    let adapters = |count: usize| (0..count).map(|n| format!("a{n:02}")).collect::<Vec<_>>();
-    let mut world = World { adapters: adapters(1), ..World::new() };
-    let merged = spec(json!({"scheduler": {}, "route": {}}));
-    let route = world.object(&merged, Kind::HTTPRoute);
-    let last = |name: &str| json!({"name": "X-Gateway-Model-Name", "type": "Exact", "value": format!("publishers/ml/models/{name}")});
-    assert_eq!(
-        route["spec"]["rules"][11]["matches"],
-        json!([{"headers": [last("llama-8b")]}, {"headers": [last("a00")]}])
-    );
-    world.adapters = adapters(8);
-    let route = world.object(&merged, Kind::HTTPRoute);
-    let rules = route["spec"]["rules"].as_array().unwrap().iter();
-    let counts: Vec<(String, usize)> = rules
-        .map(|r| (r["name"].as_str().unwrap().to_owned(), r["matches"].as_array().unwrap().len()))
-        .collect();
-    assert_eq!(counts[4..6], [("v1-model-routing".to_owned(), 64), ("v1-model-routing-2".to_owned(), 8)]);
-    assert_eq!(counts.len(), 13);
-}
+mod adapters;

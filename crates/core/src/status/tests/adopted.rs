@@ -70,7 +70,7 @@ fn where_the_route_leads_to_the_older_pool_that_one_counts() {
                    kserve/kserve-ingress-gateway: Accepted=False (reason R, message m)";
     for (status, expected) in [("True", "InferencePoolReady=True"), ("False", refused)] {
         let mut world = ready_world(&merged);
-        world.see(Key::OlderInferencePool(pool.clone()), accepts(status));
+        world.live(Kind::OlderInferencePool, &pool.name, accepts(status));
         let slot = (Kind::HTTPRoute, "llama-kserve-route".to_owned());
         let mut route = world.live[&slot].body.as_ref().clone();
         let backend =

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-// G-43; router edge 34: parents that are no longer named do not count; no dumps in messages
+// G-34, G-43: parents that are no longer named do not count; no dumps in messages
 fn what_a_gateway_says_decides_about_route_and_pool() {
     let gw = default_gateway();
     let other = Ref::new("kserve", "old-gateway");
@@ -107,7 +107,7 @@ fn what_cannot_be_read_now_keeps_its_former_addresses() {
 }
 
 #[test]
-// router edge 35
+// G-35
 fn gateways_must_be_programmed_for_their_newest_generation() {
     let merged = with_route();
     let gateways = |change: fn(&mut Value)| {
@@ -149,7 +149,7 @@ fn the_default_gateway_serves_inside_the_cluster_without_an_address() {
 }
 
 #[test]
-// router edge 39; asks rank 1
+// G-39; asks rank 1
 fn a_pool_without_a_route_waits_for_no_gateway_that_nobody_named() {
     let gw = Ref::new("infra", "byo");
     let refs = json!({"gateway": {"refs": [{"name": "byo", "namespace": "infra"}]}, "scheduler": {}});
@@ -215,6 +215,7 @@ fn an_external_pool_is_judged_or_named() {
 fn the_group_of_a_pool_is_the_one_it_was_found_in() {
     let merged = spec(json!({"scheduler": {"pool": {"ref": {"name": "shared"}}}}));
     let mut world = ready_world(&merged);
+    world.cluster.served.insert(Kind::OlderInferencePool);
     let group = |world: &mut World| {
         status_of(world, &merged)["router"]["scheduler"]["inferencePool"]["group"].clone()
     };
@@ -288,7 +289,7 @@ fn set(body: &mut Value, fields: &[(&str, i64)]) {
 }
 
 #[test]
-// W-8
+// W-8, G-41
 fn a_rollout_is_ready_only_when_the_new_generation_is() {
     // G-41
     let not = |why: &str| format!("MainWorkloadReady=False {why}");
@@ -333,7 +334,7 @@ fn one_lost_pod_after_the_rollout_is_no_rollout() {
             d["spec"]["replicas"] = json!(0);
             set(d, &[("replicas", 0), ("updatedReplicas", 0), ("availableReplicas", 0)]);
         }),
-        "MainWorkloadReady=True"
+        "MainWorkloadReady=True ScaledToZero: Deployment ml/llama-kserve has no replicas; scale it up to serve requests"
     );
 }
 
@@ -347,7 +348,8 @@ fn pods_that_cannot_be_made_are_explained() {
     });
     assert_eq!(
         line,
-        "MainWorkloadReady=False Progressing: 0 of 2 updated pods are ready: exceeded quota: 100% used"
+        "MainWorkloadReady=False QuotaExceeded: pods can't be created: exceeded quota: 100% used; raise the ResourceQuota \
+         of the namespace, or ask for less; 0 of 2 updated pods are ready"
     );
 }
 
@@ -395,7 +397,7 @@ fn prefill_and_decode_are_told_apart() {
 
 // E-33, E-34, G-42, G-43
 #[test]
-// W-9
+// G-42, W-9
 fn a_fault_does_not_hide_what_runs() {
     let merged = with_route();
     let mut world = ready_world(&merged);
@@ -459,6 +461,33 @@ fn a_stopped_service_may_be_faulty() {
         "Service is stopped with warning: spec.model.uri: is missing; 100% of services need one; spec.x: y";
     assert_eq!(line(&status, "PresetsCombined"), format!("PresetsCombined=False Stopped: {why}"));
     assert_eq!(line(&status, "Ready"), format!("Ready=False Stopped: {why}"));
+}
+
+#[test]
+fn a_refused_extra_is_a_condition_of_the_routes_and_a_budget_one_of_the_picker() {
+    let cases = [
+        (
+            Kind::DestinationRule,
+            "llama-epp-service-extra",
+            "HTTPRoutesReady=False PlatformNetworkingReconcileError",
+        ),
+        (
+            Kind::PodDisruptionBudget,
+            "llama-kserve-router-scheduler",
+            "SchedulerWorkloadReady=False SchedulerReconcileError",
+        ),
+    ];
+    let merged = with_route();
+    let mut world = ready_world(&merged);
+    let decision = decided(&mut world, &merged);
+    for (kind, name, expected) in cases {
+        let reason = RefusalReason::Invalid;
+        let refusal = Refusal { kind, name: name.to_owned(), reason, message: "wrong".to_owned() };
+        let status = report(&world, &decision, &[refusal]);
+        let condition = expected.split('=').next().unwrap();
+        let expected = format!("{expected}: the API server refused {kind} ml/{name}: wrong");
+        assert_eq!(line(&status, condition), expected);
+    }
 }
 
 #[test]
@@ -526,7 +555,7 @@ fn a_refused_child_is_the_condition_of_its_component() {
             "llama-inference-pool",
             NotServed,
             "InferencePoolReady",
-            "InferencePoolFetchError: the cluster does not serve InferencePool (inference.networking.k8s.io/v1); install the CustomResourceDefinition inferencepools.inference.networking.k8s.io",
+            "CRDNotFound: the cluster does not serve InferencePool (inference.networking.k8s.io/v1); install the CustomResourceDefinition inferencepools.inference.networking.k8s.io",
         ),
         (
             Kind::ResourceClaimTemplate,
@@ -605,4 +634,25 @@ fn times_move_only_with_the_status() {
         found.unwrap()["lastTransitionTime"].as_str().unwrap().to_owned()
     };
     assert_eq!((time("MainWorkloadReady").as_str(), time("PresetsCombined").as_str()), (EARLIER, NOW));
+}
+
+#[rstest::rstest]
+#[case::a_quota("forbidden: exceeded quota: few, requested: count/deployments.apps=1", "QuotaExceeded")]
+#[case::a_webhook("admission webhook \"p.example.com\" denied the request: no team", "AdmissionDenied")]
+#[case::a_policy("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no team", "AdmissionDenied")]
+#[case::no_permission(
+    "deployments.apps is forbidden: User \"x\" cannot create",
+    "ReconcileSingleNodeWorkloadError"
+)]
+fn a_quota_and_a_policy_are_reasons_of_their_own(#[case] said: &str, #[case] reason: &str) {
+    let mut world = World::new();
+    let decision = decided(&mut world, &json!({}));
+    let refusal = Refusal {
+        kind: Kind::Deployment,
+        name: "llama-kserve".to_owned(),
+        reason: RefusalReason::Other,
+        message: said.to_owned(),
+    };
+    let expected = format!("Ready=False {reason}: Deployment ml/llama-kserve could not be written: {said}");
+    assert_eq!(line(&report(&world, &decision, &[refusal]), "Ready"), expected);
 }

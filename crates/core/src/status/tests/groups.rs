@@ -179,7 +179,7 @@ fn without_the_crd_the_condition_names_it() {
         message: "no".to_owned(),
     };
     let missing = [refusal(Kind::LeaderWorkerSet, LWS, RefusalReason::NotServed)];
-    let why = "False ReconcileMultiNodeWorkloadError: the cluster does not serve LeaderWorkerSet \
+    let why = "False CRDNotFound: the cluster does not serve LeaderWorkerSet \
          (leaderworkerset.x-k8s.io/v1); install the CustomResourceDefinition \
          leaderworkersets.leaderworkerset.x-k8s.io";
     let status = report(&world, &decision, &missing);

@@ -21,7 +21,7 @@ fn listeners(both: bool) -> Value {
 }
 
 #[test]
-// reference/router.md §13.6; router edge 40: the scheme counts among external URLs, too
+// reference/router.md §13.6; G-40: the scheme counts among external URLs, too
 fn the_url_follows_addresses_listeners_and_the_preferred_scheme() {
     let inside = |scheme: &str| format!("{scheme}://gw.kserve.svc.cluster.local/ml/llama");
     let outside = |scheme: &str| format!("{scheme}://203.0.113.1/ml/llama");
@@ -47,7 +47,7 @@ fn the_url_follows_addresses_listeners_and_the_preferred_scheme() {
 }
 
 #[test]
-// router edge 40: wildcards are substituted in both
+// G-40: wildcards are substituted in both
 fn hosts_come_from_route_then_listener_then_addresses() {
     let cases = [
         (json!(["a.example.com", "*"]), json!("b.example.com"), "http://a.example.com/ml/llama"),
@@ -79,7 +79,7 @@ fn ports_and_ip_versions_are_written_out() {
 }
 
 #[test]
-// router edge 33: the port counts as well
+// G-33: the port counts as well
 fn a_parent_may_choose_a_listener() {
     for (key, value) in [("sectionName", json!("https")), ("port", json!(443))] {
         let (_, addresses) = urls(|_, gateway, route| {
@@ -94,7 +94,7 @@ fn a_parent_may_choose_a_listener() {
 }
 
 #[test]
-// router edge 40: loopback, link-local and shared addresses lead nowhere from outside; suffixes begin at a dot
+// G-40: loopback, link-local and shared addresses lead nowhere from outside; suffixes begin at a dot
 fn hosts_are_classified() {
     let cases = [
         ("10.1.2.3", "internal"),
@@ -123,7 +123,7 @@ fn hosts_are_classified() {
 }
 
 #[test]
-// router edge 40
+// G-40
 fn a_prefix_ends_at_a_slash() {
     let rules = |path: &str| {
         json!([
@@ -139,7 +139,7 @@ fn a_prefix_ends_at_a_slash() {
 }
 
 #[test]
-// router edge 40
+// G-40
 fn a_users_route_on_the_root_is_no_model_routing() {
     let rules = json!([{"matches": [{"path": {"value": "/"}}, {"headers": [{"name": "X-Gateway-Model-Name"}]}], "backendRefs": [{"name": "s"}]}]);
     let (url, addresses) = urls(|world, _, route| {
@@ -173,4 +173,22 @@ fn gateways_list_their_routes_and_listeners() {
     assert_eq!(status["router"]["gateways"][0]["listeners"], json!(["http"]));
     assert_eq!(status["router"]["gateways"][0]["httpRoutes"][0]["name"], "llama-kserve-route");
     assert_eq!(status["router"].get("scheduler"), None);
+}
+
+#[test]
+// G-40
+fn a_url_is_listed_once_although_two_gateways_and_two_parents_lead_to_it() {
+    let other = Ref::new("infra", "edge");
+    let (_, addresses) = urls(|world, gateway, route| {
+        route["hostnames"] = json!(["llm.example.com"]);
+        let own = route["parentRefs"][0].clone();
+        let edge = json!({"name": other.name, "namespace": other.namespace});
+        route["parentRefs"] = json!([own, own, edge]);
+        world.see(Key::Gateway(other.clone()), gateway.clone());
+        world.seen.insert(Key::GatewayService(other.clone()), Answer::Absent);
+        world.seen.insert(Key::GatewayService(default_gateway()), Answer::Absent);
+    });
+    let urls: Vec<&str> = addresses.iter().map(|(_, url)| url.as_str()).collect();
+    let expected = ["", "ml/llama", "publishers/ml/models/llama-8b"];
+    assert_eq!(urls, expected.map(|path| format!("http://llm.example.com/{path}")));
 }

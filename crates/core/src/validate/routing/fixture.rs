@@ -84,6 +84,7 @@ pub(crate) struct World {
     pub(crate) service: Value,
     pub(crate) prefill: bool,
     pub(crate) adapters: Vec<String>,
+    pub(crate) annotations: Labels,
 }
 
 impl World {
@@ -96,6 +97,7 @@ impl World {
             service: json!({"metadata": {"name": "llama", "namespace": "ml", "generation": 1}, "spec": {}}),
             prefill: false,
             adapters: Vec::new(),
+            annotations: Labels::new(),
         }
     }
 
@@ -138,7 +140,7 @@ impl World {
             seen: &self.seen,
             live: &self.live,
         };
-        let id = identity();
+        let id = Identity { annotations: self.annotations.clone(), ..identity() };
         let ctx = Context { inputs: &inputs, id: &id, spec, origin: &|_| None };
         routing(&ctx, findings, warnings)
     }

@@ -35,7 +35,7 @@ fn is_gateway(parent: &Value) -> bool {
     matches!(tree::text(parent, &["kind"]), "" | "Gateway") && matches!(group, None | Some(GATEWAY_GROUP))
 }
 
-fn reference(value: &Value, namespace: &str) -> Ref {
+pub(super) fn reference(value: &Value, namespace: &str) -> Ref {
     match tree::text(value, &["namespace"]) {
         "" => Ref::new(namespace, tree::text(value, &["name"])),
         other => Ref::new(other, tree::text(value, &["name"])),

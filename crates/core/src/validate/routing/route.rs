@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::account::live_body;
 use super::gateways::in_use;
-use super::{GATEWAY_GROUP, POOL_GROUP, Route, Routing};
+use super::{GATEWAY_GROUP, POOL_GROUP, Route, Routing, unscheduled};
 use crate::facts::{Answer, Key, Ref};
 use crate::labels::MODEL_BASED_ROUTING;
 use crate::names;
@@ -32,11 +32,13 @@ pub(super) fn routes(
     routing.route_refs = refs.filter(|name| !name.is_empty()).collect();
     // That refs stand alone, without a spec or a managed gateway, is a rule of the API.
     if !routing.route_refs.is_empty() {
-        return;
+        return unscheduled::warn_refs(ctx, routing, warnings);
     }
     if let Some(spec) = spec {
         let spec = with_gateways(ctx, router, spec.clone(), warnings);
-        routing.route = Some(Route { spec: with_backends(ctx, routing, spec), model_header: None });
+        let spec = with_backends(ctx, routing, spec);
+        unscheduled::warn_spec(ctx, routing, &spec, warnings);
+        routing.route = Some(Route { spec, model_header: None });
         strip_model_routing(ctx, routing);
     } else if tree::get(router, &["route"]).is_some_and(Value::is_object) {
         let message = "has neither a spec nor refs; the preset config-llm-router-route brings a spec";

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::account::{account, cluster_binding, live_body};
 use super::{LiveScheduler, Scheduler};
-use crate::build::{scheduler_config, tls};
+use crate::build::{availability, scheduler_config, tls};
 use crate::labels::{self, Component, Labels};
 use crate::names;
 use crate::pass::Finding;
@@ -189,6 +189,8 @@ fn live(ctx: &Context<'_>) -> Option<LiveScheduler> {
         selector: tree::strings(body, &["spec", "selector", "matchLabels"]),
         config: main.and_then(|c| scheduler_config::pair(tree::list(c, &["args"]))),
         mark: tree::strings(body, &["metadata", "annotations"]).remove(scheduler_config::MARK),
+        unspread: main.is_some_and(availability::has_flag)
+            && !live_pod(ctx).is_some_and(availability::is_spread),
     })
 }
 

@@ -5,6 +5,7 @@ use super::fixture::{World, default_gateway, spec};
 use super::{Account, ExternalPool};
 use crate::facts::{Answer, Key, Ref};
 use crate::names;
+use crate::pools::Group;
 use crate::settings::ModelRouting;
 
 fn rules(world: &mut World, router: Value) -> Vec<(String, usize, String)> {
@@ -65,7 +66,8 @@ fn an_external_pool_takes_the_place_of_ours() {
     world.see(Key::InferencePool(Ref::new("ml", "shared")), pool);
     let merged = spec(json!({"scheduler": {"pool": {"ref": {"name": "shared"}}}, "route": {}}));
     let svc = world.valid(&merged);
-    let external = ExternalPool { name: "shared".to_owned(), picker: Some("their-epp".to_owned()) };
+    let external =
+        ExternalPool { name: "shared".to_owned(), picker: Some("their-epp".to_owned()), group: Group::V1 };
     assert_eq!(svc.routing.external_pool, Some(external));
     assert_eq!(
         (svc.routing.pool("llama").as_deref(), svc.routing.picker_service()),
@@ -82,6 +84,7 @@ fn an_external_pool_takes_the_place_of_ours() {
 fn the_picker_of_an_older_pool_is_read_where_that_group_says_it() {
     // L-8
     let mut world = World::new();
+    world.cluster.served.insert(Kind::OlderInferencePool);
     let pool = json!({"spec": {"extensionRef": {"name": "older-epp"}}});
     world.see(Key::OlderInferencePool(Ref::new("ml", "shared")), pool);
     let merged = spec(json!({"scheduler": {"pool": {"ref": {"name": "shared"}}}}));
@@ -119,7 +122,7 @@ fn opted_out() -> Value {
 }
 
 #[test]
-// router edge 27
+// G-27
 fn the_default_gateway_can_opt_out_of_model_based_routing() {
     let mut world = World::new();
     assert_eq!(model_rules(&mut world), 2);
@@ -132,7 +135,7 @@ fn the_default_gateway_can_opt_out_of_model_based_routing() {
 }
 
 #[test]
-// router edge 27
+// G-27
 fn an_unreadable_gateway_leaves_the_live_route_as_it_is() {
     let mut world = World::new();
     world.seen.insert(Key::Gateway(default_gateway()), Answer::Unreadable("timeout".to_owned()));
@@ -146,7 +149,7 @@ fn an_unreadable_gateway_leaves_the_live_route_as_it_is() {
 }
 
 #[test]
-// router edge 25, M-1
+// G-25, M-1
 fn a_rule_that_never_had_matches_stays_when_model_routing_is_off() {
     let mut world = World::new();
     world.settings.model_routing = ModelRouting::Disabled;
@@ -234,7 +237,7 @@ fn every_finding_names_its_field() {
 #[test]
 fn what_takes_no_effect_is_said() {
     let router = json!({
-        "ingress": {"refs": []},
+        "ingress": {"refs": [{"name": "i"}]},
         "gateway": {"refs": [{"name": "a"}]},
         "route": {"group": "g", "weight": 3, "http": {"spec": {"parentRefs": [{"name": "other"}]}}},
         "scheduler": {"labels": {"app.kubernetes.io/name": "x", "team": "y"}},
@@ -246,11 +249,75 @@ fn what_takes_no_effect_is_said() {
         "spec.router.scheduler.labels[app.kubernetes.io/name]",
         "spec.router.route.http.spec.parentRefs",
         "spec.router.ingress",
-        "spec.router.route.group",
-        "spec.router.route.weight",
     ];
     assert_eq!(paths, expected);
+    assert_eq!((routing.ingress, routing.ingress_refs), (None, vec![]));
     assert_eq!(routing.scheduler.unwrap().labels, crate::labels::labels([("team", "y")]));
+}
+
+// E-13
+#[test]
+fn an_ingress_is_made_or_read_where_there_is_no_route() {
+    let (routing, findings, warnings) = World::new().validate(&spec(json!({"ingress": {}})));
+    assert_eq!((findings, warnings), (vec![], vec![]));
+    assert_eq!(
+        routing.ingress,
+        Some(super::Ingress { host: "llama-ml.example.com".to_owned(), class: None })
+    );
+    let mut world = World::new();
+    let refs = json!([{"name": "mine"}, {"name": "theirs", "namespace": "infra"}]);
+    let (routing, _, warnings) = world.validate(&spec(json!({"ingress": {"refs": refs}, "scheduler": {}})));
+    let both = [Ref::new("ml", "mine"), Ref::new("infra", "theirs")];
+    assert_eq!((routing.ingress, routing.ingress_refs.as_slice()), (None, both.as_slice()));
+    assert!(both.iter().all(|at| world.seen.keys().any(|key| *key == Key::Ingress(at.clone()))));
+    let paths: Vec<&str> = warnings.iter().map(|w| w.path.as_str()).collect();
+    let expected = ["spec.router.ingress", "spec.router.ingress.refs[1].namespace"];
+    assert_eq!(paths, expected, "it leads past the scheduler, and to a Service elsewhere");
+}
+
+#[test]
+fn what_makes_no_host_is_a_finding() {
+    let findings = |template: &str, ingress: Value| {
+        let mut world = World::new();
+        world.settings.domain_template = template.to_owned();
+        let (_, findings, _) = world.validate(&spec(json!({"ingress": ingress})));
+        findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let told = findings("{{ .Name", json!({}));
+    let start = "spec.router.ingress: ingress.domainTemplate of the global ConfigMap does not render: ";
+    assert!(told.len() == 1 && told[0].starts_with(start), "{told:?}");
+    for host in ["A.b", "a..b", "-a.b", "a_b.c", ""] {
+        let told = findings(host, json!({}));
+        assert!(told.len() == 1 && told[0].contains("is no host name"), "{told:?}");
+    }
+    let told = findings("x", json!({"refs": [{"name": ""}]}));
+    assert_eq!(told, ["spec.router.ingress.refs[0].name: is empty; name an Ingress"]);
+}
+
+#[test]
+// asks A2
+fn a_scheduler_that_no_rule_leads_to_is_told() {
+    let backends = |name: &str| json!([{"backendRefs": [{"kind": "InferencePool", "name": name}]}]);
+    let told = |http: Value| {
+        let mut world = World::new();
+        let route = json!({"spec": {"rules": backends("another")}});
+        world.see(Key::HttpRoute(Ref::new("ml", "mine")), route);
+        let route = json!({"spec": {"rules": backends("llama-inference-pool")}});
+        world.see(Key::HttpRoute(Ref::new("ml", "scheduled")), route);
+        let (_, _, warnings) = world.validate(&spec(json!({"scheduler": {}, "route": {"http": http}})));
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let why = "no rule leads to InferencePool llama-inference-pool, so requests go past the scheduler; name the pool as \
+               a backend, or remove spec.router.scheduler";
+    let service = json!([{"backendRefs": [{"name": "x", "port": 80}]}]);
+    let expected = format!("spec.router.route.http.spec.rules: {why}");
+    assert_eq!(told(json!({"spec": {"rules": service}})), [expected]);
+    let expected = format!("spec.router.route.http.refs: {why}");
+    assert_eq!(told(json!({"refs": [{"name": "mine"}]})), [expected]);
+    let none: [&str; 0] = [];
+    assert_eq!(told(json!({"spec": {"rules": backends("llama-inference-pool")}})), none);
+    assert_eq!(told(json!({"refs": [{"name": "mine"}, {"name": "scheduled"}]})), none);
+    assert_eq!(told(json!({"refs": [{"name": "mine"}, {"name": "unknown"}]})), none, "it may lead there");
 }
 
 // E-51
@@ -289,7 +356,7 @@ fn gateways_of_the_users_own_routes_are_asked_for() {
     world.see(Key::HttpRoute(Ref::new("ml", "mine")), json!({"spec": {"parentRefs": parents}}));
     world.validate(&spec(json!({"route": {"http": {"refs": [{"name": "mine"}]}}})));
     let gateways: Vec<&Key> = world.seen.keys().filter(|k| matches!(k, Key::Gateway(_))).collect();
-    assert_eq!(gateways, [&Key::Gateway(Ref::new("infra", "gw"))]); // router edge 33: a mesh parent is no Gateway
+    assert_eq!(gateways, [&Key::Gateway(Ref::new("infra", "gw"))]); // G-33: a mesh parent is no Gateway
 }
 
 fn account(world: &mut World, merged: &Value) -> Account {
@@ -329,7 +396,7 @@ fn an_account_of_the_user_is_only_bound() {
 }
 
 #[test]
-// router edge 9: `a-b/c` and `a/b-c` share a name
+// G-9: `a-b/c` and `a/b-c` share a name
 fn a_cluster_binding_held_by_another_service_is_left_alone() {
     let mut world = World::new();
     let merged = spec(json!({"scheduler": {}}));

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Scheduler;
 use super::account::live_body;
-use crate::build::tls;
+use crate::build::{scheduler_config, tls};
 use crate::facts::{Answer, Key, Ref};
 use crate::pass::Finding;
 use crate::validate::Context;
@@ -48,6 +48,21 @@ pub(super) fn tokenizer(
     let weights = storage::weights(&mut site, &pod, Target::TOKENIZER, account(ctx, scheduler), live)?;
     let shares_pair = live.is_some_and(|pod| tls::shares_pair(pod, &ctx.id.name));
     Some(Tokenizer { pod, weights, shares_pair })
+}
+
+/// What the container `tokenizer` in the picker's own pod reads (`§10.5`), where there is one.
+pub(super) fn beside_picker(
+    ctx: &Context<'_>,
+    scheduler: Option<&Scheduler>,
+    findings: &mut Vec<Finding>,
+    warnings: &mut Vec<Finding>,
+) -> Option<Weights> {
+    let scheduler = scheduler?;
+    tree::named(tree::list(&scheduler.pod, &["containers"]), scheduler_config::TOKENIZER)?;
+    let mut site = Site { ctx, template: "spec.router.scheduler.template".to_owned(), findings, warnings };
+    let live = live_body(ctx, Kind::Deployment, &names::scheduler(&ctx.id.name));
+    let live = live.and_then(|live| tree::get(live, &["spec", "template", "spec"]));
+    storage::weights(&mut site, &scheduler.pod, Target::BESIDE_PICKER, account(ctx, scheduler), live)
 }
 
 /// Credentials come from the scheduler's own account where it names one that exists, else from the default account.

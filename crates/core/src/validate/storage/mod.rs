@@ -48,6 +48,8 @@ impl Target {
     /// The tokenizer of the scheduler.
     pub const TOKENIZER: Self =
         Self { container: "main", path: "/mnt/models/base", allow_patterns: true, lora: false };
+    /// The tokenizer that older pickers have beside them.
+    pub const BESIDE_PICKER: Self = Self { container: "tokenizer", ..Self::TOKENIZER };
 
     /// The container in a pod, null when there is none.
     fn of(self, pod: &Value) -> &Value {

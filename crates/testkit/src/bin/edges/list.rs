@@ -155,7 +155,7 @@ pub const EDGES: &[(&str, &str)] = &[
     ("E-10", "Parents are unique, and filters of external authorization can be used"),
     ("E-11", "Lists can be merged by their keys"),
     ("E-12", "Services can be scaled"),
-    ("E-13", "Ingress and other unused fields are told"),
+    ("E-13", "An Ingress works, and fields without effect are told"),
     ("E-14", "Conversion works in every namespace"),
     ("E-15", "Defaults come as minimal patches, and nothing is set to zero"),
     ("E-16", "A generated name is no model name"),
