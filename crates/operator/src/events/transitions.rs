@@ -7,18 +7,12 @@ use serde_json::Value;
 
 use super::News;
 
-/// Reasons that mean that something could not be done as it was asked for.
+/// Reasons that mean that something is wrong about what was asked for; see [`is_error`].
 const ERRORS: &[&str] = &[
     reason::CONFIG_NOT_FOUND,
     reason::COMBINE_BASE_ERROR,
     reason::INVALID_RENDERED_CONFIG,
     reason::REFS_INVALID,
-    reason::RECONCILE_CERTS_ERROR,
-    reason::RECONCILE_SINGLE_NODE_WORKLOAD_ERROR,
-    reason::RECONCILE_MULTI_NODE_WORKLOAD_ERROR,
-    reason::RECONCILE_WORKLOAD_SERVICE_ERROR,
-    reason::SCHEDULER_RECONCILE_ERROR,
-    reason::HTTP_ROUTE_RECONCILE_ERROR,
 ];
 /// Reasons of conditions that are told under their own name, when the condition comes to have this status.
 const OF_THEIR_OWN: &[(&str, &str)] =
@@ -26,17 +20,23 @@ const OF_THEIR_OWN: &[(&str, &str)] =
 
 /// The events about the service of this name when its status becomes another one.
 pub fn of(name: &str, old: &Value, new: &Value) -> Vec<News> {
-    let began = |status: &'static str, of: &'static str| {
-        let conditions = tree::list(new, &["conditions"]).iter();
-        conditions.filter(move |c| has(c, status, of) && !is_roll_up(c) && !had(old, c))
-    };
-    let errors: Vec<String> = ERRORS.iter().flat_map(|of| began("False", of)).map(said).collect();
-    let own = OF_THEIR_OWN
-        .iter()
-        .flat_map(|(status, of)| began(status, of).map(|c| News::warning(of, tree::text(c, &["message"]))));
+    let conditions = tree::list(new, &["conditions"]).iter();
+    let began: Vec<&Value> = conditions.filter(|c| !is_roll_up(c) && !had(old, c)).collect();
+    let errors: Vec<String> = began.iter().filter(|c| is_error(c)).map(|c| said(c)).collect();
+    let own = OF_THEIR_OWN.iter().flat_map(|(status, of)| {
+        let these = began.iter().filter(move |c| has(c, status, of));
+        these.map(|c| News::warning(of, tree::text(c, &["message"])))
+    });
     let failed = (!errors.is_empty())
         .then(|| News::warning("Error", format!("Reconciliation failed: {}", errors.join("; "))));
     failed.into_iter().chain(own).chain(readiness(name, old, new)).collect()
+}
+
+/// Also whatever could not be written: all reasons of that kind are named alike.
+fn is_error(condition: &Value) -> bool {
+    let reason = tree::text(condition, &["reason"]);
+    let unwritten = reason.contains("Reconcile") && reason.ends_with("Error");
+    tree::text(condition, &["status"]) == "False" && (unwritten || ERRORS.contains(&reason))
 }
 
 fn has(condition: &Value, status: &str, reason: &str) -> bool {
