@@ -24,7 +24,7 @@ use crate::documents::identity;
 use crate::paths;
 
 /// The kinds that belong to a service, for evidence, trees and comparisons.
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 21] = [
     "llminferenceservices.serving.kserve.io",
     "llminferenceserviceconfigs.serving.kserve.io",
     "deployments.apps",
@@ -35,6 +35,7 @@ pub const KINDS: [&str; 20] = [
     "resourceclaimtemplates.resource.k8s.io",
     "resourceclaims.resource.k8s.io",
     "services",
+    "ingresses.networking.k8s.io",
     "configmaps",
     "serviceaccounts",
     "roles.rbac.authorization.k8s.io",

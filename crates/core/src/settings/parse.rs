@@ -304,6 +304,27 @@ mod tests {
     }
 
     #[test]
+    fn hosts_of_ingresses_have_a_domain_a_template_and_a_class() {
+        let text = r#"{"ingressDomain": "models.example.org", "domainTemplate": "{{ .Name }}.{{ .IngressDomain }}", "ingressClassName": "nginx"}"#;
+        let given = parse(&[("ingress", text)]);
+        let expected = Settings {
+            ingress_domain: "models.example.org".to_owned(),
+            domain_template: "{{ .Name }}.{{ .IngressDomain }}".to_owned(),
+            ingress_class: Some("nginx".to_owned()),
+            ..Settings::default()
+        };
+        assert_eq!(given, expected);
+        let broken = BTreeMap::from([("ingress".to_owned(), r#"{"ingressDomain": 1}"#.to_owned())]);
+        let kept = Settings::parse(&broken, &given, "kserve");
+        assert_eq!((kept.ingress_domain, kept.ingress_class), (given.ingress_domain, given.ingress_class));
+        assert!(
+            kept.problems[0].contains("ingress.ingressDomain: \"1\" is not a string"),
+            "{:?}",
+            kept.problems
+        );
+    }
+
+    #[test]
     fn a_bare_gateway_name_is_in_the_system_namespace() {
         assert_eq!(
             parse(&[("ingress", r#"{"kserveIngressGateway": "gw"}"#)]).gateway,

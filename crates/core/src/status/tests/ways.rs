@@ -217,3 +217,98 @@ fn a_further_route_is_waited_for_and_has_no_urls_of_its_own() {
     let fault = report(&world, &faulty("CombineBaseError"), &[]);
     assert_eq!(fault["router"], status["router"], "they are known by what lives, too");
 }
+
+#[test]
+fn an_ingress_that_is_refused_is_told_and_one_that_serves_is_known_without_a_decision() {
+    let merged = spec(json!({"ingress": {}}));
+    let mut world = World::new();
+    let mut body = world.object(&merged, Kind::Ingress);
+    body["status"] = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}});
+    world.live(Kind::Ingress, "llama-kserve-ingress", body);
+    world.live(Kind::Deployment, "llama-kserve", deployment(2));
+    let decision = decided(&mut world, &merged);
+    let refused = Refusal {
+        kind: Kind::Ingress,
+        name: "llama-kserve-ingress".to_owned(),
+        reason: RefusalReason::Other,
+        message: "quota".to_owned(),
+    };
+    let told = line(&report(&world, &decision, &[refused]), "IngressReady");
+    assert!(
+        told.starts_with("IngressReady=False IngressReconcileError: ") && told.contains("quota"),
+        "{told}"
+    );
+
+    let fault = report(&world, &faulty("CombineBaseError"), &[]);
+    assert_eq!(
+        (line(&fault, "IngressReady").as_str(), &fault["url"]),
+        ("IngressReady=True", &json!("http://llama-ml.example.com/"))
+    );
+}
+
+#[test]
+fn an_ingress_that_the_service_names_is_known_without_a_decision() {
+    let mut world = World::new();
+    world.service["spec"]["router"]["ingress"]["refs"] = json!([{"name": "mine", "namespace": "infra"}]);
+    let body = ingress(&json!([rule("llm.example.com", "/")]), &json!([]), "203.0.113.7");
+    world.see(Key::Ingress(Ref::new("infra", "mine")), body);
+    let fault = report(&world, &faulty("CombineBaseError"), &[]);
+    assert_eq!(
+        (line(&fault, "IngressReady").as_str(), &fault["url"]),
+        ("IngressReady=True", &json!("http://llm.example.com/"))
+    );
+}
+
+#[test]
+fn an_ingress_without_rules_leads_nowhere() {
+    let merged = with_ingress_ref();
+    let mut world = World::new();
+    bring_to_life(&mut world, &merged, &[]);
+    world.see(Key::Ingress(Ref::new("ml", "mine")), ingress(&json!([]), &json!([]), "203.0.113.7"));
+    let why = "RouterReady=False NoURL: no URL leads to the service: Ingress ml/mine has no rule that leads anywhere";
+    assert_eq!(line(&status_of(&mut world, &merged), "RouterReady"), why);
+    let mut body = ingress(&json!([]), &json!([]), "203.0.113.7");
+    body["spec"]["defaultBackend"] = json!({"service": {"name": "x", "port": {"number": 80}}});
+    world.see(Key::Ingress(Ref::new("ml", "mine")), body);
+    assert_eq!(status_of(&mut world, &merged)["url"], "http://203.0.113.7/");
+}
+
+#[test]
+fn several_gateways_and_sections_are_listed_in_order() {
+    let refs = json!([
+        {"name": "kserve-ingress-gateway", "namespace": "kserve", "sectionName": "http"},
+        {"name": "edge"},
+        {"name": "kserve-ingress-gateway", "namespace": "kserve", "sectionName": "admin"},
+    ]);
+    let merged = spec(json!({"gateway": {"refs": refs}, "route": {}}));
+    let mut world = ready_world(&merged);
+    let mut object = gateway("True");
+    let listener = |name: &str, port: i64| json!({"name": name, "port": port, "protocol": "HTTP"});
+    object["spec"]["listeners"] =
+        json!([listener("http", 80), listener("admin", 8080), listener("other", 9090)]);
+    world.see(Key::Gateway(default_gateway()), object);
+    let mut edge = gateway("True");
+    edge["status"]["addresses"] = json!([{"value": "198.51.100.1"}]);
+    world.see(Key::Gateway(Ref::new("ml", "edge")), edge);
+    world.seen.insert(Key::GatewayService(Ref::new("ml", "edge")), Answer::Absent);
+    let says = [says("Accepted", "True"), says("ResolvedRefs", "True")];
+    let route = world.object(&merged, Kind::HTTPRoute);
+    let parents = route["spec"]["parentRefs"].as_array().unwrap().iter();
+    let parents: Vec<Value> = parents.map(|p| json!({"parentRef": p, "conditions": says})).collect();
+    bring_to_life(&mut world, &merged, &parents);
+    let status = status_of(&mut world, &merged);
+    assert_eq!(line(&status, "Ready"), "Ready=True");
+    let gateways = status["router"]["gateways"].as_array().unwrap();
+    let named: Vec<(&Value, &Value)> = gateways.iter().map(|g| (&g["name"], &g["listeners"])).collect();
+    let sections = json!(["admin", "http"]);
+    assert_eq!(named, [(&json!("kserve-ingress-gateway"), &sections), (&json!("edge"), &Value::Null)]);
+    let urls: Vec<&str> =
+        status["addresses"].as_array().unwrap().iter().map(|a| a["url"].as_str().unwrap()).collect();
+    let below = |host: &str| {
+        ["", "ml/llama", "publishers/ml/models/llama-8b"].map(|path| format!("http://{host}/{path}"))
+    };
+    let hosts = ["198.51.100.1", "203.0.113.1", "203.0.113.1:8080", "gw.kserve.svc.cluster.local"];
+    let mut expected: Vec<String> = hosts.iter().flat_map(|host| below(host)).collect();
+    expected.sort();
+    assert_eq!(urls, expected);
+}
