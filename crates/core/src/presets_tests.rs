@@ -4,6 +4,7 @@ use llmisvc_kinds::Kind;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::build::scheduler_config::{Version, plugins};
 use crate::resolve::{Preset, implicit};
 use crate::validate::fixture::{Fixture, fixture};
 
@@ -454,4 +455,39 @@ fn an_overlay_turns_on_no_topology_but_that_in_its_name() {
     // A group needs parallelism too, which no overlay gives.
     assert_eq!(presets("config-llm-worker-rdma"), []);
     assert_eq!(presets("config-llm-prefill-worker-rdma"), [Preset::Decode]);
+}
+
+#[test]
+fn a_profile_of_the_picker_brings_what_its_plugins_need_and_is_above_doubt() {
+    let expected: [(&str, &[Preset]); 6] = [
+        ("load-aware", &[]),
+        ("prefix-cache", &[]),
+        ("precise-prefix-cache", &[Preset::Tokenizer]),
+        ("prefill-decode", &[]),
+        ("predicted-latency", &[Preset::LatencyPredictor]),
+        ("flow-control", &[]),
+    ];
+    for (profile, more) in expected {
+        let spec = rendered(&format!("config-llm-scheduler-{profile}"), false);
+        let wanted: Vec<_> = [&[Preset::Scheduler], more, &[Preset::Template]].concat();
+        assert_eq!(implicit(&spec), wanted, "{profile}");
+        let document = &spec["router"]["scheduler"]["config"]["inline"];
+        assert_eq!(plugins::remarks(document, Version(0, 10)), [], "{profile}");
+    }
+}
+
+#[test]
+// W-19
+fn the_servers_that_predict_are_restricted() {
+    let spec = rendered("config-llm-scheduler-latency-predictor", false);
+    let containers = tree::list(&spec, &["router", "scheduler", "template", "containers"]);
+    assert_eq!(containers.len(), 3);
+    for container in containers.iter().filter(|c| c["name"] != "main") {
+        let context = &container["securityContext"];
+        assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}), "{container}");
+        assert_eq!(
+            (&context["runAsNonRoot"], &context["readOnlyRootFilesystem"]),
+            (&json!(true), &json!(true))
+        );
+    }
 }

@@ -223,6 +223,13 @@ fn generated_configuration_follows_the_topology_and_others_stay() {
             "{name}"
         );
     }
+    let mut world = World { adapters: vec!["a".to_owned()], ..World::new() };
+    live(&mut world, &single, Some("default"));
+    assert_eq!(
+        args(&mut world, &spec(json!({"scheduler": {}})))[1],
+        text(false, true, false),
+        "adapters added"
+    );
 }
 
 #[test]

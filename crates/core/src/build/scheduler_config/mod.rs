@@ -22,7 +22,7 @@ mod version;
 
 pub use default::{Topology, default_text};
 pub use flags::{pair, text_argument};
-pub use migrate::{TOKENIZER, preview, stuck_flags};
+pub use migrate::{TOKENIZER, not_boolean, preview, stuck_flags};
 pub use version::{VERSION, Version};
 
 /// Annotation on the Deployment: where its configuration came from.

@@ -71,6 +71,21 @@ fn flags_that_nobody_can_move_are_said_before_the_picker_is_replaced() {
 }
 
 #[test]
+fn a_boolean_that_is_none_is_told() {
+    let mut merged = scheduled(&json!({}));
+    main(&mut merged)["args"] = json!(["--model-server-metrics-https-insecure-skip-verify=maybe"]);
+    let expected = "spec.router.scheduler.template.containers[main]: says \
+                    --model-server-metrics-https-insecure-skip-verify \"maybe\", which is neither true nor false: it is \
+                    read as false, so certificates of model servers are checked; correct the value";
+    assert_eq!(doubts(&merged), [expected]);
+    let plugins = document(&pod(&mut World::new(), &merged))["plugins"].take();
+    let source = plugins.as_array().unwrap().last().unwrap().clone();
+    assert_eq!(source, json!({"type": "metrics-data-source", "parameters": {"insecureSkipVerify": false}}));
+    main(&mut merged)["args"] = json!(["--model-server-metrics-https-insecure-skip-verify=F"]);
+    assert_eq!(doubts(&merged), [] as [String; 0]);
+}
+
+#[test]
 fn a_version_that_is_none_is_told_and_nothing_is_migrated() {
     let inline = json!({"plugins": [{"type": "pd-profile-handler"}]});
     let merged = scheduled(&json!({"annotations": {VERSION: "main"}, "config": {"inline": inline}}));

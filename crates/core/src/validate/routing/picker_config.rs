@@ -32,6 +32,11 @@ enum Problem {
          config-llm-scheduler-prefill-decode as an example, or remove spec.prefill"
     )]
     NoHandler,
+    #[error(
+        "says --model-server-metrics-https-insecure-skip-verify {0:?}, which is neither true nor false: it is read as \
+         false, so certificates of model servers are checked; correct the value"
+    )]
+    NotBoolean(String),
 }
 
 /// Everything that can be said before the configuration is complete.
@@ -43,6 +48,7 @@ pub(super) fn check(
 ) {
     let Some(scheduler) = &routing.scheduler else { return };
     warnings.extend(unknown_version(ctx, scheduler));
+    warnings.extend(not_boolean(ctx, scheduler));
     findings.extend(stuck(ctx, scheduler));
     let Some((path, text)) = given(scheduler) else { return };
     let Some(document) = scheduler_config::parse(&text) else { return };
@@ -61,6 +67,11 @@ fn unknown_version(ctx: &Context<'_>, scheduler: &Scheduler) -> Option<Finding> 
     let problem = Problem::NoVersion(given.clone());
     let path = format!("{PATH}.annotations[{VERSION}]");
     Version::parse(given).is_none().then(|| ctx.finding(&path, problem.to_string()))
+}
+
+fn not_boolean(ctx: &Context<'_>, scheduler: &Scheduler) -> Option<Finding> {
+    let given = scheduler_config::not_boolean(&scheduler.pod, Version::of(&scheduler.annotations))?;
+    Some(ctx.finding(&format!("{PATH}.template.containers[main]"), Problem::NotBoolean(given).to_string()))
 }
 
 fn stuck(ctx: &Context<'_>, scheduler: &Scheduler) -> Vec<Finding> {

@@ -20,11 +20,16 @@ const ENGINE_FLAGS: [(&str, &str); 5] = [
     ("lora-info-metric", "loraSpec"),
     ("cache-info-metric", "cacheInfoSpec"),
 ];
+/// Flag with a boolean.
+const SKIP_VERIFY: &str = "model-server-metrics-https-insecure-skip-verify";
+/// What the picker's flags take for true, and for false.
+const TRUE: [&str; 6] = ["1", "t", "T", "TRUE", "true", "True"];
+const FALSE: [&str; 6] = ["0", "f", "F", "FALSE", "false", "False"];
 /// Flags that say how to read them, and the source's parameter; the port has none.
 const SOURCE_FLAGS: [(&str, &str); 4] = [
     ("model-server-metrics-scheme", "scheme"),
     ("model-server-metrics-path", "path"),
-    ("model-server-metrics-https-insecure-skip-verify", "insecureSkipVerify"),
+    (SKIP_VERIFY, "insecureSkipVerify"),
     ("model-server-metrics-port", ""),
 ];
 const LOST: [(Version, &[(&str, &str)]); 2] =
@@ -51,12 +56,14 @@ pub fn lost_flags(pod: &Value, version: Version) -> Vec<&'static str> {
     moved.filter(|flag| flags::take_from_pod(&mut pod.clone(), flag).is_some()).collect()
 }
 
+/// A value of the boolean flag that is none, where it is moved.
+pub fn not_boolean(pod: &Value, version: Version) -> Option<String> {
+    let given = flags::take_from_pod(&mut pod.clone(), SKIP_VERIFY).filter(|_| version >= Version(0, 10))?;
+    (!TRUE.contains(&given.as_str()) && !FALSE.contains(&given.as_str())).then_some(given)
+}
+
 fn typed(parameter: &str, value: &str) -> Value {
-    if parameter == "insecureSkipVerify" {
-        json!(matches!(value, "true" | "1" | "t" | "T" | "TRUE" | "True"))
-    } else {
-        json!(value)
-    }
+    if parameter == "insecureSkipVerify" { json!(TRUE.contains(&value)) } else { json!(value) }
 }
 
 /// The extractor with the names that flags gave.

@@ -16,6 +16,7 @@ mod rename;
 mod tests;
 
 pub(super) use metrics::METRICS_SOURCE;
+pub use metrics::not_boolean;
 
 const API_VERSION: &str = "llm-d.ai/v1alpha1";
 const OLDER_API_VERSION: &str = "inference.networking.x-k8s.io/v1alpha1";
