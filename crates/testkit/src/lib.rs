@@ -11,6 +11,7 @@ pub mod golden;
 pub mod net;
 pub mod operator;
 pub mod paths;
+pub mod picker;
 #[cfg(feature = "scripted")]
 pub mod scripted;
 pub mod tree;

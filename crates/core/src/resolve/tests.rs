@@ -246,7 +246,7 @@ fn plugins_of_a_referenced_configuration_bring_their_presets() {
 fn a_reference_that_is_outdone_or_a_template_asks_for_nothing() {
     let mut inline = by_reference("team", "mine", "plugins: [{type: token-producer}]");
     inline.service["spec"]["router"]["scheduler"]["config"]["inline"] = json!({"plugins": []});
-    let mut template = by_reference("team", "{{ .Name }}", "plugins: [{type: token-producer}]");
+    let template = by_reference("team", "{{ .Name }}", "plugins: [{type: token-producer}]");
     template.seen.take_open();
     for world in [inline, template] {
         assert_eq!(world.names(), ["kserve/v1-config-llm-scheduler", "kserve/v1-config-llm-template"]);

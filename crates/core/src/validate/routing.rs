@@ -7,6 +7,7 @@ mod account;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gateways;
+mod kv_events;
 mod picker_config;
 mod route;
 mod scheduler;

@@ -21,6 +21,7 @@ mod look;
 mod node;
 mod older_version;
 mod pairs;
+mod picker;
 mod rollout_blocked;
 mod rollouts;
 mod scale;

@@ -27,6 +27,11 @@ impl Tools {
         Self::build("--helm")
     }
 
+    /// Manifests and the endpoint picker.
+    pub fn epp_only() -> Result<Self> {
+        Self::build("--epp")
+    }
+
     fn build(wanted: &str) -> Result<Self> {
         let script = paths::repository().join("tests/localcluster/build");
         let output = Command::new(&script)

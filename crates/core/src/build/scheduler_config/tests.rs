@@ -6,7 +6,7 @@ use crate::facts::{Key, Ref};
 use crate::validate::routing::fixture::{World, spec};
 
 /// A service whose scheduler has these fields over the preset's.
-fn scheduled(scheduler: Value) -> Value {
+fn scheduled(scheduler: &Value) -> Value {
     spec(json!({"scheduler": scheduler}))
 }
 
@@ -28,7 +28,7 @@ fn doubts(merged: &Value) -> Vec<String> {
 
 #[test]
 fn text_in_the_templates_own_arguments_is_migrated_in_its_place() {
-    let mut merged = scheduled(json!({}));
+    let mut merged = scheduled(&json!({}));
     main(&mut merged)["args"] = json!(["--configText=plugins: [{type: pd-profile-handler}]", "--v=5"]);
     let args = pod(&mut World::new(), &merged)["containers"][0]["args"].clone();
     assert_eq!(args, json!(["--v=5", "--configText", "plugins:\n- type: disagg-profile-handler\n"]));
@@ -40,7 +40,7 @@ fn text_in_the_templates_own_arguments_is_migrated_in_its_place() {
 #[test]
 fn an_unknown_document_stays_and_so_do_the_flags() {
     let mut merged =
-        scheduled(json!({"config": {"inline": {"kind": "Mine", "plugins": [{"type": "tokenizer"}]}}}));
+        scheduled(&json!({"config": {"inline": {"kind": "Mine", "plugins": [{"type": "tokenizer"}]}}}));
     main(&mut merged)["command"] = json!(["/mine", "--model-server-metrics-port=8000"]);
     let pod = pod(&mut World::new(), &merged);
     assert_eq!(document(&pod), json!({"kind": "Mine", "plugins": [{"type": "tokenizer"}]}));
@@ -49,7 +49,7 @@ fn an_unknown_document_stays_and_so_do_the_flags() {
 
 #[test]
 fn flags_that_nobody_can_move_are_said_before_the_picker_is_replaced() {
-    let mut merged = scheduled(json!({}));
+    let mut merged = scheduled(&json!({}));
     main(&mut merged)["args"] =
         json!(["--config-file", "/etc/epp.yaml", "--lora-info-metric=", "--model-server-metrics-path=/m"]);
     let (_, findings, _) = World::new().validate(&merged);
@@ -73,7 +73,7 @@ fn flags_that_nobody_can_move_are_said_before_the_picker_is_replaced() {
 #[test]
 fn a_version_that_is_none_is_told_and_nothing_is_migrated() {
     let inline = json!({"plugins": [{"type": "pd-profile-handler"}]});
-    let merged = scheduled(json!({"annotations": {VERSION: "main"}, "config": {"inline": inline}}));
+    let merged = scheduled(&json!({"annotations": {VERSION: "main"}, "config": {"inline": inline}}));
     let expected = "spec.router.scheduler.annotations[app.kubernetes.io/version]: \"main\" is no version such as 0.10.0, so \
                     it is not known what the endpoint picker needs: its flags and configuration stay as they are; \
                     correct the annotation";
@@ -89,7 +89,7 @@ fn doubts_about_plugins_name_their_place_and_say_what_the_operator_does() {
         {"type": "que-scorer"},
         {"type": "queue-scorer", "parameters": {"limit": 1}},
     ]);
-    let merged = scheduled(json!({"config": {"inline": {"plugins": plugins}}}));
+    let merged = scheduled(&json!({"config": {"inline": {"plugins": plugins}}}));
     let at = "spec.router.scheduler.config.inline.plugins";
     let expected = [
         format!(
@@ -106,18 +106,18 @@ fn doubts_about_plugins_name_their_place_and_say_what_the_operator_does() {
         ),
     ];
     assert_eq!(doubts(&merged), expected);
-    let mut in_arguments = scheduled(json!({}));
+    let mut in_arguments = scheduled(&json!({}));
     main(&mut in_arguments)["args"] = json!(["--config-text={plugins: [{type: que-scorer}]}"]);
     assert!(
         doubts(&in_arguments)[0]
             .starts_with("spec.router.scheduler.template.containers[main].args.plugins[0].type: ")
     );
-    assert_eq!(doubts(&scheduled(json!({}))), [] as [String; 0], "the default is above doubt");
+    assert_eq!(doubts(&scheduled(&json!({}))), [] as [String; 0], "the default is above doubt");
 }
 
 #[test]
 fn prefill_pods_that_no_handler_sends_to_are_told() {
-    let mut merged = scheduled(json!({"config": {"inline": {"plugins": [{"type": "queue-scorer"}]}}}));
+    let mut merged = scheduled(&json!({"config": {"inline": {"plugins": [{"type": "queue-scorer"}]}}}));
     merged["prefill"] = json!({});
     let expected = "spec.router.scheduler.config.inline.plugins: lists no disagg-profile-handler, so no request is sent to \
                     the prefill pods; take the preset config-llm-scheduler-prefill-decode as an example, or remove \
@@ -129,7 +129,7 @@ fn prefill_pods_that_no_handler_sends_to_are_told() {
 fn a_tokenizer_in_the_pickers_own_pod_reads_the_model() {
     let inline = json!({"plugins": [{"type": "precise-prefix-cache-scorer"}]});
     let version = json!({VERSION: "0.8.0"});
-    let mut merged = scheduled(json!({"annotations": version, "config": {"inline": inline}}));
+    let mut merged = scheduled(&json!({"annotations": version, "config": {"inline": inline}}));
     let containers = merged["router"]["scheduler"]["template"]["containers"].as_array_mut().unwrap();
     containers.push(json!({"name": "tokenizer", "image": "uds"}));
     merged["model"] = json!({"uri": "pvc://weights/m"});

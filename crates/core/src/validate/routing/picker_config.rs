@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Routing, Scheduler};
+use super::{Routing, Scheduler, kv_events};
 use crate::build::scheduler_config::plugins::{self, Remark};
 use crate::build::scheduler_config::{self, VERSION, Version};
 use crate::pass::Finding;
@@ -47,6 +47,8 @@ pub(super) fn check(
     let Some((path, text)) = given(scheduler) else { return };
     let Some(document) = scheduler_config::parse(&text) else { return };
     warnings.extend(no_handler(ctx, &document, &path));
+    let unseen = kv_events::problem(&document, ctx.spec);
+    warnings.extend(unseen.map(|problem| ctx.finding(&format!("{path}.plugins"), problem.to_string())));
     let told = about_plugins(&document, &text, routing, Version::of(&scheduler.annotations));
     warnings.extend(told.into_iter().map(|remark| {
         let Remark { index, key, text } = remark;

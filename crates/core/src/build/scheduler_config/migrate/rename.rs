@@ -13,7 +13,9 @@ pub fn plugin(document: &mut Value, older: &str, newer: &str) {
         found = true;
     }
     if found {
-        plugins(document).iter_mut().for_each(|plugin| replace(plugin, "name", older, newer));
+        for plugin in plugins(document) {
+            replace(plugin, "name", older, newer);
+        }
         refer(document, older, newer);
     }
 }
