@@ -46,8 +46,11 @@ const PROFILES: [(&str, usize); 7] = [
 fn generated_configurations_load_in_a_real_picker() -> Result<()> {
     let world = World::new(Cluster::shared()?)?;
     for (prefill, own) in [(false, 1), (true, 6)] {
-        for (lora, tls) in [(false, false), (true, false), (false, true), (true, true)] {
-            let topology = Topology { prefill, lora, tls };
+        let kinds = [(false, false), (true, false), (false, true), (true, true)];
+        for (lora, tls, holds) in
+            kinds.map(|(lora, tls)| (lora, tls, false)).into_iter().chain([(false, false, true)])
+        {
+            let topology = Topology { prefill, lora, tls, holds };
             examine(&world, &format!("{topology:?}"), &default_text(topology), own)?;
         }
     }
