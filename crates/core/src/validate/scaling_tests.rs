@@ -11,8 +11,8 @@ fn scaled(scaling: &Value) -> Fixture {
     fixture(with(spec(), "/scaling", scaling.clone()))
 }
 
-fn prometheus() -> Option<Prometheus> {
-    Some(Prometheus { url: "https://p".to_owned(), insecure: false, auth: None })
+fn prometheus() -> Prometheus {
+    Prometheus { url: "https://p".to_owned(), insecure: false, auth: None }
 }
 
 /// A service of prefill and decode, with `scaling` each.
@@ -21,7 +21,7 @@ fn pair(decode: &Value, prefill: &Value) -> Fixture {
     all["scaling"] = decode.clone();
     all["prefill"] = json!({"template": template(), "scaling": prefill});
     let mut it = fixture(all);
-    it.settings.prometheus = prometheus();
+    it.settings.prometheus = Some(prometheus());
     it
 }
 
@@ -56,7 +56,7 @@ fn a_missing_address_of_metrics_is_a_warning() {
     let expected = "spec.scaling.wva.keda: no ScaledObject is made or changed while nobody says where its metrics are: set \
                     prometheus.url in key \"autoscaling-wva-controller-config\" of ConfigMap inferenceservice-config";
     assert_eq!(it.outcome().warnings, [expected]);
-    it.settings.prometheus = prometheus();
+    it.settings.prometheus = Some(prometheus());
     assert_eq!(it.outcome().warnings, NONE);
 }
 

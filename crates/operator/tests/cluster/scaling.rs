@@ -13,7 +13,7 @@ use crate::look::{PATIENCE, SOON, condition, says, until_ready_is, until_reason}
 use crate::topologies::{becomes, service};
 
 /// The autoscaler of the control plane looks every 15 s.
-const NEXT_LOOK: Duration = Duration::from_secs(60);
+const NEXT_LOOK: Duration = Duration::from_mins(1);
 const HASH: &str = "llmisvc.io/applied";
 const KEDA: &str = "scaledobjects.keda.sh";
 

@@ -2,6 +2,7 @@
 
 /// What the default depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "any of them may come with any other")]
 pub struct Topology {
     /// There is a prefill workload.
     pub prefill: bool,
