@@ -277,7 +277,7 @@ pub async fn enact(
     let ours = without_namesakes(&subject.live, &guests);
     let mut plan = plan(desired, &ours, apply::uid(&subject.service));
     plan.leave(held);
-    let peers = traffic::keep(ctx, subject, desired, &mut plan, mind).await;
+    let peers = traffic::keep(ctx, subject, desired, &mut plan, mind);
     let unserved = take_unserved(&mut plan, &subject.view.cluster);
     let mut timer = add_certificates(subject, desired, &mut plan);
     count_unchanged(ctx, desired, &plan);

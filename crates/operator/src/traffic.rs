@@ -61,7 +61,7 @@ pub async fn part(
         return Ok(None);
     }
     let waits_for = ctx.stores.leading_to(place, &backends);
-    let Some(left) = wait(ctx, (place, service), &waits_for, mind).await else { return Ok(None) };
+    let Some(left) = wait(ctx, (place, service), &waits_for, mind) else { return Ok(None) };
     let status = leave::pending(service, &waits_for, &report::now());
     let held = report::run(ctx, place, service, &status, mind).await?;
     Ok(Some(held.unwrap_or(left).min(left)))
@@ -69,7 +69,7 @@ pub async fn part(
 
 /// Leaves all but the route of a service as it is while routes of others lead to what would go; gives how long that
 /// may take. A rule never leads to a backend that is gone.
-pub async fn keep(
+pub fn keep(
     ctx: &Context,
     subject: &Subject,
     desired: &[Object],
@@ -83,13 +83,13 @@ pub async fn keep(
         going.extend(published(ctx, place));
     }
     let waits_for = if going.is_empty() { Vec::new() } else { ctx.stores.leading_to(place, &going) };
-    let left = wait(ctx, (place, &subject.service), &waits_for, mind).await?;
+    let left = wait(ctx, (place, &subject.service), &waits_for, mind)?;
     plan.prune.retain(|(kind, ..)| *kind == Kind::HTTPRoute);
     Some(left)
 }
 
 /// How long to wait; none when nobody is waited for any more.
-async fn wait(
+fn wait(
     ctx: &Context,
     (place, service): (&Ref, &Value),
     waits_for: &[String],

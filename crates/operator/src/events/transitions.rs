@@ -15,8 +15,11 @@ const ERRORS: &[&str] = &[
     reason::REFS_INVALID,
 ];
 /// Reasons of conditions that are told under their own name, when the condition comes to have this status.
-const OF_THEIR_OWN: &[(&str, &str)] =
-    &[("False", "ScalingCRDNotFound"), ("True", "MemberDivergence"), ("True", reason::MODEL_NAME_COLLISION)];
+const OF_THEIR_OWN: &[(&str, &str)] = &[
+    ("False", reason::SCALING_CRD_NOT_FOUND),
+    ("True", reason::MEMBER_DIVERGENCE),
+    ("True", reason::MODEL_NAME_COLLISION),
+];
 
 /// The events about the service of this name when its status becomes another one.
 pub fn of(name: &str, old: &Value, new: &Value) -> Vec<News> {
