@@ -172,8 +172,14 @@ impl Children {
         Some((child.revision, child.count_entries.clone())).filter(|(_, held)| !held.is_empty())
     }
 
-    /// One child.
-    pub fn body(&self, service: &Ref, slot: &(Kind, String)) -> Option<Value> {
+    /// The children of one kind, whole.
+    pub fn bodies(&self, service: &Ref, kind: Kind) -> Vec<Value> {
+        let children = self.by_service.get(service).into_iter().flatten();
+        let of_kind = children.filter(|((of, _), child)| *of == kind && !child.guest);
+        of_kind.filter_map(|(_, child)| serde_json::from_str(&child.json).ok()).collect()
+    }
+
+    fn body(&self, service: &Ref, slot: &(Kind, String)) -> Option<Value> {
         serde_json::from_str(&self.by_service.get(service)?.get(slot)?.json).ok()
     }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use llmisvc_core::facts::{Answer, Key, Ref};
-use llmisvc_core::names;
 use llmisvc_core::traffic::{Backend, Member, Members as Told, Standing, leave};
 use llmisvc_core::tree;
 use llmisvc_kinds::Kind;
@@ -107,8 +106,8 @@ impl Stores {
         let places = lock(&self.services).places_in(&place.namespace);
         let peers = places.into_iter().filter(|peer| peer != place);
         let leads = |peer: &Ref| {
-            let route = lock(&self.children).body(peer, &(Kind::HTTPRoute, names::route(&peer.name)));
-            route.is_some_and(|route| leave::leads_to(&route, backends))
+            let routes = lock(&self.children).bodies(peer, Kind::HTTPRoute);
+            routes.iter().any(|route| leave::leads_to(route, backends))
         };
         let lives = |peer: &Ref| self.service(peer).is_some_and(|(service, _)| !is_deleting(&service));
         peers.filter(|peer| leads(peer) && lives(peer)).map(|peer| peer.name).collect()

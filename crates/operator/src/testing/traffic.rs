@@ -123,8 +123,8 @@ impl Group {
     }
 }
 
-fn shares(of: &[(&str, i64)]) -> Option<Vec<(String, i64)>> {
-    Some(of.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect())
+fn shares(of: &[(&str, i64)]) -> Vec<(String, i64)> {
+    of.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect()
 }
 
 fn stop(service: &mut Value) {
@@ -143,7 +143,7 @@ fn pause() -> impl Future<Output = ()> {
 async fn members_list_each_other_wake_each_other_and_then_cost_nothing() {
     let mut group = Group::new().await;
     for name in ["a", "b"] {
-        assert_eq!(group.split(name), shares(&[("a", 90), ("b", 10)]));
+        assert_eq!(group.split(name), Some(shares(&[("a", 90), ("b", 10)])));
         let finalizers = &group.server.get(&path(name)).unwrap()["metadata"]["finalizers"];
         assert_eq!(finalizers, &json!(["serving.kserve.io/llmisvc-finalizer"]));
     }
@@ -186,7 +186,7 @@ async fn what_a_stopped_member_has_goes_when_the_others_have_turned() {
     assert_eq!(group.split("b"), None, "its own route leads to others, who have theirs");
     assert!(group.server.get(&workload_service("b")).is_some(), "the route of a leads there");
     group.pass("a").await;
-    assert_eq!(group.split("a"), shares(&[("a", 90)]));
+    assert_eq!(group.split("a"), Some(shares(&[("a", 90)])));
     let waiting = group.ctx.stores.publish(&at("a"), &Value::Null, group.ctx.stores.standing(&at("a")));
     assert_eq!(waiting, [at("b")].into(), "each pass of another wakes it");
     group.pass("b").await;
@@ -207,7 +207,7 @@ async fn a_deleted_member_goes_when_the_others_have_turned() {
     let ready = status["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "GroupReady").unwrap();
     assert_eq!((&ready["status"], &ready["reason"]), (&json!("False"), &json!("FinalizationPending")));
     group.pass("a").await;
-    assert_eq!(group.split("a"), shares(&[("a", 90)]));
+    assert_eq!(group.split("a"), Some(shares(&[("a", 90)])));
     assert_eq!(group.pass("b").await.outcome(), Outcome::Settled);
     assert_eq!(group.server.get(&path("b")).unwrap()["metadata"]["finalizers"], json!([]));
 }
