@@ -362,14 +362,6 @@ mod tests {
     #[test]
     fn the_page_has_one_row_for_each_root_cause() {
         let page = include_str!("../../../docs/troubleshooting.md");
-        let rows: Vec<&str> = page.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
-        let known: Vec<&str> = reason::ALL.iter().map(|(reason, _)| *reason).collect();
-        for reason in &known {
-            let count = rows.iter().filter(|row| *row == reason).count();
-            assert_eq!(count, 1, "rows for {reason} in docs/troubleshooting.md");
-        }
-        let unknown: Vec<&&str> = rows.iter().filter(|row| !known.contains(row)).collect();
-        assert!(unknown.is_empty(), "no code says {unknown:?}");
         let rows = page.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next());
         assert_eq!(rows.collect::<Vec<_>>(), ROOT_CAUSES);
     }

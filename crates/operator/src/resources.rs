@@ -106,7 +106,9 @@ pub fn crd_name(served: &Served) -> String {
 pub fn of_key(key: &Key) -> Option<(Served, &Ref)> {
     Some(match key {
         // Never asked for by name: the stores of configs, pods and groups have the answers.
-        Key::ConfigNames(_) | Key::Pods(_) | Key::Troubles(_) | Key::Namesakes(_) | Key::Group(_) => return None,
+        Key::ConfigNames(_) | Key::Pods(_) | Key::Troubles(_) | Key::Namesakes(_) | Key::Group(_) => {
+            return None;
+        }
         Key::Config(r) => (CONFIG, r),
         Key::ConfigMap(r) | Key::CaBundle(r) => (CONFIG_MAP, r),
         Key::ServiceAccount(r) => (SERVICE_ACCOUNT, r),

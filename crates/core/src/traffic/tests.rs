@@ -6,8 +6,8 @@ use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::validate::routing::POOL_GROUP;
 use crate::facts::{Key, Ref};
+use crate::validate::routing::POOL_GROUP;
 use crate::validate::routing::fixture::{World, spec};
 
 fn member(name: &str, weight: i64) -> Member {

@@ -208,6 +208,7 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
     }
     routing.traffic = traffic::traffic(ctx, router, &routing);
     routing.extras = extras::extras(ctx, &routing, warnings);
+    timeouts::warn(ctx, &routing, warnings);
     routing
 }
 

@@ -43,8 +43,13 @@ const PROFILES: [(&str, usize); 7] = [
 ];
 
 /// LoRA, TLS, and requests that wait for a workload which may have no replicas.
-const VARIANTS: [(bool, bool, bool); 5] =
-    [(false, false, false), (true, false, false), (false, true, false), (true, true, false), (false, false, true)];
+const VARIANTS: [(bool, bool, bool); 5] = [
+    (false, false, false),
+    (true, false, false),
+    (false, true, false),
+    (true, true, false),
+    (false, false, true),
+];
 
 #[test]
 fn generated_configurations_load_in_a_real_picker() -> Result<()> {

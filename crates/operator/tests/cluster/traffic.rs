@@ -157,7 +157,6 @@ fn all_led_somewhere(recording: &Recording) -> Result<()> {
     let mut there: BTreeMap<(String, String), Value> = BTreeMap::new();
     let mut routes = 0;
     for (change, object) in recording.changes() {
-
         let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
         let kind = object["kind"].as_str().unwrap_or_default().to_owned();
         routes += i32::from(kind == "HTTPRoute");

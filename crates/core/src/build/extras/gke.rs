@@ -9,7 +9,6 @@ use crate::names;
 use crate::object::Object;
 use crate::tree;
 use crate::valid::{Scheduler, ValidService};
-use crate::validate::routing::POOL_GROUP;
 
 /// Longest time of an answer, in seconds.
 const TIMEOUT: i64 = 3600;
@@ -23,7 +22,8 @@ pub(super) fn objects(svc: &ValidService) -> Vec<Object> {
     if let Some(scheduler) = &svc.routing.scheduler {
         let port = tree::list(&scheduler.pool, &["targetPorts"]).first();
         let port = port.and_then(|port| tree::get(port, &["number"])?.as_i64()).unwrap_or(8000);
-        let pool = target(POOL_GROUP, "InferencePool", &names::inference_pool(&svc.id.name));
+        let pool =
+            target(svc.routing.pools.group.name(), "InferencePool", &names::inference_pool(&svc.id.name));
         objects.extend(backend(svc, &pool, port));
         objects.extend(picker(svc, scheduler));
     }

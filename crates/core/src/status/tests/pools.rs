@@ -129,7 +129,7 @@ fn refused_pools_and_objectives_are_told_with_the_pool() {
     let mut world = ready_world(&merged);
     let decision = decided(&mut world, &merged);
     for (kind, reason, expected) in [
-        (Kind::OlderInferencePool, RefusalReason::NotServed, "InferencePoolFetchError"),
+        (Kind::OlderInferencePool, RefusalReason::NotServed, "CRDNotFound"),
         (Kind::OlderInferencePool, RefusalReason::Invalid, "SchedulerReconcileError"),
         (Kind::InferenceObjective, RefusalReason::Invalid, "SchedulerReconcileError"),
         (Kind::InferenceModel, RefusalReason::Taken, "SchedulerReconcileError"),

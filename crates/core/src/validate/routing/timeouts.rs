@@ -15,17 +15,9 @@ use crate::validate::Context;
 
 const RULES: &str = "spec.router.route.http.spec.rules";
 
-/// Takes the timeouts out that a Gateway would refuse, and says where long answers are cut all the same.
+/// Takes the timeouts out that a Gateway would refuse.
 pub(super) fn fit(ctx: &Context<'_>, routing: &mut Routing, warnings: &mut Vec<Finding>) {
-    let Some(route) = &routing.route else { return };
-    let gateways = parent_gateways(&route.spec, &ctx.id.namespace);
-    let known: Vec<(Ref, Option<Provider>)> =
-        gateways.into_iter().map(|gateway| (gateway.clone(), provider(ctx, &gateway))).collect();
-    for (gateway, provider) in &known {
-        if let Some(why) = provider.and_then(Provider::cuts_streams) {
-            warnings.push(Finding::new("spec.router.route", format!("Gateway {gateway}: {why}")));
-        }
-    }
+    let known = providers(ctx, routing);
     let takes_none = |provider: &Option<Provider>| match provider {
         Some(provider) => provider.timeouts() == Timeouts::Refused,
         None => live_route_has_none(ctx),
@@ -34,6 +26,24 @@ pub(super) fn fit(ctx: &Context<'_>, routing: &mut Routing, warnings: &mut Vec<F
     if let Some((gateway, route)) = refused.zip(routing.route.as_mut()) {
         remove(ctx, gateway, &mut route.spec, warnings);
     }
+}
+
+/// Says where long answers are cut all the same, and no extra of ours keeps that from happening.
+pub(super) fn warn(ctx: &Context<'_>, routing: &Routing, warnings: &mut Vec<Finding>) {
+    for (gateway, provider) in providers(ctx, routing) {
+        let is_kept =
+            provider == Some(Provider::Gke) && routing.extras.kinds.contains(&Kind::GCPBackendPolicy);
+        if let Some(why) = provider.and_then(Provider::cuts_streams).filter(|_| !is_kept) {
+            warnings.push(Finding::new("spec.router.route", format!("Gateway {gateway}: {why}")));
+        }
+    }
+}
+
+/// The Gateways of the managed route, and what is behind them.
+fn providers(ctx: &Context<'_>, routing: &Routing) -> Vec<(Ref, Option<Provider>)> {
+    let spec = routing.route.as_ref().map(|route| &route.spec);
+    let gateways = spec.map(|spec| parent_gateways(spec, &ctx.id.namespace)).unwrap_or_default();
+    gateways.into_iter().map(|gateway| (gateway.clone(), provider(ctx, &gateway))).collect()
 }
 
 /// The implementation behind a Gateway; none while it cannot be read. A Gateway or a class that is not there is an
@@ -115,6 +125,8 @@ mod tests {
         {
             let mut world = World::new();
             class(&mut world, controller);
+            assert_eq!(fitted(&mut world, &merged), (rules, vec![]), "an extra keeps answers from being cut");
+            world.cluster.served.clear();
             let why = Provider::of(controller).cuts_streams();
             assert_eq!(
                 fitted(&mut world, &merged),
@@ -157,6 +169,6 @@ mod tests {
         let (rules, warnings) = fitted(&mut world, &merged);
         let message = "spec.router.route.http.spec.rules[0].timeouts: Gateway kserve/kserve-ingress-gateway takes no \
                        route with timeouts; remove them";
-        assert_eq!((rules, warnings[1].as_str()), (1, message));
+        assert_eq!((rules, warnings), (1, vec![message.to_owned()]));
     }
 }
