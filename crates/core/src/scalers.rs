@@ -6,6 +6,7 @@
 use llmisvc_kinds::Kind;
 
 use crate::handover::Held;
+use crate::object::{Live, Object};
 use crate::pass::Inputs;
 use crate::plan::ours;
 use crate::settings::AUTOSCALING;
@@ -43,6 +44,14 @@ fn hold_one(inputs: &Inputs<'_>, (service, of, scaling): (&str, &Workload, &Scal
             held.hold(slot.0, &slot.1, &format!("{kind} {name} is not gone yet"));
         }
     }
+}
+
+/// Something of ours that scales is on its way out. What was decided with it in sight does not hold without it, so it
+/// is not to be remembered, however soon it is gone.
+pub fn any_goes(live: &Live, desired: &[Object], uid: &str) -> bool {
+    let scales = |kind: Kind| matches!(kind, Kind::HorizontalPodAutoscaler | Kind::ScaledObject);
+    let wanted = |kind: Kind, name: &str| desired.iter().any(|it| it.kind == kind && it.name == name);
+    live.iter().any(|((kind, name), child)| scales(*kind) && ours(*kind, child, uid) && !wanted(*kind, name))
 }
 
 #[cfg(test)]
@@ -93,6 +102,18 @@ mod tests {
         let mut back = scaled(json!({"maxReplicas": 4, "wva": {"hpa": {}}}));
         back.live(Kind::ScaledObject, KEDA, json!({}));
         assert_eq!(held(&back), [(Kind::HorizontalPodAutoscaler, HPA.to_owned())]);
+    }
+
+    #[test]
+    fn what_is_decided_while_an_autoscaler_goes_is_not_remembered() {
+        let mut it = fixture(with(spec(), "/replicas", json!(2)));
+        assert!(!any_goes(&it.live, &it.objects(), "uid-1"));
+        it.live(Kind::ScaledObject, KEDA, json!({}));
+        assert!(any_goes(&it.live, &it.objects(), "uid-1"));
+        // Whatever KEDA has made is KEDA's, and what is wanted stays.
+        assert!(!any_goes(&it.live, &it.objects(), "another"));
+        let wanted = scaled(keda());
+        assert!(!any_goes(&it.live, &wanted.objects(), "uid-1"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use llmisvc_core::handover::Held;
 use llmisvc_core::object::{Live, Object};
 use llmisvc_core::plan::{Action, Plan, plan};
 use llmisvc_core::revision::pace::{Paced, pace};
+use llmisvc_core::scalers::any_goes;
 use llmisvc_kinds::Kind;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -229,7 +230,9 @@ fn remember(ctx: &Context, subject: &Subject, considered: Considered, live: &Liv
     let Considered { decision, mut answers, decided, .. } = considered;
     ctx.stores.depends_on(&subject.place, &answers.keys().cloned().collect());
     let waits = decision.held().is_some_and(|held| !held.reasons().is_empty());
-    if waits || decision.adopted().is_some_and(|adopted| !adopted.is_empty()) {
+    let uid = apply::uid(&subject.service);
+    let goes = decision.objects().is_some_and(|desired| any_goes(&subject.live, desired, uid));
+    if waits || goes || decision.adopted().is_some_and(|adopted| !adopted.is_empty()) {
         return;
     }
     let asides = answers.keys().filter(|key| !decided.contains(key)).cloned().collect();

@@ -209,6 +209,7 @@ fn zero_is_a_state_of_its_own(world: &World<'_>) -> Result<()> {
         "replicas beside scaling"
     );
     scaled_to(world, 0, 0)?;
+    until_reason(world, "m", "PrefillWorkloadReady", "ScaledToZero", PATIENCE)?;
     let asleep = until_reason(world, "m", "Ready", "ScaledToZero", PATIENCE)?;
     assert_eq!(says(&asleep, "Ready", "status"), "True");
     assert_eq!(says(&asleep, "PrefillWorkloadReady", "reason"), "ScaledToZero");
