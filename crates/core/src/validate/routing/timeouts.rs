@@ -21,7 +21,9 @@ pub(super) fn fit(ctx: &Context<'_>, routing: &mut Routing, warnings: &mut Vec<F
     let gateways = parent_gateways(&route.spec, &ctx.id.namespace);
     let known: Vec<(Ref, Option<Provider>)> =
         gateways.into_iter().map(|gateway| (gateway.clone(), provider(ctx, &gateway))).collect();
-    for (gateway, provider) in &known {
+    // The extra raises GKE's limit.
+    let raised = routing.extras.kinds.contains(&Kind::GCPBackendPolicy).then_some(Provider::Gke);
+    for (gateway, provider) in known.iter().filter(|(_, provider)| raised.is_none() || *provider != raised) {
         if let Some(why) = provider.and_then(Provider::cuts_streams) {
             warnings.push(Finding::new("spec.router.route", format!("Gateway {gateway}: {why}")));
         }
@@ -86,9 +88,12 @@ fn is_no_limit(timeouts: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::json;
 
     use super::*;
+    use crate::validate::routing::Choice;
     use crate::validate::routing::fixture::{World, default_gateway, spec};
 
     fn class(world: &mut World, controller: &str) {
@@ -115,6 +120,12 @@ mod tests {
         {
             let mut world = World::new();
             class(&mut world, controller);
+            assert_eq!(
+                fitted(&mut world, &merged),
+                (rules, vec![]),
+                "{controller}: an extra raises the limit"
+            );
+            world.settings.gateway_extras = Choice::Named(BTreeSet::new());
             let why = Provider::of(controller).cuts_streams();
             assert_eq!(
                 fitted(&mut world, &merged),
@@ -157,6 +168,6 @@ mod tests {
         let (rules, warnings) = fitted(&mut world, &merged);
         let message = "spec.router.route.http.spec.rules[0].timeouts: Gateway kserve/kserve-ingress-gateway takes no \
                        route with timeouts; remove them";
-        assert_eq!((rules, warnings[1].as_str()), (1, message));
+        assert_eq!((rules, warnings[0].as_str()), (1, message));
     }
 }
