@@ -200,6 +200,7 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
     routing.gateway_refs = gateways::refs(ctx, router, findings);
     route::routes(ctx, router, &mut routing, findings, warnings);
     ingress::ingress(ctx, router, &mut routing, findings, warnings);
+    routing.extras = extras::extras(ctx, &routing, warnings);
     timeouts::fit(ctx, &mut routing, warnings);
     gateways::ask(ctx, &routing);
     pools::decide::decide(ctx, &mut routing, warnings);
@@ -207,7 +208,6 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
         routing.objectives = objectives::read(ctx, warnings);
     }
     routing.traffic = traffic::traffic(ctx, router, &routing);
-    routing.extras = extras::extras(ctx, &routing, warnings);
     timeouts::warn(ctx, &routing, warnings);
     routing
 }
