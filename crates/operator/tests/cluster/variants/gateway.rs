@@ -1,5 +1,5 @@
 //! The part of a gateway controller, for Gateways that nobody answers for otherwise: those whose name begins with
-//! `quiet`.
+//! `quiet`. Also that of a controller of Ingresses.
 
 use anyhow::{Context as _, Result};
 use llmisvc_testkit::World;
@@ -24,11 +24,17 @@ pub fn answer(world: &World<'_>) -> Result<()> {
             gateways.iter().map(|gateway| accepted(&pool, &parent_of(gateway))).collect();
         write(world, POOLS, &pool, &json!({ "parents": parents }))?;
     }
+    for ingress in world.list("ingresses.networking.k8s.io")? {
+        write(world, "ingress", &ingress, &json!({"loadBalancer": {"ingress": [{"ip": "198.51.100.8"}]}}))?;
+    }
     Ok(())
 }
 
-/// The Gateways go, and nobody writes anything any more.
+/// The Gateways go, and nobody writes anything any more. An Ingress loses its address.
 pub fn go(world: &World<'_>) -> Result<()> {
+    for ingress in world.list("ingresses.networking.k8s.io")? {
+        write(world, "ingress", &ingress, &json!({"loadBalancer": null}))?;
+    }
     for gateway in quiet(world)? {
         world.delete("gateway", name(&gateway))?;
     }
