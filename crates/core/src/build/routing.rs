@@ -24,7 +24,9 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
     objects.extend(svc.routing.ingress.iter().map(|managed| ingress::ingress(svc, managed)));
     let mut routes: Vec<Object> =
         svc.routing.route.iter().flat_map(|managed| route::routes(svc, managed)).collect();
-    routes.iter_mut().for_each(|route| pool::mark(svc, route));
+    for route in &mut routes {
+        pool::mark(svc, route);
+    }
     objects.extend(routes);
     objects
 }

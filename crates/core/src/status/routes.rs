@@ -1,5 +1,7 @@
 //! HTTPRoutesReady (`reference/router.md §13.1`, `§13.8`).
 
+use std::collections::BTreeSet;
+
 use llmisvc_api::conditions::{kind, reason};
 use serde_json::Value;
 
@@ -16,7 +18,7 @@ pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
     if view.routes.is_empty() {
         return None;
     }
-    let invalid: Vec<String> = view.routes.iter().flat_map(|r| invalid(view, r)).collect();
+    let invalid = each_once(view.routes.iter().flat_map(|r| invalid(view, r)));
     let unready: Vec<String> = view.routes.iter().filter_map(unready).collect();
     let unreadable: Vec<String> = view.routes.iter().filter_map(unreadable).collect();
     Some(match () {
@@ -30,6 +32,12 @@ pub(super) fn judge(view: &View<'_>) -> Option<Judgement> {
         }
         () => Judgement::yes(),
     })
+}
+
+/// Several routes of a service may miss the same Gateway.
+fn each_once(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    texts.filter(|text| seen.insert(text.clone())).collect()
 }
 
 /// A route, or a Gateway of it, that is not there.

@@ -212,7 +212,7 @@ fn the_gateway_api_may_be_installed_after_the_operator() -> Result<()> {
     let operator = Operator::start(&cluster, &operator::Options::default())?;
     let world = World::new(&cluster)?.watched_by(&operator);
     world.apply(&routed("m", "{route: {}}"))?;
-    let missing = until_reason(&world, "m", "HTTPRoutesReady", "HTTPRouteReconcileError", PATIENCE)?;
+    let missing = until_reason(&world, "m", "HTTPRoutesReady", "CRDNotFound", PATIENCE)?;
     let message = says(&missing, "HTTPRoutesReady", "message");
     ensure!(message.contains("httproutes.gateway.networking.k8s.io"), "{message}");
 

@@ -100,6 +100,9 @@ fn named_in(text: &str, file: &str) -> Vec<(String, Test)> {
     else {
         return Vec::new();
     };
+    // The first test's own comment stands above it.
+    let above = |line: &&str| ["//", "#["].iter().any(|start| line.trim_start().starts_with(start));
+    let first = first - lines.iter().take(first).rev().take_while(|line| above(line)).count();
     let mut found = Vec::new();
     for (number, line) in lines.iter().enumerate().skip(first) {
         let Some((_, comment)) = line.split_once("//") else { continue };
