@@ -93,6 +93,12 @@ impl Queue {
         lock(&self.pending).order.iter().take_while(|(at, _)| *at <= now).count()
     }
 
+    /// Whether a service will be looked at.
+    #[cfg(test)]
+    pub fn has(&self, service: &Ref) -> bool {
+        lock(&self.pending).due.contains_key(service)
+    }
+
     /// Nothing is due any more.
     #[cfg(test)]
     pub fn forget_all(&self) {

@@ -76,7 +76,10 @@ async fn write(ctx: &Context, place: &Ref, status: &Value) -> Result<Value, Wire
     let ops = json!([{"op": "add", "path": "/status", "value": status}]);
     let answer = ctx.wire.json_patch(at, "/status", &ops).await?;
     let stored = answer.get("status").cloned().unwrap_or_default();
-    ctx.stores.put_service(answer);
+    // A spec that somebody has changed since the pass began comes back with the answer.
+    if ctx.stores.put_service(answer) {
+        ctx.queue.add(place.clone());
+    }
     Ok(stored)
 }
 

@@ -303,12 +303,15 @@ impl Stores {
         lock(&self.services).get(place)
     }
 
-    /// Takes in the answer to a write of a service.
-    pub fn put_service(&self, answer: Value) {
+    /// Takes in the answer to a write of a service; says whether it brings more than its status. The watch will not
+    /// show that as something new any more.
+    pub fn put_service(&self, answer: Value) -> bool {
         let answer = Raw::new(answer);
-        if lock(&self.services).refresh(&answer) {
+        let taken = lock(&self.services).refresh(&answer);
+        if taken.is_some() {
             self.claim(&answer);
         }
+        taken == Some(true)
     }
 
     /// Takes in a child that was created.

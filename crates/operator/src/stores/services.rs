@@ -53,14 +53,11 @@ impl Services {
         self.entries.keys().filter(|place| !listed.contains(place)).cloned().collect()
     }
 
-    /// Takes in the answer to a write. A service that the watch has shown to be gone stays gone: its children would
-    /// be made again and again; false then.
-    pub fn refresh(&mut self, raw: &Raw) -> bool {
+    /// Takes in the answer to a write; says whether it brings more than the status. A service that the watch has shown
+    /// to be gone stays gone: its children would be made again and again; none then.
+    pub fn refresh(&mut self, raw: &Raw) -> Option<bool> {
         let known = raw.place().is_some_and(|place| self.entries.contains_key(&place));
-        if known {
-            self.put(raw);
-        }
-        known
+        known.then(|| self.put(raw).is_some())
     }
 
     /// A service and the stamp of all but its status.

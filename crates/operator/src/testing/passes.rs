@@ -132,6 +132,26 @@ pub(super) async fn enacted(ctx: &Arc<Context>, desired: &[Object], mind: &mut M
     enact(ctx, &subject(ctx, &service), (desired, &Held::default()), mind).await
 }
 
+// W-8
+#[tokio::test]
+async fn a_spec_that_changes_during_a_pass_is_looked_at_although_the_watch_shows_nothing_new() {
+    let server = Server::default();
+    let ctx = context(&server);
+    let mut service = stored(&ctx, &server, 1);
+    // The watch has not shown this yet when the pass writes its status; then it shows what the answer had told.
+    service["metadata"]["generation"] = json!(2);
+    service["spec"] = json!({"replicas": 7});
+    server.put(SERVICE, service);
+    pass(&ctx, &m(), &mut Mind::default()).await.unwrap();
+    let shown = Raw::new(server.get(SERVICE).unwrap());
+    assert!(ctx.stores.put(Watched::Services, shown).is_empty());
+    assert!(ctx.queue.has(&m()));
+
+    ctx.queue.forget_all();
+    pass(&ctx, &m(), &mut Mind::default()).await.unwrap();
+    assert!(!ctx.queue.has(&m()), "a status alone is no news");
+}
+
 #[tokio::test]
 async fn a_first_pass_creates_by_post_with_routes_last() {
     let server = Server::default();

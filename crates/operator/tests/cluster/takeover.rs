@@ -33,6 +33,9 @@ impl<'a> Story<'a> {
     /// Makes the objects and waits for the pods.
     fn begin(cluster: &'a Cluster, name: &str) -> Result<Self> {
         let mut story = Self::made(cluster, name)?;
+        for pool in story.world.list(POOL)? {
+            accept_pool(&story.world, (POOL, "parents"), text(&pool, "/metadata/name"))?;
+        }
         story.until_pods_are_ready()?;
         (story.pods, story.before) = (story.pods()?, story.workloads()?);
         Ok(story)
@@ -65,9 +68,6 @@ impl<'a> Story<'a> {
             secret["data"] = pair(&name, world.namespace())?;
         }
         create(&world, "manager", &live)?;
-        for pool in world.list(POOL)? {
-            accept_pool(&world, (POOL, "parents"), text(&pool, "/metadata/name"))?;
-        }
         Ok(Self { world, service: name, uid, before: BTreeMap::new(), pods: BTreeSet::new() })
     }
 

@@ -36,15 +36,29 @@ pub fn go(world: &World<'_>) -> Result<()> {
         write(world, "ingress", &ingress, &json!({"loadBalancer": null}))?;
     }
     for gateway in quiet(world)? {
-        world.delete("gateway", name(&gateway))?;
+        let command = ["-n", namespace(&gateway), "delete", "gateway", name(&gateway), "--wait=false"];
+        world.cluster().kubectl(&command, None)?;
     }
     Ok(())
 }
 
+/// Also those in the second namespace, where there is one.
 fn quiet(world: &World<'_>) -> Result<Vec<Value>> {
-    let mut gateways = world.list("gateways.gateway.networking.k8s.io")?;
+    let mut gateways = Vec::new();
+    for namespace in [world.namespace(), &elsewhere(world)] {
+        gateways.extend(world.cluster().list("gateways.gateway.networking.k8s.io", namespace)?);
+    }
     gateways.retain(|gateway| is_quiet(&gateway["metadata"]));
     Ok(gateways)
+}
+
+/// Name of the namespace that is called `elsewhere` in the inputs.
+pub fn elsewhere(world: &World<'_>) -> String {
+    format!("{}-2", world.namespace())
+}
+
+fn namespace(object: &Value) -> &str {
+    object["metadata"]["namespace"].as_str().unwrap_or_default()
 }
 
 fn is_quiet(named: &Value) -> bool {
@@ -110,6 +124,7 @@ fn write(world: &World<'_>, kind: &str, object: &Value, status: &Value) -> Resul
         return Ok(());
     }
     let patch = json!({ "status": status }).to_string();
-    let command = ["patch", kind, name(object), "--subresource=status", "--type=merge", "-p", &patch];
-    world.kubectl(&command, None).map(drop)
+    let at = ["-n", namespace(object), "patch", kind, name(object)];
+    let command = [&at[..], &["--subresource=status", "--type=merge", "-p", &patch]].concat();
+    world.cluster().kubectl(&command, None).map(drop)
 }

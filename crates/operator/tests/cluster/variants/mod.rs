@@ -47,8 +47,11 @@ fn start(case: Case) -> Result<(String, Story)> {
 fn tell(case: &Case) -> Result<()> {
     let world = World::with_operator()?;
     // Before the services exist: the server fills in its defaults and sees nothing of the live objects.
-    let wanted = defaulted(&world, &rendered(&world, &[case.folder.join("input")])?)?;
-    world.apply(&case.input()?)?;
+    let there = gateway::elsewhere(&world);
+    let placed = |text: String| text.replace("elsewhere", &there);
+    let wanted = defaulted(&world, &placed(rendered(&world, &[case.folder.join("input")])?))?;
+    let _second = Second::begin(&world, case)?;
+    world.apply(&placed(case.input()?))?;
     let mut told = Vec::new();
     for phase in PHASES {
         if phase == "gone" {
@@ -58,6 +61,27 @@ fn tell(case: &Case) -> Result<()> {
         has_objects(&world, &wanted).with_context(|| phase)?;
     }
     if updates() { write(case, &told) } else { Ok(()) }
+}
+
+/// A second namespace with the objects of `elsewhere.yaml`, for variants that have such a file.
+struct Second<'a>(&'a World<'a>);
+
+impl<'a> Second<'a> {
+    fn begin(world: &'a World<'a>, case: &Case) -> Result<Option<Self>> {
+        let Ok(objects) = fs::read_to_string(case.folder.join("elsewhere.yaml")) else { return Ok(None) };
+        let name = gateway::elsewhere(world);
+        world.cluster().kubectl(&["create", "namespace", &name], None)?;
+        let second = Self(world);
+        world.cluster().kubectl(&["-n", &name, "apply", "-f", "-"], Some(&objects))?;
+        Ok(Some(second))
+    }
+}
+
+impl Drop for Second<'_> {
+    fn drop(&mut self) {
+        let name = gateway::elsewhere(self.0);
+        let _ = self.0.cluster().kubectl(&["delete", "namespace", &name, "--wait=false"], None);
+    }
 }
 
 fn updates() -> bool {
