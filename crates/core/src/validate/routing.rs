@@ -208,7 +208,6 @@ pub fn routing(ctx: &Context<'_>, findings: &mut Vec<Finding>, warnings: &mut Ve
         routing.objectives = objectives::read(ctx, warnings);
     }
     routing.traffic = traffic::traffic(ctx, router, &routing);
-    timeouts::warn(ctx, &routing, warnings);
     routing
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use llmisvc_testkit::{World, demo, paths};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Status and children follow a change within this time.
 pub const SOON: Duration = Duration::from_secs(5);
@@ -111,4 +111,18 @@ pub fn events(world: &World<'_>, name: &str, reason: &str) -> Result<Vec<Value>>
     let mut events = world.list("events")?;
     events.retain(|it| it["involvedObject"]["name"] == name && it["reason"] == reason);
     Ok(events)
+}
+
+/// Makes these pods ready, or not. Nothing writes a pod's Ready condition again after KWOK has made it run.
+pub fn pods_are(world: &World<'_>, pods: &[Value], ready: &str) -> Result<()> {
+    let conditions = ["Ready", "ContainersReady"].map(|kind| json!({"type": kind, "status": ready}));
+    let patch = json!({"status": {"conditions": conditions}}).to_string();
+    for pod in pods {
+        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+        world.kubectl(
+            &["patch", "pod", name, "--subresource=status", "--type=strategic", "-p", &patch],
+            None,
+        )?;
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use llmisvc_testkit::World;
 use serde_json::{Value, json};
 
 use crate::look::{
-    PATIENCE, SOON, condition, config, events, example, plain, says, until_ready_is, until_reason,
+    PATIENCE, SOON, condition, config, events, example, plain, pods_are, says, until_ready_is, until_reason,
 };
 
 /// Writes a condition of an object's status in all its parents, for the current generation.
@@ -58,29 +58,12 @@ fn a_route_and_a_pool_that_are_no_longer_accepted_are_told_within_seconds() -> R
     Ok(())
 }
 
-/// Nothing writes a pod's Ready condition again after KWOK has made it run.
-fn pods_are(world: &World<'_>, ready: &str) -> Result<()> {
-    for pod in world.list("pods")? {
-        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-        let patch = json!({"status": {"conditions": [
-            {"type": "Ready", "status": ready},
-            {"type": "ContainersReady", "status": ready},
-        ]}});
-        let patch = patch.to_string();
-        world.kubectl(
-            &["patch", "pod", name, "--subresource=status", "--type=strategic", "-p", &patch],
-            None,
-        )?;
-    }
-    Ok(())
-}
-
 #[test]
 fn pods_that_are_no_longer_ready_are_told_within_seconds() -> Result<()> {
     let world = World::with_operator()?;
     world.apply(&example("basic-model")?)?;
     world.until_condition("llmisvc", "basic-llm", "Ready", "True")?;
-    pods_are(&world, "False")?;
+    pods_are(&world, &world.list("pods")?, "False")?;
     let none = |it: Option<&Value>| {
         it.is_some_and(|it| says(it, "Ready", "message").starts_with("0 of 2 updated pods are ready"))
     };
@@ -92,7 +75,7 @@ fn pods_that_are_no_longer_ready_are_told_within_seconds() -> Result<()> {
         let events = events(&world, "basic-llm", "LLMInferenceServiceNotReady")?;
         Ok((events.len() == 1).then_some(()))
     })?;
-    pods_are(&world, "True")?;
+    pods_are(&world, &world.list("pods")?, "True")?;
     until_ready_is(&world, "basic-llm", "True", SOON)?;
     Ok(())
 }

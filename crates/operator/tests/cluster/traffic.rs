@@ -9,7 +9,7 @@ use llmisvc_testkit::World;
 use llmisvc_testkit::world::Recording;
 use serde_json::{Value, json};
 
-use crate::look::{condition, config, says, until_ready_is};
+use crate::look::{self, condition, config, says, until_ready_is};
 
 /// A member starts pods, one after the other, beside seven other tests on two cores.
 const LONG: Duration = Duration::from_mins(3);
@@ -200,16 +200,7 @@ fn pods_are(world: &World<'_>, service: &str, ready: &str) -> Result<()> {
         label(pod, "app.kubernetes.io/name") == service && label(pod, "kserve.io/component") == "workload"
     });
     ensure!(!pods.is_empty(), "{service} has no pods");
-    let conditions = ["Ready", "ContainersReady"].map(|kind| json!({"type": kind, "status": ready}));
-    let patch = json!({"status": {"conditions": conditions}}).to_string();
-    for pod in pods {
-        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-        world.kubectl(
-            &["patch", "pod", name, "--subresource=status", "--type=strategic", "-p", &patch],
-            None,
-        )?;
-    }
-    Ok(())
+    look::pods_are(world, &pods, ready)
 }
 
 #[test]

@@ -56,10 +56,7 @@ impl Recording {
     /// Objects as they were after each change, in order of their resourceVersions, which count the writes of all
     /// kinds together.
     pub fn so_far(&self) -> Vec<Value> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut objects: Vec<Value> = seen.iter().filter_map(|event| event.get("object").cloned()).collect();
-        objects.sort_by_key(version);
-        objects
+        self.changes().into_iter().map(|(_, object)| object).collect()
     }
 
     /// Every change with its type, `ADDED`, `MODIFIED` or `DELETED`, in the same order.

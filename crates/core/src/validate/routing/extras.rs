@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 
 use llmisvc_kinds::Kind;
 
-use super::{Routing, gateways};
+use super::Routing;
+use super::gateways::{self, Behind};
 use crate::facts::{Key, Ref};
 use crate::gateway_class::Provider;
 use crate::labels::{GATEWAY_CA, GATEWAY_EXTRAS};
 use crate::pass::Finding;
-use crate::tree;
 use crate::validate::Context;
 
 /// A named set of objects.
@@ -157,10 +157,15 @@ fn kinds_of(ctx: &Context<'_>, extras: impl IntoIterator<Item = Extra>) -> BTree
 /// What the Gateways in use need. While one of them, its class, or a route that may lead to another is not there or
 /// can't be read, what is live stays.
 fn by_gateways(ctx: &Context<'_>, routing: &Routing) -> BTreeSet<Kind> {
-    let providers: Vec<Option<Provider>> =
-        gateways::in_use(ctx, routing).iter().map(|gateway| provider(ctx, gateway)).collect();
-    let mut kinds = kinds_of(ctx, providers.iter().flatten().filter_map(|it| Extra::of(*it)));
-    if providers.contains(&None) || !routes_are_known(ctx, routing) {
+    let behind: Vec<Behind> =
+        gateways::in_use(ctx, routing).iter().map(|gateway| gateways::behind(ctx, gateway)).collect();
+    let needed = behind.iter().filter_map(|it| match it {
+        Behind::Provider(provider) => Extra::of(*provider),
+        Behind::Missing | Behind::Unreadable => None,
+    });
+    let mut kinds = kinds_of(ctx, needed);
+    let are_known = behind.iter().all(|it| matches!(it, Behind::Provider(_)));
+    if !are_known || !routes_are_known(ctx, routing) {
         let is_live = |kind: &Kind| ctx.inputs.live.keys().any(|(live, _)| live == kind);
         kinds.extend(kinds_of(ctx, Extra::ALL).into_iter().filter(is_live));
     }
@@ -170,15 +175,6 @@ fn by_gateways(ctx: &Context<'_>, routing: &Routing) -> BTreeSet<Kind> {
 fn routes_are_known(ctx: &Context<'_>, routing: &Routing) -> bool {
     let key = |name: &String| Key::HttpRoute(Ref::new(&ctx.id.namespace, name));
     routing.route_refs.iter().all(|name| ctx.inputs.seen.get(&key(name)).found().is_some())
-}
-
-/// The implementation behind a Gateway; none while nobody can tell.
-fn provider(ctx: &Context<'_>, gateway: &Ref) -> Option<Provider> {
-    let seen = &ctx.inputs.seen;
-    let gateway = seen.get(&Key::Gateway(gateway.clone())).found()?;
-    let class = Some(tree::text(gateway, &["spec", "gatewayClassName"])).filter(|name| !name.is_empty())?;
-    let class = seen.get(&Key::GatewayClass(Ref::new("", class))).found()?;
-    Some(Provider::of(tree::text(class, &["spec", "controllerName"])))
 }
 
 #[cfg(test)]

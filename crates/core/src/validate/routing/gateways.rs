@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{GATEWAY_GROUP, Routing};
-use crate::facts::{Key, Ref};
+use crate::facts::{Answer, Key, Ref};
+use crate::gateway_class::Provider;
 use crate::pass::Finding;
 use crate::tree;
 use crate::validate::Context;
@@ -57,6 +58,37 @@ pub(super) fn in_use(ctx: &Context<'_>, routing: &Routing) -> BTreeSet<Ref> {
         }
     }
     gateways
+}
+
+/// What is behind a Gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// This implementation.
+    Provider(Provider),
+    /// The Gateway or its class is not there, or names none.
+    Missing,
+    /// One of them cannot be read.
+    Unreadable,
+}
+
+/// The implementation behind a Gateway, by its class.
+pub(super) fn behind(ctx: &Context<'_>, gateway: &Ref) -> Behind {
+    let seen = &ctx.inputs.seen;
+    let class = match seen.get(&Key::Gateway(gateway.clone())) {
+        Answer::Found(gateway) => tree::text(gateway, &["spec", "gatewayClassName"]),
+        Answer::Absent => return Behind::Missing,
+        Answer::Unreadable(_) => return Behind::Unreadable,
+    };
+    if class.is_empty() {
+        return Behind::Missing;
+    }
+    match seen.get(&Key::GatewayClass(Ref::new("", class))) {
+        Answer::Found(class) => {
+            Behind::Provider(Provider::of(tree::text(class, &["spec", "controllerName"])))
+        }
+        Answer::Absent => Behind::Missing,
+        Answer::Unreadable(_) => Behind::Unreadable,
+    }
 }
 
 /// Asks for every Gateway in use and for the Service behind it, which the status needs.

@@ -5,8 +5,9 @@ use llmisvc_kinds::Kind;
 use serde_json::Value;
 
 use super::account::live_body;
+use super::gateways::{Behind, behind};
 use super::{Routing, parent_gateways};
-use crate::facts::{Answer, Key, Ref};
+use crate::facts::Ref;
 use crate::gateway_class::{Provider, Timeouts};
 use crate::names;
 use crate::pass::Finding;
@@ -15,9 +16,20 @@ use crate::validate::Context;
 
 const RULES: &str = "spec.router.route.http.spec.rules";
 
-/// Takes the timeouts out that a Gateway would refuse.
+/// Takes the timeouts out that a Gateway would refuse, and says where long answers are cut all the same and no extra of
+/// ours keeps that from happening.
 pub(super) fn fit(ctx: &Context<'_>, routing: &mut Routing, warnings: &mut Vec<Finding>) {
-    let known = providers(ctx, routing);
+    let Some(route) = &routing.route else { return };
+    let gateways = parent_gateways(&route.spec, &ctx.id.namespace);
+    let known: Vec<(Ref, Option<Provider>)> =
+        gateways.into_iter().map(|gateway| (gateway.clone(), provider(ctx, &gateway))).collect();
+    let raised = routing.extras.kinds.contains(&Kind::GCPBackendPolicy);
+    for (gateway, provider) in &known {
+        let cut = provider.filter(|it| !(raised && *it == Provider::Gke)).and_then(Provider::cuts_streams);
+        if let Some(why) = cut {
+            warnings.push(Finding::new("spec.router.route", format!("Gateway {gateway}: {why}")));
+        }
+    }
     let takes_none = |provider: &Option<Provider>| match provider {
         Some(provider) => provider.timeouts() == Timeouts::Refused,
         None => live_route_has_none(ctx),
@@ -28,41 +40,13 @@ pub(super) fn fit(ctx: &Context<'_>, routing: &mut Routing, warnings: &mut Vec<F
     }
 }
 
-/// Says where long answers are cut all the same, and no extra of ours keeps that from happening.
-pub(super) fn warn(ctx: &Context<'_>, routing: &Routing, warnings: &mut Vec<Finding>) {
-    for (gateway, provider) in providers(ctx, routing) {
-        let is_kept =
-            provider == Some(Provider::Gke) && routing.extras.kinds.contains(&Kind::GCPBackendPolicy);
-        if let Some(why) = provider.and_then(Provider::cuts_streams).filter(|_| !is_kept) {
-            warnings.push(Finding::new("spec.router.route", format!("Gateway {gateway}: {why}")));
-        }
-    }
-}
-
-/// The Gateways of the managed route, and what is behind them.
-fn providers(ctx: &Context<'_>, routing: &Routing) -> Vec<(Ref, Option<Provider>)> {
-    let spec = routing.route.as_ref().map(|route| &route.spec);
-    let gateways = spec.map(|spec| parent_gateways(spec, &ctx.id.namespace)).unwrap_or_default();
-    gateways.into_iter().map(|gateway| (gateway.clone(), provider(ctx, &gateway))).collect()
-}
-
 /// The implementation behind a Gateway; none while it cannot be read. A Gateway or a class that is not there is an
 /// unknown one (edge 33).
 fn provider(ctx: &Context<'_>, gateway: &Ref) -> Option<Provider> {
-    let seen = &ctx.inputs.seen;
-    let gateway = match seen.get(&Key::Gateway(gateway.clone())) {
-        Answer::Found(gateway) => gateway,
-        Answer::Absent => return Some(Provider::Unknown),
-        Answer::Unreadable(_) => return None,
-    };
-    let class = tree::text(gateway, &["spec", "gatewayClassName"]);
-    if class.is_empty() {
-        return Some(Provider::Unknown);
-    }
-    match seen.get(&Key::GatewayClass(Ref::new("", class))) {
-        Answer::Found(class) => Some(Provider::of(tree::text(class, &["spec", "controllerName"]))),
-        Answer::Absent => Some(Provider::Unknown),
-        Answer::Unreadable(_) => None,
+    match behind(ctx, gateway) {
+        Behind::Provider(provider) => Some(provider),
+        Behind::Missing => Some(Provider::Unknown),
+        Behind::Unreadable => None,
     }
 }
 
@@ -99,6 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::facts::{Answer, Key};
     use crate::validate::routing::fixture::{World, default_gateway, spec};
 
     fn class(world: &mut World, controller: &str) {
