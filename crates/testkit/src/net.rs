@@ -37,8 +37,13 @@ pub fn process_mentions(id: &str, text: &str) -> bool {
 }
 
 /// Whether the process runs; one that has ended and was not waited for does not. (A command line is no sign of
-/// life: it is empty for a moment while the program is loaded.)
+/// life: it is empty for a moment while the program is loaded.) As long as any thread is left its ports are taken,
+/// although the first thread of a killed process is a zombie at once.
 pub fn process_runs(id: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{id}/task")).map_or(0, Iterator::count);
+    if threads > 1 {
+        return true;
+    }
     let of_proc = || {
         fs::read_to_string(format!("/proc/{id}/stat"))
             .ok()

@@ -1,6 +1,6 @@
 //! One program of a control plane, to be taken away and brought back.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -17,6 +17,7 @@ pub struct Part {
     file: PathBuf,
     line: Vec<String>,
     folder: PathBuf,
+    log: PathBuf,
 }
 
 impl Part {
@@ -26,7 +27,8 @@ impl Part {
         let process = PathBuf::from("/proc").join(id.trim());
         let line = fs::read_to_string(process.join("cmdline")).context("its command line")?;
         let line = line.split('\0').filter(|word| !word.is_empty()).map(str::to_owned).collect();
-        Ok(Self { file, line, folder: fs::read_link(process.join("cwd")).context("its folder")? })
+        let log = fs::read_link(process.join("fd/2")).context("its log")?;
+        Ok(Self { file, line, folder: fs::read_link(process.join("cwd")).context("its folder")?, log })
     }
 
     fn id(&self) -> Result<u32> {
@@ -64,7 +66,8 @@ impl Part {
         let (program, args) = self.line.split_first().context("an empty command line")?;
         let mut command = Command::new(program);
         command.args(args).current_dir(&self.folder).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let log = File::options().append(true).open(&self.log).context("its log")?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("starting {program}"))?;
         fs::write(&self.file, child.id().to_string()).context("noting the process id")
     }
