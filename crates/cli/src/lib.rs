@@ -1,6 +1,7 @@
 //! `llmisvc`: the operator's core without a cluster.
 
 pub mod adopt;
+pub mod convert;
 pub mod effective;
 pub mod input;
 pub mod moves;

@@ -1,0 +1,1 @@
+//! InferenceService with its ServingRuntime.

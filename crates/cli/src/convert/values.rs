@@ -1,0 +1,1 @@
+//! llm-d-modelservice, inferencepool and infra chart values.
