@@ -31,6 +31,12 @@ pub const ADOPT: &str = "llmisvc.io/adopt";
 pub const STOP: &str = "serving.kserve.io/stop";
 /// `none` or a resource name: which accelerator the count goes to.
 pub const ACCELERATOR: &str = "llmisvc.io/accelerator";
+/// On a config: `pods` where its `template` goes over every pod of a service.
+pub const OVERLAY: &str = "llmisvc.io/overlay";
+/// In `spec.annotations`: flags for vLLM that come after the generated ones and before the user's.
+pub const VLLM_ARGS: &str = "llmisvc.io/vllm-args";
+/// In `spec.annotations`: the paths that an accelerator is known to work with, by name; `any` allows all.
+pub const SUPPORTED_PATHS: &str = "llmisvc.io/supported-paths";
 /// On a service: `auto`, `none`, or names of gateway extras.
 pub const GATEWAY_EXTRAS: &str = "llmisvc.io/gateway-extras";
 /// On a service: the Secret with its CA in the namespace of an Istio Gateway.

@@ -80,6 +80,11 @@ impl Node {
     }
 }
 
+/// What stands in brackets is one step, dots and all: annotations have such keys.
 fn steps(path: &str) -> impl Iterator<Item = &str> {
-    path.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|step| !step.is_empty())
+    let parts = path.split('[').enumerate().flat_map(|(at, part)| {
+        let (key, rest) = if at > 0 { part.split_once(']').unwrap_or((part, "")) } else { ("", part) };
+        std::iter::once(key).chain(rest.split('.'))
+    });
+    parts.filter(|step| !step.is_empty())
 }

@@ -6,7 +6,7 @@ use crate::labels::{MANAGED_BY, MANAGED_BY_VALUE};
 use crate::tree;
 
 /// File contents. A released preset never changes, as services pin it by name; a new release ships new names.
-const FILES: [&str; 24] = [
+const FILES: [&str; 33] = [
     include_str!("../../../config/presets/config-llm-template.yaml"),
     include_str!("../../../config/presets/config-llm-decode-template.yaml"),
     include_str!("../../../config/presets/config-llm-prefill-template.yaml"),
@@ -32,6 +32,15 @@ const FILES: [&str; 24] = [
     include_str!("../../../config/presets/config-llm-scheduler-prefill-decode.yaml"),
     include_str!("../../../config/presets/config-llm-scheduler-predicted-latency.yaml"),
     include_str!("../../../config/presets/config-llm-scheduler-flow-control.yaml"),
+    include_str!("../../../config/presets/config-llm-accelerator-nvidia-cuda.yaml"),
+    include_str!("../../../config/presets/config-llm-accelerator-amd-rocm.yaml"),
+    include_str!("../../../config/presets/config-llm-accelerator-google-tpu.yaml"),
+    include_str!("../../../config/presets/config-llm-accelerator-google-tpu-v7.yaml"),
+    include_str!("../../../config/presets/config-llm-accelerator-intel-xpu.yaml"),
+    include_str!("../../../config/presets/config-llm-accelerator-intel-xpu-i915.yaml"),
+    include_str!("../../../config/presets/config-llm-accelerator-intel-gaudi.yaml"),
+    include_str!("../../../config/presets/config-llm-accelerator-aws-neuron.yaml"),
+    include_str!("../../../config/presets/config-llm-accelerator-cpu.yaml"),
 ];
 
 /// The shipped presets as objects without a namespace, each name with the prefix. They are parsed each time: who

@@ -9,7 +9,7 @@ use crate::resolve::{Preset, implicit};
 use crate::validate::fixture::{Fixture, fixture};
 
 /// Presets with the hashes of their files.
-const RELEASED: [(&str, &str); 24] = [
+const RELEASED: [(&str, &str); 33] = [
     ("config-llm-template", "bf73538fa2a10412b9e2f6bd951507ecf83ee205047e66146deacab9d35ca8e7"),
     ("config-llm-decode-template", "544c69946edc428fc366998e3c318c8e6776f2823661455cc85ebe5bfe0fc914"),
     ("config-llm-prefill-template", "62bd5c129a12644f5980c6cd638d8b045029c00667a4dbd57948259a66f1065e"),
@@ -61,6 +61,27 @@ const RELEASED: [(&str, &str); 24] = [
         "9496583c7b4f76a3fe77ddac8ab17ec752b59c0a715b5eb90fde98adf9bc378c",
     ),
     ("config-llm-scheduler-flow-control", "469a70be6dbcc2ce4dbab7348e06016c88bd78d3a2c7762bc5caabf27a774103"),
+    (
+        "config-llm-accelerator-nvidia-cuda",
+        "9967cec812801bf50d7c3d0506331b6091fc1bafe9894148f00274dea489fee3",
+    ),
+    ("config-llm-accelerator-amd-rocm", "6c443adda4d6aace5f2a278369193aa4a01a77103aa50c3ca46c294061906e5f"),
+    ("config-llm-accelerator-google-tpu", "c62ef341ada8889167312246263986012345ceb91266de22f32875d97319cfd3"),
+    (
+        "config-llm-accelerator-google-tpu-v7",
+        "37be377b4a23a96f14fd07a891e545e6909fe326b84e80a13509c72f23257398",
+    ),
+    ("config-llm-accelerator-intel-xpu", "acd4da488d8f41988b5191954b146b79e923a0cc033540532e1fef3f759b1c98"),
+    (
+        "config-llm-accelerator-intel-xpu-i915",
+        "b4969eec0554e953e2706cbaf8fcd511423c7c2072c7e3cddee77ba214fd6553",
+    ),
+    (
+        "config-llm-accelerator-intel-gaudi",
+        "68cdb5d9bd82d688af86bb6f12bb75108c068b9c6231b7a116633f96270530e5",
+    ),
+    ("config-llm-accelerator-aws-neuron", "1aa6382a8c379293ef8dc130f3c99b1ba5be648ff3e2d793bf490d33a6af4bd8"),
+    ("config-llm-accelerator-cpu", "5b9289d67d73d381df12846a178f66a887bfd95e5cb7d68bbaf684c31bb66077"),
 ];
 
 /// The spec of a shipped preset, its templates rendered for service `llama`.
@@ -489,5 +510,25 @@ fn the_servers_that_predict_are_restricted() {
             (&context["runAsNonRoot"], &context["readOnlyRootFilesystem"]),
             (&json!(true), &json!(true))
         );
+    }
+}
+
+/// An accelerator is written once: its pods are those of the topology, and only annotations and the parts of a pod come
+/// from it. What it must have is what makes it one.
+#[test]
+fn accelerators_are_small_overlays_that_turn_nothing_on() {
+    let all = shipped("").into_iter();
+    let overlays = all.filter(|preset| tree::text(preset, &["metadata", "name"]).contains("-accelerator-"));
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    for preset in overlays {
+        assert_eq!(preset["metadata"]["annotations"]["llmisvc.io/overlay"], "pods", "{preset}");
+        let spec = &preset["spec"];
+        assert!(
+            keys(spec).iter().all(|key| ["annotations", "prefill", "template"].contains(&key.as_str())),
+            "{spec}"
+        );
+        let containers = tree::list(spec, &["template", "containers"]);
+        assert!(containers.iter().all(|it| it["name"] == "main"), "{spec}");
+        assert!(containers.iter().all(|it| it["args"].is_null() && it["command"].is_null()), "{spec}");
     }
 }

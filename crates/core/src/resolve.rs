@@ -12,8 +12,10 @@ use crate::node::Node;
 use crate::pass::{Fault, Finding, Inputs};
 use crate::{shape, tree};
 
+mod overlay;
 mod presets;
 pub(crate) mod reference;
+pub(crate) use presets::has_plugin;
 pub use presets::{Preset, implicit};
 
 /// The layers of a service, lowest precedence first; the service itself is not among them.
@@ -80,14 +82,14 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Layers, Fault> {
         let path = asked_for(inputs.service, preset);
         match find_preset(inputs, preset) {
             Ok(found) => {
-                layers.pins.extend(pin(inputs, preset, &found.0.name));
+                layers.pins.extend(pin(inputs, preset, &found.config.name));
                 layers.push(found);
             }
             Err(error) => return Err(error.into_fault(path)),
         }
     }
     for found in refs {
-        layers.push(found);
+        layers.push(found.spread(&enabled));
     }
     Ok(layers)
 }
@@ -100,12 +102,29 @@ fn asked_for(service: &Value, preset: Preset) -> String {
     }
 }
 
-type Found = (AppliedConfig, Value);
+/// A config that was found.
+struct Found {
+    config: AppliedConfig,
+    spec: Value,
+    /// Whether it applies to every pod.
+    is_overlay: bool,
+}
+
+impl Found {
+    fn spread(self, enabled: &Value) -> Self {
+        let spec = if self.is_overlay { overlay::spread(&self.spec, enabled) } else { self.spec };
+        Self { spec, ..self }
+    }
+
+    fn neutral(&self) -> Value {
+        if self.is_overlay { overlay::neutral(&self.spec) } else { self.spec.clone() }
+    }
+}
 
 impl Layers {
-    fn push(&mut self, (config, spec): Found) {
-        self.configs.push(config);
-        self.specs.push(spec);
+    fn push(&mut self, found: Found) {
+        self.configs.push(found.config);
+        self.specs.push(found.spec);
     }
 }
 
@@ -132,8 +151,8 @@ pub(crate) fn aliases(cluster: &Cluster, name: &str) -> Vec<String> {
 /// The merge without presets, in the order of the final one (edge C-3): it only tells what is enabled.
 fn enabled(service: &Value, refs: &[Found]) -> Value {
     let own = service.get("spec").cloned().unwrap_or_else(|| json!({}));
-    let layers = refs.iter().map(|(_, spec)| spec).chain([&own]);
-    let nodes = layers.map(|spec| Node::of(spec, 0));
+    let layers = refs.iter().map(Found::neutral).chain([own]);
+    let nodes = layers.map(|spec| Node::of(&spec, 0));
     nodes.fold(Node::empty(0), |below, above| merge(below, above, Some(shape::spec()))).value()
 }
 
@@ -204,7 +223,8 @@ fn find(inputs: &Inputs<'_>, names: &[String], source: ConfigSource) -> Result<F
         match inputs.seen.get(&Key::Config(place.clone())) {
             Answer::Found(config) => {
                 let applied = AppliedConfig { name: place.name, namespace: place.namespace, source };
-                return Ok((applied, config.get("spec").cloned().unwrap_or_else(|| json!({}))));
+                let spec = config.get("spec").cloned().unwrap_or_else(|| json!({}));
+                return Ok(Found { config: applied, spec, is_overlay: overlay::is_overlay(config) });
             }
             Answer::Unreadable(message) => {
                 let Ref { name, namespace } = place;

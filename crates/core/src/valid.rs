@@ -156,6 +156,8 @@ pub struct PodTemplate {
     pub weights: Weights,
     /// `VLLM_ADDITIONAL_ARGS` of `main`, for composed commands.
     pub extra_args: ExtraArgs,
+    /// Flags that a preset or config adds to the generated ones, each with its values.
+    pub added: Vec<Vec<String>>,
     /// A routing sidecar stands in front of vLLM.
     pub sidecar: bool,
     /// How its ranks reach the other pods of the group; none for a single pod.
@@ -177,6 +179,7 @@ impl PodTemplate {
             accelerators: None,
             weights: Weights::NONE,
             extra_args: ExtraArgs::Words(Vec::new()),
+            added: Vec::new(),
             sidecar: false,
             spread: None,
             kv_cache: None,

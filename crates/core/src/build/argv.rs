@@ -68,6 +68,8 @@ pub struct Flags<'a> {
     pub api_servers: &'a str,
     /// Flags of further features, each with its values.
     pub features: &'a [Vec<String>],
+    /// Flags that a preset or config adds; they replace generated ones.
+    pub added: &'a [Vec<String>],
     /// A pod of a group that answers no requests.
     pub worker: bool,
     /// How the ranks are spread over a group; none for a single pod.
@@ -107,6 +109,8 @@ pub fn generated(flags: &Flags<'_>) -> Vec<Vec<String>> {
     if flags.tls {
         argv.extend(tls());
     }
+    let mut argv = without(argv, &flags.added.concat());
+    argv.extend(flags.added.iter().cloned());
     argv
 }
 

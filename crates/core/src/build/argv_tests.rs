@@ -7,6 +7,7 @@ use crate::validate::fixture::{Fixture, fixture, spec, with};
 
 fn flags() -> Flags<'static> {
     Flags {
+        added: &[],
         model: "m",
         namespace: "ns",
         port: 8000,

@@ -2,6 +2,7 @@
 
 pub mod argv;
 pub mod availability;
+pub mod deadline;
 pub mod dra;
 pub mod entrypoint;
 pub mod expansion;

@@ -11,6 +11,7 @@ use super::*;
 
 fn plain() -> Flags<'static> {
     Flags {
+        added: &[],
         model: "m",
         namespace: "ns",
         port: 8000,

@@ -3,7 +3,7 @@
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
-use super::{group, pod, propagation};
+use super::{deadline, group, pod, propagation};
 use crate::labels::{self, Labels};
 use crate::object::Object;
 use crate::tree;
@@ -32,6 +32,9 @@ fn spec(svc: &ValidService, workload: &Workload, only: &PodTemplate) -> Value {
     let mut spec = json!({"selector": {"matchLabels": selector(svc, workload)}, "template": template});
     if let Some(replicas) = workload.replicas {
         *tree::entry(&mut spec, "replicas") = json!(replicas);
+    }
+    if let Some(seconds) = deadline::progress(&only.pod) {
+        *tree::entry(&mut spec, "progressDeadlineSeconds") = json!(seconds);
     }
     if workload.rollout.is_object() {
         let strategy = json!({"type": "RollingUpdate", "rollingUpdate": workload.rollout});

@@ -142,7 +142,7 @@ fn is_set(spec: &Value, path: &[&str]) -> bool {
 }
 
 /// Whether the scheduler configuration lists one of these plugin types.
-fn has_plugin(spec: &Value, types: &[&str]) -> bool {
+pub(crate) fn has_plugin(spec: &Value, types: &[&str]) -> bool {
     let Some(config) = configuration(spec) else { return false };
     tree::list(&config, &["plugins"]).iter().any(|p| types.contains(&tree::text(p, &["type"])))
 }

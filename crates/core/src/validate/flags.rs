@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::scope::Scope;
 use crate::build::argv::{self, ExtraArgs, Flags};
 use crate::build::{expansion, start};
-use crate::tree;
+use crate::{labels, tree};
 
 /// Reads `VLLM_ADDITIONAL_ARGS` of `main`. Its quoting matters only where it is split here.
 pub fn extra_args(scope: &mut Scope<'_, '_>, main: &Value, composed: bool) -> ExtraArgs {
@@ -23,6 +23,31 @@ pub fn extra_args(scope: &mut Scope<'_, '_>, main: &Value, composed: bool) -> Ex
         scope.error_at(path, &Problem::Quoting { value: value.to_owned() });
     }
     ExtraArgs::Words(words.unwrap_or_default())
+}
+
+/// Reads the flags that a preset or config adds, each with its values. A foreign command gets none.
+pub fn added(scope: &mut Scope<'_, '_>, composed: bool) -> Vec<Vec<String>> {
+    let value = tree::text(scope.spec, &["annotations", labels::VLLM_ARGS]).to_owned();
+    if !composed || value.is_empty() {
+        return Vec::new();
+    }
+    let words = expansion::split(&value);
+    if words.is_none() {
+        scope.error(&format!("annotations[{}]", labels::VLLM_ARGS), &Problem::Quoting { value });
+    }
+    groups(words.unwrap_or_default())
+}
+
+/// Each flag with the words up to the next one.
+fn groups(words: Vec<String>) -> Vec<Vec<String>> {
+    let mut groups: Vec<Vec<String>> = Vec::new();
+    for word in words {
+        match groups.last_mut().filter(|_| !word.starts_with("--")) {
+            Some(group) => group.push(word),
+            None => groups.push(vec![word]),
+        }
+    }
+    groups
 }
 
 /// All words that the user gives, as far as they are known.

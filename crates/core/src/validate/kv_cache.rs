@@ -53,15 +53,21 @@ pub enum Store {
     },
 }
 
-/// The tiers of a template; none where vLLM would not use them (K-1).
+/// The tiers of a template; none where vLLM would not use them (K-1). What an accelerator's preset adds to the command
+/// line may be its own way to offload.
 pub fn kv_cache(
     scope: &mut Scope<'_, '_>,
     main: &Value,
     composed_for: Option<&str>,
     words: &[String],
+    added: &[String],
 ) -> Option<KvCache> {
     let given = scope.given(&["kvCacheOffloading"])?.clone();
     let Some(version) = composed_for else { return foreign(scope, main, tiers(&given)) };
+    if added.iter().any(|word| word.contains("Offload")) {
+        return named_only(added, tiers(&given));
+    }
+    let words = &[added, words].concat();
     if let Some(flag) = FLAGS.iter().find_map(|flag| given_as(words, flag)) {
         warn(scope, &Problem::TiersReplaced { flag });
         return named_only(words, tiers(&given));

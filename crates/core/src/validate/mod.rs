@@ -23,6 +23,7 @@ pub mod identity;
 pub mod kv_cache;
 pub(crate) mod lora;
 pub(crate) mod parallelism;
+pub(crate) mod paths;
 pub(crate) mod pod;
 pub(crate) mod problem;
 pub(crate) mod revision;
@@ -69,6 +70,7 @@ pub fn validate(
     let given = |v: Violation| with_origin(&ctx, Finding::new(v.path, v.message));
     let broken = rules::check(&id.namespace, &id.name, &id.annotations, &typed);
     findings.extend(broken.into_iter().filter(|v| !about_parents_of_others(&ctx, v)).map(given));
+    findings.extend(paths::unsupported(&ctx).into_iter().map(|finding| with_origin(&ctx, finding)));
     findings.extend(unheard::refused(&spec).into_iter().map(|finding| with_origin(&ctx, finding)));
     warnings.extend(unheard.into_iter().map(|finding| with_origin(&ctx, finding)));
     let doubtful = rules::warnings(&id.namespace, &typed);

@@ -40,6 +40,11 @@ pub enum Problem {
     GroupNameLength { name: String, most: usize, over: usize },
     #[error("vLLM {got} runs over several nodes with Ray only: use an image with {needed} or newer")]
     GroupVersion { got: String, needed: String },
+    #[error(
+        "{path} is not known to work with this accelerator, which supports {supported}: take one of these or \
+         another accelerator; whoever has tried it sets spec.annotations[llmisvc.io/supported-paths] to \"any\""
+    )]
+    UnsupportedPath { path: &'static str, supported: String },
     #[error("can't be part of a pod template: add them to a running pod with `kubectl debug`")]
     EphemeralContainers,
 

@@ -41,17 +41,18 @@ pub fn template(scope: &mut Scope<'_, '_>, draft: Draft, shared: &Shared<'_>) ->
     let composed_for = composed_for(scope, main);
     let extra_args = flags::extra_args(scope, main, composed_for.is_some());
     let words = flags::user_words(main, &extra_args);
+    let added = flags::added(scope, composed_for.is_some());
     let world = parallelism::world(shared.sizes, shared.spread, &words);
     let accelerators = accelerator::accelerators(scope, &pod, &world, live);
     let (from, answer) = shared.credentials;
     let from = (from.name().unwrap_or("default"), answer);
     let weights = storage::weights(&mut scope.site(), &pod, Target::SERVER, from, live)?;
     let sidecar = has_sidecar(scope, &pod);
-    let kv_cache = kv_cache::kv_cache(scope, main, composed_for.as_deref(), &words);
+    let kv_cache = kv_cache::kv_cache(scope, main, composed_for.as_deref(), &words, &added.concat());
     let tracing = tracing::tracing(scope, main, composed_for.is_some());
     dra::check(scope, &pod);
     let (position, spread) = (scope.position, shared.spread);
-    let bare = PodTemplate { kv_cache, tracing, ..PodTemplate::bare(position, pod) };
+    let bare = PodTemplate { added, kv_cache, tracing, ..PodTemplate::bare(position, pod) };
     let template =
         PodTemplate { account, composed_for, accelerators, weights, extra_args, sidecar, spread, ..bare };
     check_composed(scope, &template, shared.sizes);
@@ -117,7 +118,7 @@ pub struct About<'a> {
 }
 
 /// What the generated flags depend on; none for a foreign command.
-pub fn compose_flags<'a>(template: &PodTemplate, about: &About<'a>) -> Option<Flags<'a>> {
+pub fn compose_flags<'a>(template: &'a PodTemplate, about: &About<'a>) -> Option<Flags<'a>> {
     let version = Version::parse(template.composed_for.as_deref()?)?;
     let grace = tree::get(&template.pod, &["terminationGracePeriodSeconds"]).and_then(Value::as_i64);
     Some(Flags {
@@ -131,6 +132,7 @@ pub fn compose_flags<'a>(template: &PodTemplate, about: &About<'a>) -> Option<Fl
         kv_transfer: about.features.kv_transfer.as_deref(),
         api_servers: &about.features.api_servers,
         features: &about.features.flags,
+        added: &template.added,
         worker: template.position == Position::Worker,
         spread: template.spread,
     })
