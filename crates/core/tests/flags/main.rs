@@ -32,6 +32,7 @@ fn flags(version: Version) -> Flags<'static> {
         kv_transfer: None,
         api_servers: "8",
         features: &[],
+        added: &[],
         worker: false,
         spread: None,
     }

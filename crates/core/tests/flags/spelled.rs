@@ -48,6 +48,7 @@ fn flags(model: &str, kv_transfer: &str) -> Vec<Vec<String>> {
         kv_transfer: Some(kv_transfer),
         api_servers: "8",
         features: &[],
+        added: &[],
         worker: false,
         spread: None,
     };
