@@ -12,6 +12,8 @@ use llmisvc_cli::validate;
 use llmisvc_core::facts::OWN_PREFIX;
 use serde_json::Value;
 
+#[path = "convert_command.rs"]
+mod convert;
 mod crds;
 mod explain;
 mod images;

@@ -1,0 +1,297 @@
+//! Accelerators: an overlay where the image is the usual one, else resources in full (`reference/llm-d.md §2`).
+
+use llmisvc_core::{labels, tree};
+use serde_json::{Value, json};
+
+use super::Draft;
+use super::container::Containers;
+use super::parallelism::Ranks;
+use super::role::{Role, Shared};
+use crate::convert::keys::{Keys, put};
+
+/// An `accelerator.type` of the chart.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// As the chart names it.
+    pub name: &'static str,
+    /// Overlays, without their prefix, in the order of `baseRefs`.
+    pub overlays: &'static [&'static str],
+    /// Extended resource; none for CPUs.
+    pub resource: Option<&'static str>,
+    class: &'static str,
+    images: &'static [&'static str],
+    /// The overlay takes prefill and groups of pods.
+    paths: (bool, bool),
+}
+
+/// All of them, the chart's default first.
+pub const KINDS: [Kind; 8] = [
+    Kind {
+        name: "nvidia",
+        overlays: &[],
+        resource: Some("nvidia.com/gpu"),
+        class: "gpu.nvidia.com",
+        images: &["llm-d-cuda", "llm-d-aws", "vllm-openai"],
+        paths: (true, true),
+    },
+    Kind {
+        name: "amd",
+        overlays: &["amd-rocm"],
+        resource: Some("amd.com/gpu"),
+        class: "gpu.amd.com",
+        images: &["llm-d-rocm", "vllm-openai-rocm"],
+        paths: (true, true),
+    },
+    Kind {
+        name: "google",
+        overlays: &["google-tpu"],
+        resource: Some("google.com/tpu"),
+        class: "tpu.google.com",
+        images: &["vllm-tpu"],
+        paths: (true, false),
+    },
+    Kind {
+        name: "intel-xe",
+        overlays: &["intel-xpu"],
+        resource: Some("gpu.intel.com/xe"),
+        class: "gpu.intel.com",
+        images: &["llm-d-xpu", "vllm-openai-xpu"],
+        paths: (true, true),
+    },
+    Kind {
+        name: "intel-i915",
+        overlays: &["intel-xpu", "intel-xpu-i915"],
+        resource: Some("gpu.intel.com/i915"),
+        class: "gpu.intel.com",
+        images: &["llm-d-xpu", "vllm-openai-xpu"],
+        paths: (true, true),
+    },
+    Kind {
+        name: "intel-gaudi",
+        overlays: &["intel-gaudi"],
+        resource: Some("habana.ai/gaudi"),
+        class: "gaudi.intel.com",
+        images: &["vllm-gaudi"],
+        paths: (false, false),
+    },
+    Kind {
+        name: "cpu",
+        overlays: &["cpu"],
+        resource: None,
+        class: "",
+        images: &["llm-d-cpu", "vllm-openai-cpu"],
+        paths: (false, false),
+    },
+    Kind {
+        name: "rebellions-atom",
+        overlays: &[],
+        resource: Some("rebellions.ai/ATOM"),
+        class: "npu.rebellions.ai",
+        images: &[],
+        paths: (true, true),
+    },
+];
+
+const SIMULATOR: &str = "llm-d-inference-sim";
+/// What the image of the simulator runs.
+pub const SIMULATOR_COMMAND: &str = "/app/llm-d-inference-sim";
+const TPU_LABEL: &str = "cloud.google.com/gke-tpu-accelerator";
+/// Prefix of the overlays' names.
+pub const OVERLAY: &str = "kserve-config-llm-accelerator-";
+
+/// The last part of an image's name, without its tag.
+pub fn repository(image: &str) -> &str {
+    let last = image.rsplit('/').next().unwrap_or(image);
+    last.split([':', '@']).next().unwrap_or(last)
+}
+
+/// The image holds vLLM and no command of its own that would matter.
+pub fn is_vllm(image: &str) -> bool {
+    KINDS.iter().any(|kind| kind.images.contains(&repository(image)))
+}
+
+/// The image says nothing about the version of its vLLM, and a preset has a newer one.
+pub fn is_replaced(image: &str) -> bool {
+    is_vllm(image) && !repository(image).starts_with("vllm-openai")
+}
+
+/// The accelerators of a service.
+#[derive(Debug)]
+pub struct Accelerator {
+    decode: String,
+    prefill: String,
+    claims: bool,
+    overlays: Vec<&'static str>,
+    is_v7: bool,
+}
+
+impl Accelerator {
+    /// Reads what the values say, and decides whether an overlay says it all.
+    pub fn of(keys: &mut Keys, shared: &Shared) -> Self {
+        let all = keys.text("accelerator.type").unwrap_or_else(|| KINDS[0].name.to_owned());
+        let mut of = |role: Role| keys.text(&format!("{}.accelerator.type", role.key())).unwrap_or(all.clone());
+        let (decode, prefill) = (of(Role::Decode), of(Role::Prefill));
+        let prefill = if shared.split { prefill } else { decode.clone() };
+        let claims = keys.is_on("accelerator.dra", false);
+        let selector = keys.peek("decode.nodeSelector").and_then(|s| s.get(TPU_LABEL));
+        let is_v7 = selector == Some(&json!("tpu7x"));
+        let overlays = overlays(keys, shared, &decode, &prefill);
+        Self { decode, prefill, claims, overlays, is_v7 }
+    }
+
+    fn kind(&self, role: Role) -> Option<&'static Kind> {
+        let name = if role == Role::Decode { &self.decode } else { &self.prefill };
+        KINDS.iter().find(|kind| kind.name == name)
+    }
+
+    /// Gives a role its claims, its resource where no preset counts it, and the environment of the accelerator.
+    pub fn give(
+        &self,
+        keys: &mut Keys,
+        role: Role,
+        ranks: &Ranks,
+        containers: &mut Containers,
+        pod: &mut Value,
+        draft: &mut Draft,
+    ) {
+        let Some(kind) = self.kind(role) else { return };
+        let named = keys.peek(&format!("accelerator.resources.{}", kind.name)).and_then(Value::as_str).map(str::to_owned);
+        let resource = named.clone().or(kind.resource.map(str::to_owned));
+        let env = keys.peek(&format!("accelerator.env.{}", kind.name)).and_then(Value::as_array).cloned();
+        let claims = keys.is_on(&format!("{}.accelerator.dra", role.key()), self.claims);
+        let is_simulated = containers.list.first().is_some_and(simulates);
+        let needed = !is_simulated && (claims || env.is_some() || (named.is_some() || !self.is_preset(kind)) && resource.is_some());
+        if !needed {
+            return;
+        }
+        let main = server(containers);
+        if let Some(env) = env {
+            tree::array(main, "env").extend(env);
+        }
+        match resource {
+            _ if claims => claim(keys, kind, role, ranks, main, pod, draft),
+            Some(resource) if !has_device(main) && (named.is_some() || !self.is_preset(kind)) => {
+                put(main, &["resources", "limits", &resource], json!(ranks.devices().to_string()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Our presets give the resource and count it.
+    fn is_preset(&self, kind: &Kind) -> bool {
+        kind.name == KINDS[0].name || !self.overlays.is_empty()
+    }
+
+    /// The number of accelerators follows from `parallelism`, which therefore has to be said.
+    pub fn is_counted(&self, role: Role, pod: &Value) -> bool {
+        let main = tree::named(tree::list(pod, &["containers"]), "main").cloned().unwrap_or_default();
+        let counted = self.kind(role).is_some_and(|kind| kind.resource.is_some() && self.is_preset(kind));
+        counted && !simulates(&main) && !has_device(&main) && pod.get("resourceClaims").is_none()
+    }
+
+    /// Names the overlays in the service.
+    pub fn choose(&self, keys: &mut Keys, draft: &mut Draft) {
+        for overlay in &self.overlays {
+            draft.base(&format!("{OVERLAY}{overlay}"));
+        }
+        if self.is_v7 && self.overlays.contains(&"google-tpu") {
+            draft.base(&format!("{OVERLAY}google-tpu-v7"));
+        }
+        if self.decode == "cpu" && self.overlays.is_empty() {
+            draft.put(&["spec", "annotations", labels::ACCELERATOR], json!("none"));
+        }
+        for name in [&self.decode, &self.prefill] {
+            for key in ["resources", "env", "resourceClaimTemplates"] {
+                keys.take(&format!("accelerator.{key}.{name}"));
+            }
+        }
+    }
+}
+
+/// Overlays reach every pod, so both roles have to have the same accelerator and its usual image.
+fn overlays(keys: &Keys, shared: &Shared, decode: &str, prefill: &str) -> Vec<&'static str> {
+    let Some(kind) = KINDS.iter().find(|kind| kind.name == decode) else { return Vec::new() };
+    let takes = (!shared.split || kind.paths.0) && (!shared.is_group || kind.paths.1);
+    let is_usual = |role: Role| {
+        let containers = keys.peek(&format!("{}.containers", role.key())).and_then(Value::as_array);
+        let image = containers.and_then(|all| all.first()).map_or("", |main| tree::text(main, &["image"]));
+        image.is_empty() || kind.images.contains(&repository(image))
+    };
+    let fits = takes && decode == prefill && Role::of(shared.split).all(is_usual);
+    if fits { kind.overlays.to_vec() } else { Vec::new() }
+}
+
+fn server(containers: &mut Containers) -> &mut Value {
+    if tree::named(&containers.list, "main").is_none() {
+        containers.list.insert(0, json!({"name": "main"}));
+    }
+    tree::named_mut(&mut containers.list, "main").expect("is put there above")
+}
+
+/// The image only pretends to have accelerators.
+pub fn is_simulator(image: &str) -> bool {
+    image.contains(SIMULATOR)
+}
+
+fn simulates(container: &Value) -> bool {
+    is_simulator(tree::text(container, &["image"]))
+}
+
+/// The container asks for some accelerator by itself.
+fn has_device(container: &Value) -> bool {
+    let names = ["limits", "requests"].into_iter().filter_map(|kind| tree::get(container, &["resources", kind])?.as_object());
+    names.flat_map(|map| map.keys()).any(|name| KINDS.iter().any(|kind| kind.resource == Some(name)))
+}
+
+/// A claim, and its template beside the service.
+fn claim(
+    keys: &Keys,
+    kind: &Kind,
+    role: Role,
+    ranks: &Ranks,
+    main: &mut Value,
+    pod: &mut Value,
+    draft: &mut Draft,
+) {
+    let given = keys.peek(&format!("accelerator.resourceClaimTemplates.{}", kind.name)).cloned().unwrap_or_default();
+    let text = |key: &str, default: &str| match tree::text(&given, &[key]) {
+        "" => default.to_owned(),
+        text => text.to_owned(),
+    };
+    let template = format!("{}-{}", draft.name, role.key());
+    let count = given.get("count").and_then(Value::as_i64).unwrap_or(ranks.devices());
+    let mut request = json!({"deviceClassName": text("class", kind.class), "count": count});
+    put(&mut request, &["selectors"], json!(tree::list(&given, &["selectors"])));
+    let name = format!("{}-{}-claim", text("name", kind.name), role.key());
+    put(main, &["resources", "claims"], json!([{"name": name}]));
+    put(pod, &["resourceClaims"], json!([{"name": name, "resourceClaimTemplateName": template}]));
+    draft.beside.push(json!({
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaimTemplate",
+        "metadata": {"name": template},
+        "spec": {"spec": {"devices": {"requests": [{"name": kind.name, "exactly": request}]}}},
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_told_by_their_names() {
+        assert_eq!(repository("ghcr.io/llm-d/llm-d-xpu:v0.5.0"), "llm-d-xpu");
+        assert!(is_vllm("docker.io/vllm/vllm-openai:v0.23.0") && !is_replaced("docker.io/vllm/vllm-openai:v0.23.0"));
+        assert!(is_replaced("ghcr.io/llm-d/llm-d-cuda:v0.3.0"));
+        assert!(!is_vllm("ghcr.io/llm-d/llm-d-inference-sim:v0.6.1"));
+    }
+
+    /// The overlays have to be there under these names.
+    #[test]
+    fn every_overlay_is_shipped() {
+        let shipped = llmisvc_core::presets::shipped("kserve-");
+        let names: Vec<&str> = shipped.iter().map(|preset| tree::text(preset, &["metadata", "name"])).collect();
+        for overlay in KINDS.iter().flat_map(|kind| kind.overlays) {
+            assert!(names.contains(&format!("{OVERLAY}{overlay}").as_str()), "{overlay}");
+        }
+    }
+}
