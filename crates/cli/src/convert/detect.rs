@@ -56,7 +56,9 @@ pub fn origin(document: &Document) -> Result<Origin, ConvertError> {
         "DynamoGraphDeployment" => Ok(Origin::Dynamo),
         KIND | CONFIG_KIND => Ok(Origin::Service),
         "" if chart(&document.value).is_some() => Ok(Origin::Values),
-        "ConfigMap" | "Secret" | "ServiceAccount" | "PersistentVolumeClaim" | "DynamoModel" => Ok(Origin::Beside),
+        "ConfigMap" | "Secret" | "ServiceAccount" | "PersistentVolumeClaim" | "DynamoModel" => {
+            Ok(Origin::Beside)
+        }
         _ => Err(unknown(document, kind)),
     }
 }

@@ -54,6 +54,16 @@ impl Keys {
         path.split('.').try_fold(&self.root, |at, step| at.get(step)).filter(|found| !found.is_null())
     }
 
+    /// Puts back what was taken.
+    pub fn back(&mut self, key: &str, value: Value) {
+        put(&mut self.root, &[key], value);
+    }
+
+    /// Everything that nobody has taken, as it stands.
+    pub fn rest(self) -> Value {
+        self.root
+    }
+
     /// Where a path stands in the input.
     pub fn at(&self, path: &str) -> String {
         join(&self.prefix, path)

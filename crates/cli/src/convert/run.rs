@@ -75,7 +75,12 @@ pub fn converted(documents: &[Document], wish: &Wish<'_>) -> Result<Converted, C
     Ok(all)
 }
 
-fn one(origin: Origin, mut values: Vec<Value>, beside: &[Value], wish: &Wish<'_>) -> Result<Converted, ConvertError> {
+fn one(
+    origin: Origin,
+    mut values: Vec<Value>,
+    beside: &[Value],
+    wish: &Wish<'_>,
+) -> Result<Converted, ConvertError> {
     values.extend(beside.iter().cloned());
     match origin {
         Origin::Values => values::convert(&values, wish.name),
@@ -106,7 +111,11 @@ fn placed(objects: &mut [Value], wish: &Wish<'_>) {
 
 /// What `llmisvc validate` says to the objects: findings and warnings. A Gateway that they name is taken to exist.
 pub fn checked(objects: &[Value], namespace: &str) -> (Vec<String>, Vec<String>) {
-    let document = |(at, value): (usize, &Value)| Document { file: "output".to_owned(), number: at + 1, value: value.clone() };
+    let document = |(at, value): (usize, &Value)| Document {
+        file: "output".to_owned(),
+        number: at + 1,
+        value: value.clone(),
+    };
     let documents: Vec<Document> = objects.iter().enumerate().map(document).collect();
     let surroundings = objects.iter().flat_map(|object| gateways(object, namespace));
     let known: Vec<Document> = documents

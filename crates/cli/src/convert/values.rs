@@ -103,7 +103,8 @@ fn layered(documents: &[Value]) -> BTreeMap<Chart, Value> {
 fn no_model() -> ConvertError {
     ConvertError::Impossible {
         path: "modelArtifacts".to_owned(),
-        problem: "no values say which model is served; give those of the chart llm-d-modelservice too".to_owned(),
+        problem: "no values say which model is served; give those of the chart llm-d-modelservice too"
+            .to_owned(),
     }
 }
 

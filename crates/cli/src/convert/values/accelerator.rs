@@ -129,7 +129,8 @@ impl Accelerator {
     /// Reads what the values say, and decides whether an overlay says it all.
     pub fn of(keys: &mut Keys, shared: &Shared) -> Self {
         let all = keys.text("accelerator.type").unwrap_or_else(|| KINDS[0].name.to_owned());
-        let mut of = |role: Role| keys.text(&format!("{}.accelerator.type", role.key())).unwrap_or(all.clone());
+        let mut of =
+            |role: Role| keys.text(&format!("{}.accelerator.type", role.key())).unwrap_or(all.clone());
         let (decode, prefill) = (of(Role::Decode), of(Role::Prefill));
         let prefill = if shared.split { prefill } else { decode.clone() };
         let claims = keys.is_on("accelerator.dra", false);
@@ -155,12 +156,16 @@ impl Accelerator {
         draft: &mut Draft,
     ) {
         let Some(kind) = self.kind(role) else { return };
-        let named = keys.peek(&format!("accelerator.resources.{}", kind.name)).and_then(Value::as_str).map(str::to_owned);
+        let named = keys
+            .peek(&format!("accelerator.resources.{}", kind.name))
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         let resource = named.clone().or(kind.resource.map(str::to_owned));
         let env = keys.peek(&format!("accelerator.env.{}", kind.name)).and_then(Value::as_array).cloned();
         let claims = keys.is_on(&format!("{}.accelerator.dra", role.key()), self.claims);
         let is_simulated = containers.list.first().is_some_and(simulates);
-        let needed = !is_simulated && (claims || env.is_some() || (named.is_some() || !self.is_preset(kind)) && resource.is_some());
+        let needed = !is_simulated
+            && (claims || env.is_some() || (named.is_some() || !self.is_preset(kind)) && resource.is_some());
         if !needed {
             return;
         }
@@ -201,8 +206,14 @@ impl Accelerator {
             draft.put(&["spec", "annotations", labels::ACCELERATOR], json!("none"));
         }
         for name in [&self.decode, &self.prefill] {
-            for key in ["resources", "env", "resourceClaimTemplates"] {
-                keys.take(&format!("accelerator.{key}.{name}"));
+            let templates = ["name", "class", "count", "selectors"]
+                .map(|key| format!("resourceClaimTemplates.{name}.{key}"));
+            for key in [format!("resources.{name}"), format!("env.{name}")].into_iter().chain(templates) {
+                keys.take(&format!("accelerator.{key}"));
+            }
+            let how = format!("accelerator.resourceClaimTemplates.{name}.match");
+            if keys.peek(&how) == Some(&json!("exactly")) {
+                keys.take(&how);
             }
         }
     }
@@ -239,7 +250,9 @@ fn simulates(container: &Value) -> bool {
 
 /// The container asks for some accelerator by itself.
 fn has_device(container: &Value) -> bool {
-    let names = ["limits", "requests"].into_iter().filter_map(|kind| tree::get(container, &["resources", kind])?.as_object());
+    let names = ["limits", "requests"]
+        .into_iter()
+        .filter_map(|kind| tree::get(container, &["resources", kind])?.as_object());
     names.flat_map(|map| map.keys()).any(|name| KINDS.iter().any(|kind| kind.resource == Some(name)))
 }
 
@@ -253,7 +266,8 @@ fn claim(
     pod: &mut Value,
     draft: &mut Draft,
 ) {
-    let given = keys.peek(&format!("accelerator.resourceClaimTemplates.{}", kind.name)).cloned().unwrap_or_default();
+    let given =
+        keys.peek(&format!("accelerator.resourceClaimTemplates.{}", kind.name)).cloned().unwrap_or_default();
     let text = |key: &str, default: &str| match tree::text(&given, &[key]) {
         "" => default.to_owned(),
         text => text.to_owned(),
@@ -280,7 +294,10 @@ mod tests {
     #[test]
     fn images_are_told_by_their_names() {
         assert_eq!(repository("ghcr.io/llm-d/llm-d-xpu:v0.5.0"), "llm-d-xpu");
-        assert!(is_vllm("docker.io/vllm/vllm-openai:v0.23.0") && !is_replaced("docker.io/vllm/vllm-openai:v0.23.0"));
+        assert!(
+            is_vllm("docker.io/vllm/vllm-openai:v0.23.0")
+                && !is_replaced("docker.io/vllm/vllm-openai:v0.23.0")
+        );
         assert!(is_replaced("ghcr.io/llm-d/llm-d-cuda:v0.3.0"));
         assert!(!is_vllm("ghcr.io/llm-d/llm-d-inference-sim:v0.6.1"));
     }
@@ -289,7 +306,8 @@ mod tests {
     #[test]
     fn every_overlay_is_shipped() {
         let shipped = llmisvc_core::presets::shipped("kserve-");
-        let names: Vec<&str> = shipped.iter().map(|preset| tree::text(preset, &["metadata", "name"])).collect();
+        let names: Vec<&str> =
+            shipped.iter().map(|preset| tree::text(preset, &["metadata", "name"])).collect();
         for overlay in KINDS.iter().flat_map(|kind| kind.overlays) {
             assert!(names.contains(&format!("{OVERLAY}{overlay}").as_str()), "{overlay}");
         }

@@ -64,7 +64,8 @@ pub fn sorted(given: &[String], split: bool, model: &str) -> Sorted {
     for group in groups(given) {
         let flag = group.first().and_then(|word| argv::flag(word)).unwrap_or_default();
         sorted.expert |= group.first().is_some_and(|word| word == "--enable-expert-parallel");
-        if !MANAGED.contains(&flag.as_str()) && !(split && is_usual_transfer(&group)) || is_alias(&flag, &group, model) {
+        let is_said = MANAGED.contains(&flag.as_str()) || (split && is_usual_transfer(&group));
+        if !is_said || is_alias(&flag, &group, model) {
             sorted.kept.extend(group);
         }
     }
@@ -73,7 +74,11 @@ pub fn sorted(given: &[String], split: bool, model: &str) -> Sorted {
 
 /// The model goes by other names too, which nothing else says.
 fn is_alias(flag: &str, group: &[String], model: &str) -> bool {
-    let names = group.iter().skip(1).map(String::as_str).chain(group.first().and_then(|w| Some(w.split_once('=')?.1)));
+    let names = group
+        .iter()
+        .skip(1)
+        .map(String::as_str)
+        .chain(group.first().and_then(|w| Some(w.split_once('=')?.1)));
     flag == "served-model-name" && names.into_iter().any(|name| name != model)
 }
 
@@ -107,7 +112,8 @@ pub fn of_image(model: &Model, ranks: &Ranks, port: Move) -> Vec<String> {
 
 /// Port, ranks and name.
 pub fn of_server(model: &Model, ranks: &Ranks, port: Move) -> Vec<String> {
-    let mut words = vec!["--port".to_owned(), port.to.to_string(), "--served-model-name".to_owned(), model.name.clone()];
+    let mut words =
+        vec!["--port".to_owned(), port.to.to_string(), "--served-model-name".to_owned(), model.name.clone()];
     for (flag, size) in [("--tensor-parallel-size", ranks.tensor), ("--data-parallel-size", ranks.data)] {
         words.extend((size > 1).then(|| [flag.to_owned(), size.to_string()]).into_iter().flatten());
     }
@@ -132,9 +138,11 @@ mod tests {
 
     #[test]
     fn what_fields_say_goes() {
-        let args = given("--port 8200 --served-model-name o/m -tp 4 --block-size=128 --enable-expert-parallel --disable-uvicorn-access-log");
+        let args = given(
+            "--port 8200 --served-model-name o/m -tp 4 --block-size=128 --enable-expert-parallel --disable-uvicorn-access-log",
+        );
         let sorted = sorted(&args, true, "o/m");
-        assert_eq!((sorted.kept, sorted.expert, sorted.tensor), (given("--block-size=128"), true, None));
+        assert_eq!((sorted.kept, sorted.expert, sorted.tensor), (given("--block-size=128"), true, Some(4)));
     }
 
     #[test]

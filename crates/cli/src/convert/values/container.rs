@@ -10,7 +10,7 @@ use super::{Draft, accelerator, args, probes, reasons};
 use crate::convert::keys::{Keys, put};
 
 /// The volume that the chart mounts the model from.
-const MODEL_VOLUME: &str = "model-storage";
+pub const MODEL_VOLUME: &str = "model-storage";
 
 /// How the chart starts a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +28,8 @@ impl Start {
     pub fn of(container: &Value) -> Self {
         let image = tree::text(container, &["image"]);
         match tree::text(container, &["modelCommand"]) {
-            "vllmServe" => Self::Serve,
             "imageDefault" if accelerator::is_simulator(image) => Self::Simulator,
-            "imageDefault" => Self::Serve,
+            "vllmServe" | "imageDefault" => Self::Serve,
             _ if container.get("command").is_none() && container.get("args").is_none() => Self::Serve,
             _ => Self::Custom,
         }
@@ -71,7 +70,8 @@ pub fn all(keys: &mut Keys, role: Role, shared: &Shared, ranks: &mut Ranks, draf
     containers
 }
 
-const FIELDS: [&str; 11] = [
+/// Fields that a container has in both.
+pub const FIELDS: [&str; 11] = [
     "image",
     "imagePullPolicy",
     "env",
@@ -92,7 +92,9 @@ fn beside(mut keys: Keys, draft: &mut Draft) -> Value {
         draft.lose(keys.at("mountModelVolume"), "only the model server has the model mounted");
     });
     let mut container = keys.take("extraConfig").unwrap_or_else(|| json!({}));
-    for field in FIELDS.into_iter().chain(probes::PROBES).chain(["name", "command", "args", "ports", "volumeMounts"]) {
+    for field in
+        FIELDS.into_iter().chain(probes::PROBES).chain(["name", "command", "args", "ports", "volumeMounts"])
+    {
         put(&mut container, &[field], keys.take(field).unwrap_or_default());
     }
     draft.lost.extend(keys.lost(reasons::container));
@@ -128,11 +130,15 @@ impl Server<'_> {
 
     fn start(&mut self) -> Start {
         let known = ["modelCommand", "image", "command", "args"];
-        let seen: Value = known.iter().filter_map(|key| Some(((*key).to_owned(), self.keys.peek(key)?.clone()))).collect();
+        let seen: Value =
+            known.iter().filter_map(|key| Some(((*key).to_owned(), self.keys.peek(key)?.clone()))).collect();
         let is_own = self.keys.text("modelCommand").as_deref() == Some("imageDefault");
         let start = Start::of(&seen);
-        if is_own && start == Start::Serve && !accelerator::is_vllm(tree::text(&seen, &["image"])) {
-            self.draft.lose(self.keys.at("modelCommand"), "the image's own command is not known; vllm serve is run in it");
+        if is_own && start == Start::Serve {
+            self.draft.lose(
+                self.keys.at("modelCommand"),
+                "imageDefault: vllm serve is run, whatever the image does by itself",
+            );
         }
         match start {
             // The cache of a claim holds no plain folder of a model.
@@ -147,8 +153,15 @@ impl Server<'_> {
         let model = &self.shared.model;
         let scripted = start == Start::Custom && model.cache.is_none();
         if scripted {
-            let folder = |word: &String| if model.uri.starts_with("hf://") { word.clone() } else { word.replace(&model.source, "/mnt/models") };
-            let moved = |words: &[String]| words.iter().map(|w| folder(&ports::in_text(w, port))).collect::<Vec<_>>();
+            let folder = |word: &String| {
+                if model.uri.starts_with("hf://") {
+                    word.clone()
+                } else {
+                    word.replace(&model.source, "/mnt/models")
+                }
+            };
+            let moved =
+                |words: &[String]| words.iter().map(|w| folder(&ports::in_text(w, port))).collect::<Vec<_>>();
             put(main, &["command"], json!(moved(&command)));
             put(main, &["args"], json!(moved(&given)));
             return;
@@ -172,13 +185,14 @@ impl Server<'_> {
 
     /// The model's own mount comes by itself.
     fn mounts(&mut self, main: &mut Value) {
-        if self.keys.take("mountModelVolume") == Some(json!(false)) {
+        if self.keys.take("mountModelVolume") == Some(json!(false)) && !self.shared.downloads {
             self.draft.lose(self.keys.at("mountModelVolume"), "every model server has its model mounted");
         }
         let mut mounts = self.keys.list("volumeMounts");
         mounts.retain(|mount| tree::text(mount, &["name"]) != MODEL_VOLUME);
         if self.shared.model.cache.is_some() {
-            mounts.push(json!({"name": MODEL_VOLUME, "mountPath": self.shared.model.mount, "readOnly": true}));
+            mounts
+                .push(json!({"name": MODEL_VOLUME, "mountPath": self.shared.model.mount, "readOnly": true}));
         }
         put(main, &["volumeMounts"], Value::Array(mounts));
     }

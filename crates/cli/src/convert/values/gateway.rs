@@ -15,8 +15,8 @@ pub fn infra(keys: &mut Keys, draft: &mut Draft) {
     if keys.peek("gateway").is_none() || !keys.is_on("gateway.enabled", true) {
         return;
     }
-    let provider = keys.text("gateway.provider").unwrap_or_else(|| "istio".to_owned());
-    let class = keys.text("gateway.gatewayClassName").unwrap_or(provider);
+    let class = keys.text("gateway.gatewayClassName").or_else(|| keys.text("gateway.provider"));
+    let class = class.unwrap_or_else(|| "istio".to_owned());
     let listeners = keys.take("gateway.listeners").unwrap_or_else(|| {
         json!([{"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}}])
     });
@@ -48,7 +48,8 @@ pub fn route(keys: &mut Keys, draft: &mut Draft) {
 pub fn parents(keys: &mut Keys, draft: &mut Draft) {
     for parent in keys.list("routing.parentRefs") {
         let fields = ["name", "namespace", "sectionName"];
-        let known = fields.into_iter().filter_map(|field| Some((field.to_owned(), parent.get(field)?.clone())));
+        let known =
+            fields.into_iter().filter_map(|field| Some((field.to_owned(), parent.get(field)?.clone())));
         refer(draft, Value::Object(known.collect()));
     }
     for part in ["inferencePool", "inferenceModel", "httpRoute"] {

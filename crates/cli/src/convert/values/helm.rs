@@ -8,9 +8,14 @@ use crate::convert::keys::scalar;
 /// The values with every `{{ .Values.path }}` replaced that leads to a scalar. Others stay as they are, and so does what
 /// only a release knows.
 pub fn filled(values: &Value) -> Value {
-    let pattern = Regex::new(r"\{\{-?\s*\.Values\.([A-Za-z0-9_.]+)(\s*\|\s*quote)?\s*-?\}\}").expect("is a pattern");
+    let pattern =
+        Regex::new(r"\{\{-?\s*\.Values\.([A-Za-z0-9_.]+)(\s*\|\s*quote)?\s*-?\}\}").expect("is a pattern");
     replaced(values, &|text| {
-        pattern.replace_all(text, |found: &Captures<'_>| look_up(values, &found[1]).unwrap_or(found[0].to_owned())).into()
+        pattern
+            .replace_all(text, |found: &Captures<'_>| {
+                look_up(values, &found[1]).unwrap_or(found[0].to_owned())
+            })
+            .into()
     })
 }
 

@@ -9,6 +9,8 @@ use crate::convert::ConvertError;
 use crate::convert::keys::Keys;
 
 const LONGEST: usize = 55;
+/// Where the chart mounts models.
+const MOUNT: &str = "/model-cache";
 
 /// Where the weights are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +53,16 @@ fn cut(name: &str) -> String {
 pub fn convert(keys: &mut Keys, draft: &mut Draft) -> Result<(), ConvertError> {
     let model = model(keys)?;
     draft.put(&["spec", "model"], json!({"name": model.name, "uri": model.uri}));
+    if model.cache.is_none() && model.mount != MOUNT {
+        draft.lose("modelArtifacts.mountPath", "models are mounted at /mnt/models");
+    }
     let split = has_prefill(keys);
     if !split {
         alone(keys, draft);
     }
     let mut shared = Shared::of(keys, model, split);
-    shared.downloads = !Role::of(split).any(|role| role::is_preset_command(keys, role));
+    shared.downloads =
+        shared.model.cache.is_some() || !Role::of(split).any(|role| role::is_preset_command(keys, role));
     download(&shared, draft);
     labels(keys, split, draft);
     scaling::convert(keys, draft);
@@ -90,7 +96,7 @@ fn model(keys: &mut Keys) -> Result<Model, ConvertError> {
     let name = keys.text("modelArtifacts.name").unwrap_or_else(|| "random/model".to_owned());
     let given = keys.text("modelArtifacts.uri").unwrap_or_else(|| "hf://{{name}}".to_owned());
     let given = given.replace("{{name}}", &name);
-    let mount = keys.text("modelArtifacts.mountPath").unwrap_or_else(|| "/model-cache".to_owned());
+    let mount = keys.text("modelArtifacts.mountPath").unwrap_or_else(|| MOUNT.to_owned());
     let secret = keys.text("modelArtifacts.authSecretName");
     let (scheme, rest) = given.split_once("://").ok_or_else(|| unknown(&given))?;
     let direct = |source: String| Model {
@@ -147,7 +153,7 @@ fn labels(keys: &mut Keys, split: bool, draft: &mut Draft) {
 mod tests {
     use super::*;
 
-    fn found(artifacts: Value) -> Result<Model, ConvertError> {
+    fn found(artifacts: &Value) -> Result<Model, ConvertError> {
         model(&mut Keys::new(json!({"modelArtifacts": artifacts}), ""))
     }
 
@@ -160,33 +166,35 @@ mod tests {
             (json!({"name": "n", "uri": "pvc+hf://c/x/o/m"}), "hf://o/m", "o/m"),
         ];
         for (artifacts, uri, source) in cases {
-            let model = found(artifacts).expect("is known");
+            let model = found(&artifacts).expect("is known");
             assert_eq!((model.uri.as_str(), model.source.as_str()), (uri, source));
         }
     }
 
     #[test]
     fn a_cache_is_a_folder_of_a_claim() {
-        let model = found(json!({"name": "n", "uri": "pvc+hf://c/x/y/o/m"})).expect("is known");
+        let model = found(&json!({"name": "n", "uri": "pvc+hf://c/x/y/o/m"})).expect("is known");
         assert_eq!(model.cache, Some(("c".to_owned(), "x/y".to_owned())));
     }
 
     #[test]
     fn another_scheme_is_refused() {
         for uri in ["s3://b/m", "nothing", "pvc+hf://c/m"] {
-            let said = found(json!({"name": "n", "uri": uri})).expect_err("is refused").to_string();
+            let said = found(&json!({"name": "n", "uri": uri})).expect_err("is refused").to_string();
             assert!(said.starts_with(&format!("modelArtifacts.uri: {uri} is none of")), "{said}");
         }
     }
 
     #[test]
     fn names_come_from_the_model_last() {
-        let mut named = |values: Value, asked| name(&mut Keys::new(values, ""), asked);
+        let named = |values: Value, asked| name(&mut Keys::new(values, ""), asked);
         let values = json!({"fullnameOverride": "full", "modelArtifacts": {"name": "Qwen/Qwen2.5-7B"}});
         assert_eq!(named(values.clone(), Some("asked")), Ok("asked".to_owned()));
         assert_eq!(named(values, None), Ok("full".to_owned()));
         let values = json!({"modelArtifacts": {"name": "Qwen/Qwen2.5-7B"}});
         assert_eq!(named(values, None), Ok("qwen2-5-7b".to_owned()));
-        assert!(named(json!({}), None).is_err_and(|e| e.to_string().starts_with("modelArtifacts.name: missing")));
+        assert!(
+            named(json!({}), None).is_err_and(|e| e.to_string().starts_with("modelArtifacts.name: missing"))
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::convert::keys::Keys;
 use crate::convert::ConvertError;
+use crate::convert::keys::Keys;
 
 /// Ranks and pods of a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,8 @@ impl Ranks {
         let (tensor, data) = (number("tensor").unwrap_or(1), number("data"));
         let (local, workers) = (number("dataLocal"), number("workers"));
         let whole = |a: i64, b: i64| divided(role, a, b);
-        let total = data.or(local.zip(workers).map(|(local, workers)| local * workers)).or(local).unwrap_or(1);
+        let total =
+            data.or(local.zip(workers).map(|(local, workers)| local * workers)).or(local).unwrap_or(1);
         let here = match (local, data, workers) {
             (Some(local), ..) => local,
             (None, Some(data), Some(workers)) => whole(data, workers)?,
@@ -69,7 +70,9 @@ fn divided(role: &str, total: i64, part: i64) -> Result<i64, ConvertError> {
     }
     Err(ConvertError::Impossible {
         path: format!("{role}.parallelism.data"),
-        problem: format!("{total} ranks are not divided by {part}; give data, dataLocal and workers that fit"),
+        problem: format!(
+            "{total} ranks are not divided by {part}; give data, dataLocal and workers that fit"
+        ),
     })
 }
 
@@ -77,7 +80,7 @@ fn divided(role: &str, total: i64, part: i64) -> Result<i64, ConvertError> {
 mod tests {
     use super::*;
 
-    fn ranks(parallelism: Value) -> Result<[i64; 4], ConvertError> {
+    fn ranks(parallelism: &Value) -> Result<[i64; 4], ConvertError> {
         let mut keys = Keys::new(json!({"decode": {"parallelism": parallelism}}), "");
         Ranks::of(&mut keys, "decode").map(|r| [r.tensor, r.data, r.local, r.workers])
     }
@@ -95,13 +98,13 @@ mod tests {
             (json!({"tensor": 2, "workers": 2, "data": 0, "dataLocal": null}), [2, 1, 1, 2]),
         ];
         for (given, expected) in cases {
-            assert_eq!(ranks(given.clone()), Ok(expected), "{given}");
+            assert_eq!(ranks(&given), Ok(expected), "{given}");
         }
     }
 
     #[test]
     fn what_does_not_divide_is_refused() {
-        let said = ranks(json!({"data": 16, "dataLocal": 3})).expect_err("does not divide").to_string();
+        let said = ranks(&json!({"data": 16, "dataLocal": 3})).expect_err("does not divide").to_string();
         assert!(said.starts_with("decode.parallelism.data: 16 ranks are not divided by 3"), "{said}");
     }
 

@@ -14,9 +14,9 @@ const SCHEDULER: [&str; 3] = ["spec", "router", "scheduler"];
 pub fn pool(keys: &mut Keys, draft: &mut Draft) {
     picker(keys, "inferenceExtension", draft);
     keys.take("inferencePool.modelServers.matchLabels");
-    let number = keys.number("inferencePool.targetPortNumber").map(|number| json!([{"number": number}]));
-    let ports = keys.take("inferencePool.targetPorts").or(number).unwrap_or_default();
-    put_pool(draft, "targetPorts", ports);
+    let ports = keys.take("inferencePool.targetPorts");
+    let ports = ports.or_else(|| Some(json!([{"number": keys.number("inferencePool.targetPortNumber")?}])));
+    put_pool(draft, "targetPorts", ports.unwrap_or_default());
 }
 
 /// Values of llm-d-router-standalone or llm-d-router-gateway.
@@ -80,7 +80,12 @@ fn picker(keys: &mut Keys, base: &str, draft: &mut Draft) {
     image(keys, base, draft);
     config(keys, base, draft);
     let mut main = json!({});
-    for (key, field) in [("env", "env"), ("resources", "resources"), ("extraContainerPorts", "ports"), ("volumeMounts", "volumeMounts")] {
+    for (key, field) in [
+        ("env", "env"),
+        ("resources", "resources"),
+        ("extraContainerPorts", "ports"),
+        ("volumeMounts", "volumeMounts"),
+    ] {
         put(&mut main, &[field], keys.take(&at(key)).unwrap_or_default());
     }
     put(&mut main, &["args"], json!(flags(&keys.take(&at("flags")).unwrap_or_default())));
@@ -124,13 +129,16 @@ fn sidecar(keys: &mut Keys, base: &str, draft: &mut Draft) {
 }
 
 fn image(keys: &mut Keys, base: &str, draft: &mut Draft) {
-    let mut part = |names: [&str; 2]| names.iter().find_map(|name| keys.text(&format!("{base}.image.{name}")));
+    let mut part =
+        |names: [&str; 2]| names.iter().find_map(|name| keys.text(&format!("{base}.image.{name}")));
     let (hub, name, tag) = (part(["hub", "registry"]), part(["name", "repository"]), part(["tag", "tag"]));
     let (is_new, policy) = (base.starts_with("router"), keys.text(&format!("{base}.image.pullPolicy")));
     if hub.is_none() && name.is_none() && tag.is_none() && policy.is_none() {
         return;
     }
-    let hub = hub.unwrap_or_else(|| if is_new { "ghcr.io/llm-d" } else { "registry.k8s.io/gateway-api-inference-extension" }.to_owned());
+    let hub = hub.unwrap_or_else(|| {
+        if is_new { "ghcr.io/llm-d" } else { "registry.k8s.io/gateway-api-inference-extension" }.to_owned()
+    });
     let name = name.unwrap_or_else(|| if is_new { "llm-d-router-endpoint-picker" } else { "epp" }.to_owned());
     let tag = tag.unwrap_or_else(|| if is_new { "main" } else { "v1.2.0" }.to_owned());
     let is_carried = carry_image(&format!("{hub}/{name}:{tag}"), &format!("{base}.image"), draft);
@@ -144,7 +152,10 @@ fn image(keys: &mut Keys, base: &str, draft: &mut Draft) {
 fn carry_image(image: &str, path: &str, draft: &mut Draft) -> bool {
     let repository = super::accelerator::repository(image);
     if OLDER.contains(&repository) {
-        draft.lose(path, format!("{image}: the picker of the preset is used, and told the same in its own words"));
+        draft.lose(
+            path,
+            format!("{image}: the picker of the preset is used, and told the same in its own words"),
+        );
         return false;
     }
     container(draft, "main", &json!({"image": image}));
@@ -157,17 +168,18 @@ fn carry_image(image: &str, path: &str, draft: &mut Draft) -> bool {
 
 /// The configuration that is in use; further files are none.
 fn config(keys: &mut Keys, base: &str, draft: &mut Draft) {
-    let file = keys.text(&format!("{base}.pluginsConfigFile")).unwrap_or_else(|| "default-plugins.yaml".to_owned());
+    let file =
+        keys.text(&format!("{base}.pluginsConfigFile")).unwrap_or_else(|| "default-plugins.yaml".to_owned());
     let Some(mut files) = keys.take(&format!("{base}.pluginsCustomConfig")) else { return };
     let text = files.as_object_mut().and_then(|files| files.remove(&file));
     let parsed = text.as_ref().and_then(Value::as_str).and_then(|text| serde_yaml_ng::from_str(text).ok());
     if let Some(inline) = parsed {
         put_scheduler(draft, &["config", "inline"], inline);
     } else if text.is_some() {
-        draft.lose(format!("{base}.pluginsCustomConfig[{file}]"), "is not YAML");
+        draft.lose(format!("{base}.pluginsCustomConfig.{file}"), "is not YAML");
     }
     for name in files.as_object().into_iter().flat_map(|files| files.keys()) {
-        draft.lose(format!("{base}.pluginsCustomConfig[{name}]"), format!("pluginsConfigFile is {file}"));
+        draft.lose(format!("{base}.pluginsCustomConfig.{name}"), format!("pluginsConfigFile is {file}"));
     }
 }
 

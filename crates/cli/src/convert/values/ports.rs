@@ -21,7 +21,8 @@ pub fn in_text(text: &str, port: Move) -> String {
     while let Some(at) = rest.find(&from) {
         let (before, after) = (&rest[..at], &rest[at + from.len()..]);
         let touches = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        let is_whole = !touches(before.chars().next_back().or(out.chars().next_back())) && !touches(after.chars().next());
+        let is_whole = !touches(before.chars().next_back().or(out.chars().next_back()))
+            && !touches(after.chars().next());
         out.push_str(before);
         out.push_str(if is_whole { &to } else { &from });
         rest = after;

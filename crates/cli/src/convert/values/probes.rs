@@ -28,7 +28,8 @@ fn bare(probe: &Value) -> Value {
     }
     if let Some(fields) = probe.as_object_mut() {
         let defaults = [("timeoutSeconds", 1), ("successThreshold", 1), ("initialDelaySeconds", 0)];
-        fields.retain(|key, value| !defaults.iter().any(|(name, n)| key == name && value.as_i64() == Some(*n)));
+        fields
+            .retain(|key, value| !defaults.iter().any(|(name, n)| key == name && value.as_i64() == Some(*n)));
     }
     probe
 }

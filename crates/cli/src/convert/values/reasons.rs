@@ -1,20 +1,32 @@
 //! Why a key is not carried over, and what to do in its place.
 
-/// The first that a path begins with is meant; the path has no list elements in it.
+/// The first that a path begins with is meant; `*.` stands for anything before it.
 type Reasons = [(&'static str, &'static str)];
 
 const MODEL_SERVICE: &Reasons = &[
-    ("modelArtifacts.size", "nothing limits the volume with the model; ask for ephemeral-storage in resources"),
-    ("modelArtifacts.mountPath", "models are mounted at /mnt/models"),
+    (
+        "modelArtifacts.size",
+        "nothing limits the volume with the model; ask for ephemeral-storage in resources",
+    ),
     ("modelArtifacts.readOnly", "claims are mounted read-only"),
     ("routing.servicePort", "services listen on port 8000"),
     ("routing.proxy", "the preset's sidecar is used, and gets its flags from the operator"),
     ("routing.epp", "this version of the chart does not read it"),
     ("routing.inferencePool", "the operator makes the pool"),
-    ("routing.inferenceModel", "the operator makes it where the cluster serves it; give an InferenceObjective for a priority"),
-    ("routing.httpRoute", "the operator makes the route; give spec.router.route.http.spec for one of your own"),
+    (
+        "routing.inferenceModel",
+        "the operator makes it where the cluster serves it; give an InferenceObjective for a priority",
+    ),
+    (
+        "routing.httpRoute",
+        "the operator makes the route; give spec.router.route.http.spec for one of your own",
+    ),
     ("routing.parentRefs", "this version of the chart does not read it"),
     ("requester", "a second pod that holds the accelerator has no counterpart"),
+    (
+        "accelerator.resourceClaimTemplates",
+        "a claim asks for so many devices of one class, for the accelerator in use",
+    ),
     ("accelerator", "is not of the accelerator in use"),
     ("dra", "is off"),
     ("tracing.serviceNames", "spans are named after the service and its components"),
@@ -27,7 +39,6 @@ const MODEL_SERVICE: &Reasons = &[
     ("*.annotations", "workloads have no annotations of their own; those of pods are podAnnotations"),
     ("*.strategy", "pods are replaced by a rolling update"),
     ("prefill", "there is no prefill: prefill.create is false or prefill.replicas is 0"),
-    ("decode.create", "a service always has decode pods"),
 ];
 
 const ROUTING: &Reasons = &[
@@ -40,9 +51,13 @@ const ROUTING: &Reasons = &[
     ("router.extraServicePorts", "the picker's Service has the ports of the preset"),
     ("router.proxy", "there is a Gateway in front of the picker, and no proxy in its pod"),
     ("router.tokenizer", "the tokenizer comes from the preset; change spec.router.scheduler.tokenizer"),
-    ("router.latencyPredictor", "the servers come from the preset; change them in spec.router.scheduler.template"),
+    (
+        "router.latencyPredictor",
+        "the servers come from the preset; change them in spec.router.scheduler.template",
+    ),
     ("router.clusterDomain", "the operator knows the cluster's domain"),
     ("router.inferencePool.create", "a service with a scheduler has a pool"),
+    ("inferencePool.targetPortNumber", "targetPorts comes before it"),
     ("inferencePool.modelServerType", "the servers are vLLM"),
     ("inferencePool.apiVersion", "pools are made in the groups that the cluster serves"),
     ("provider", "the operator makes what the Gateways in use need, by their GatewayClasses"),
@@ -70,8 +85,8 @@ pub fn container(_path: &str) -> String {
 }
 
 fn reason(reasons: &Reasons, path: &str) -> String {
-    let found = reasons.iter().find(|(known, _)| match known.strip_prefix('*') {
-        Some(rest) => path.split_once('.').is_some_and(|(_, below)| begins(below, rest.trim_start_matches('.'))) || path.contains(&format!("{rest}.")),
+    let found = reasons.iter().find(|(known, _)| match known.strip_prefix("*.") {
+        Some(inner) => path.match_indices('.').any(|(at, _)| begins(&path[at + 1..], inner)),
         None => begins(path, known),
     });
     found.map_or(UNKNOWN, |(_, why)| why).to_owned()

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Draft;
 use super::accelerator::Accelerator;
-use super::container::{self, Start};
+use super::container::{self, MODEL_VOLUME, Start};
 use super::model::Model;
 use super::parallelism::Ranks;
 use super::ports::Move;
@@ -44,7 +44,7 @@ impl Role {
     }
 
     /// A path in its workload.
-    pub fn path<'a>(self, field: &'a str) -> Vec<&'a str> {
+    pub fn path(self, field: &str) -> Vec<&str> {
         self.base().iter().copied().chain([field]).collect()
     }
 }
@@ -98,7 +98,6 @@ pub fn is_preset_command(keys: &Keys, role: Role) -> bool {
     let containers = keys.peek(&format!("{}.containers", role.key()));
     let first = containers.and_then(Value::as_array).and_then(|all| all.first());
     first.is_none_or(|first| Start::of(first) == Start::Serve)
-        && !keys.peek("modelArtifacts.uri").and_then(Value::as_str).is_some_and(|uri| uri.starts_with("pvc+hf://"))
 }
 
 /// Puts a role into the service.
@@ -168,12 +167,15 @@ fn rollout(keys: &mut Keys, role: Role, draft: &mut Draft) {
 }
 
 fn metadata(keys: &mut Keys, role: Role, draft: &mut Draft) {
-    keys.take(&format!("{}.create", role.key()));
+    if !keys.is_on(&format!("{}.create", role.key()), true) {
+        draft.lose("decode.create", "a service always has decode pods");
+    }
     let annotations = keys.take(&format!("{}.podAnnotations", role.key())).unwrap_or_default();
     draft.put(&role.path("annotations"), annotations);
 }
 
-const POD_FIELDS: [(&str, &str); 12] = [
+/// Keys of a role, and the fields of a pod that they are.
+pub const POD_FIELDS: [(&str, &str); 12] = [
     ("nodeSelector", "nodeSelector"),
     ("tolerations", "tolerations"),
     ("enableServiceLinks", "enableServiceLinks"),
@@ -202,6 +204,10 @@ fn fields(keys: &mut Keys, role: Role, shared: &Shared, pod: &mut Value) {
     }
     affinity(keys, role, pod);
     claims(keys, role, pod);
+    if let Some((claim, _)) = &shared.model.cache {
+        let source = json!({"claimName": claim, "readOnly": true});
+        tree::array(pod, "volumes").push(json!({"name": MODEL_VOLUME, "persistentVolumeClaim": source}));
+    }
 }
 
 /// Lists go after what is there already.
@@ -217,7 +223,8 @@ fn affinity(keys: &mut Keys, role: Role, pod: &mut Value) {
     let values = keys.list(&format!("{}.acceleratorTypes.labelValues", role.key()));
     let Some(label) = label else { return };
     let term = json!({"matchExpressions": [{"key": label, "operator": "In", "values": values}]});
-    let path = ["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
+    let path =
+        ["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
     put(pod, &path, json!([term]));
 }
 
@@ -227,7 +234,8 @@ fn claims(keys: &mut Keys, role: Role, pod: &mut Value) {
     if claims.is_empty() {
         return;
     }
-    let names: Vec<Value> = claims.iter().map(|claim| json!({"name": tree::text(claim, &["name"])})).collect();
+    let names: Vec<Value> =
+        claims.iter().map(|claim| json!({"name": tree::text(claim, &["name"])})).collect();
     for container in tree::array(pod, "containers") {
         tree::array(tree::entry(container, "resources"), "claims").extend(names.clone());
     }

@@ -8,8 +8,15 @@ use super::role::Role;
 use crate::convert::keys::{Keys, put};
 
 /// Fields of a ScaledObject that `scaling.keda` has too.
-pub const KEDA: [&str; 7] =
-    ["triggers", "pollingInterval", "cooldownPeriod", "initialCooldownPeriod", "idleReplicaCount", "fallback", "advanced"];
+pub const KEDA: [&str; 7] = [
+    "triggers",
+    "pollingInterval",
+    "cooldownPeriod",
+    "initialCooldownPeriod",
+    "idleReplicaCount",
+    "fallback",
+    "advanced",
+];
 
 /// Objects beside the service, and the autoscalers among them in it.
 pub fn convert(keys: &mut Keys, draft: &mut Draft) {
@@ -33,7 +40,8 @@ fn target(object: &Value) -> Option<Role> {
 
 fn scaled(object: &Value, role: Role, draft: &mut Draft) {
     let name = tree::text(object, &["metadata", "name"]);
-    let mut keys = Keys::new(object.get("spec").cloned().unwrap_or_default(), format!("extraObjects[{name}].spec"));
+    let mut keys =
+        Keys::new(object.get("spec").cloned().unwrap_or_default(), format!("extraObjects[{name}].spec"));
     keys.take("scaleTargetRef");
     let mut scaling = json!({"maxReplicas": keys.number("maxReplicaCount").unwrap_or(100)});
     let fewest = keys.take("minReplicaCount").and_then(|count| count.as_i64());

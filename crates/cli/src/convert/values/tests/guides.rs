@@ -1,0 +1,71 @@
+//! `tests/convert/values/<guide>`: what comes of the values of each guide, and what comes of that.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use serde_json::Value;
+
+use crate::convert::run::{Wish, checked, converted, stream};
+use crate::convert::values::back;
+use crate::convert::{Converted, Loss};
+use crate::input::{self, Document};
+
+/// The folders, each with its values.
+pub fn guides() -> Vec<(PathBuf, Vec<Document>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/convert/values");
+    let mut folders: Vec<PathBuf> =
+        fs::read_dir(&root).expect("is a folder").map(|e| e.expect("is read").path()).collect();
+    folders.sort();
+    assert!(folders.len() >= 15, "{} has only {} folders", root.display(), folders.len());
+    folders.into_iter().map(|folder| (folder.clone(), values(&folder))).collect()
+}
+
+fn values(folder: &Path) -> Vec<Document> {
+    let files = fs::read_dir(folder).expect("is a folder").map(|e| e.expect("is read").path());
+    let is_values =
+        |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("values"));
+    let mut files: Vec<PathBuf> = files.filter(is_values).collect();
+    files.sort();
+    input::read(&files).expect("values are YAML")
+}
+
+/// What comes of the values.
+pub fn service(documents: &[Document]) -> Converted {
+    converted(documents, &Wish::default()).expect("converts")
+}
+
+pub fn lines(lost: &[Loss]) -> String {
+    lost.iter().flat_map(|loss| [loss.to_string(), "\n".to_owned()]).collect()
+}
+
+fn compare(file: &Path, found: &str) -> Option<String> {
+    if env::var("UPDATE_GOLDEN").is_ok() {
+        fs::write(file, found).expect("is written");
+    }
+    let expected = fs::read_to_string(file).unwrap_or_default();
+    (expected != found).then(|| format!("{}:\n{found}", file.display()))
+}
+
+#[test]
+fn guides_convert_as_written() {
+    let mut failures = Vec::new();
+    for (folder, documents) in guides() {
+        let there = service(&documents);
+        let (back, lost) = back::convert(&there.objects).expect("goes back");
+        failures.extend(compare(&folder.join("expected.yaml"), &stream(&there.objects)));
+        failures.extend(compare(&folder.join("lost.txt"), &lines(&there.lost)));
+        failures.extend(compare(&folder.join("back.yaml"), &back));
+        assert_eq!(lines(&lost), "", "{}: the charts can say all of it", folder.display());
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn services_of_guides_are_valid() {
+    for (folder, _) in guides() {
+        let objects = input::read(&[folder.join("expected.yaml")]).expect("is YAML");
+        let objects: Vec<Value> = objects.into_iter().map(|document| document.value).collect();
+        let (findings, _) = checked(&objects, "demo");
+        assert_eq!(findings, [""; 0], "{}", folder.display());
+    }
+}
