@@ -69,3 +69,16 @@ fn services_of_guides_are_valid() {
         assert_eq!(findings, [""; 0], "{}", folder.display());
     }
 }
+
+/// The page shows values, the service that they are, and what is lost.
+#[test]
+fn the_example_of_the_page_is_what_comes_out() {
+    let page = include_str!("../../../../../../docs/moving-from-llm-d.md");
+    let block = |language: &str, at: usize| {
+        let found = page.split(&format!("```{language}\n")).nth(at + 1).and_then(|rest| rest.split("```").next());
+        found.expect("the page has this block").to_owned()
+    };
+    let there = service(&input::parse("page", &block("yaml", 0)).expect("is YAML"));
+    assert_eq!(stream(&there.objects), format!("---\n{}", block("yaml", 1)));
+    assert_eq!(lines(&there.lost), block("text", 0));
+}
