@@ -10,6 +10,7 @@ mod helm;
 mod model;
 mod parallelism;
 mod picker;
+mod pod;
 mod ports;
 mod probes;
 mod reasons;

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::Draft;
 use super::accelerator::Accelerator;
-use super::container::{self, MODEL_VOLUME, Start};
+use super::container::{self, Start};
 use super::model::Model;
 use super::parallelism::Ranks;
+use super::pod;
 use super::ports::Move;
 use crate::convert::ConvertError;
 use crate::convert::keys::{Keys, put};
@@ -62,8 +63,10 @@ pub struct Shared {
     pub downloads: bool,
     service_port: i64,
     decode_port: i64,
-    account: Option<String>,
-    scheduler: Option<String>,
+    /// ServiceAccount of all pods.
+    pub account: Option<String>,
+    /// Scheduler of all pods.
+    pub scheduler: Option<String>,
 }
 
 impl Shared {
@@ -113,7 +116,7 @@ pub fn convert(
     let mut containers = container::all(keys, role, shared, &mut ranks, draft);
     accelerator.give(keys, role, &ranks, &mut containers, &mut pod, draft);
     put(&mut pod, &["containers"], Value::Array(containers.list));
-    fields(keys, role, shared, &mut pod);
+    pod::fields(keys, role, shared, &mut pod);
     let is_counted = accelerator.is_counted(role, &pod);
     let mut parallelism = ranks.field(shared.is_group, is_counted);
     if containers.expert {
@@ -172,72 +175,4 @@ fn metadata(keys: &mut Keys, role: Role, draft: &mut Draft) {
     }
     let annotations = keys.take(&format!("{}.podAnnotations", role.key())).unwrap_or_default();
     draft.put(&role.path("annotations"), annotations);
-}
-
-/// Keys of a role, and the fields of a pod that they are.
-pub const POD_FIELDS: [(&str, &str); 12] = [
-    ("nodeSelector", "nodeSelector"),
-    ("tolerations", "tolerations"),
-    ("enableServiceLinks", "enableServiceLinks"),
-    ("terminationGracePeriodSeconds", "terminationGracePeriodSeconds"),
-    ("imagePullSecrets", "imagePullSecrets"),
-    ("podSecurityContext", "securityContext"),
-    ("hostIPC", "hostIPC"),
-    ("hostPID", "hostPID"),
-    ("schedulerName", "schedulerName"),
-    ("priorityClassName", "priorityClassName"),
-    ("initContainers", "initContainers"),
-    ("volumes", "volumes"),
-];
-
-fn fields(keys: &mut Keys, role: Role, shared: &Shared, pod: &mut Value) {
-    put(pod, &["serviceAccountName"], json!(shared.account));
-    put(pod, &["schedulerName"], json!(shared.scheduler));
-    if let Some(extra) = keys.take(&format!("{}.extraConfig", role.key())) {
-        tree::overlay(pod, &extra);
-    }
-    for (key, field) in POD_FIELDS {
-        let value = keys.take(&format!("{}.{key}", role.key())).unwrap_or_default();
-        if key != "priorityClassName" || value != "none" {
-            extend(pod, field, value);
-        }
-    }
-    affinity(keys, role, pod);
-    claims(keys, role, pod);
-    if let Some((claim, _)) = &shared.model.cache {
-        let source = json!({"claimName": claim, "readOnly": true});
-        tree::array(pod, "volumes").push(json!({"name": MODEL_VOLUME, "persistentVolumeClaim": source}));
-    }
-}
-
-/// Lists go after what is there already.
-fn extend(pod: &mut Value, field: &str, value: Value) {
-    match value {
-        Value::Array(items) if pod.get(field).is_some() => tree::array(pod, field).extend(items),
-        value => put(pod, &[field], value),
-    }
-}
-
-fn affinity(keys: &mut Keys, role: Role, pod: &mut Value) {
-    let label = keys.text(&format!("{}.acceleratorTypes.labelKey", role.key()));
-    let values = keys.list(&format!("{}.acceleratorTypes.labelValues", role.key()));
-    let Some(label) = label else { return };
-    let term = json!({"matchExpressions": [{"key": label, "operator": "In", "values": values}]});
-    let path =
-        ["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
-    put(pod, &path, json!([term]));
-}
-
-/// Further claims go to every container too.
-fn claims(keys: &mut Keys, role: Role, pod: &mut Value) {
-    let claims = keys.list(&format!("{}.resourceClaims", role.key()));
-    if claims.is_empty() {
-        return;
-    }
-    let names: Vec<Value> =
-        claims.iter().map(|claim| json!({"name": tree::text(claim, &["name"])})).collect();
-    for container in tree::array(pod, "containers") {
-        tree::array(tree::entry(container, "resources"), "claims").extend(names.clone());
-    }
-    tree::array(pod, "resourceClaims").extend(claims);
 }

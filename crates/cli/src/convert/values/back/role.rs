@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{Draft, container};
 use crate::convert::keys::{Keys, put};
 use crate::convert::values::parallelism::Ranks;
-use crate::convert::values::role::{POD_FIELDS, Role};
+use crate::convert::values::pod::POD_FIELDS;
+use crate::convert::values::role::Role;
 use crate::convert::values::scaling::KEDA;
 
 /// Where a role's fields stand below `spec`.

@@ -75,7 +75,8 @@ fn services_of_guides_are_valid() {
 fn the_example_of_the_page_is_what_comes_out() {
     let page = include_str!("../../../../../../docs/moving-from-llm-d.md");
     let block = |language: &str, at: usize| {
-        let found = page.split(&format!("```{language}\n")).nth(at + 1).and_then(|rest| rest.split("```").next());
+        let found =
+            page.split(&format!("```{language}\n")).nth(at + 1).and_then(|rest| rest.split("```").next());
         found.expect("the page has this block").to_owned()
     };
     let there = service(&input::parse("page", &block("yaml", 0)).expect("is YAML"));
