@@ -97,17 +97,22 @@ fn join(prefix: &str, path: &str) -> String {
 
 /// The paths of all leaves below a value; empty maps and lists say nothing and are none.
 pub fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
+    walk(value, path, &mut |path, _| found.push(path.to_owned()));
+}
+
+/// Shows every leaf below a value with its path.
+pub fn walk(value: &Value, path: &str, show: &mut dyn FnMut(&str, &Value)) {
     match value {
-        Value::Object(map) => map.iter().for_each(|(key, value)| leaves(value, &join(path, key), found)),
+        Value::Object(map) => map.iter().for_each(|(key, value)| walk(value, &join(path, key), show)),
         Value::Array(items) => {
             for (at, item) in items.iter().enumerate() {
                 let name = tree::text(item, &["name"]);
                 let step = if name.is_empty() { at.to_string() } else { name.to_owned() };
-                leaves(item, &format!("{path}[{step}]"), found);
+                walk(item, &format!("{path}[{step}]"), show);
             }
         }
         Value::Null => {}
-        _ => found.push(path.to_owned()),
+        leaf => show(path, leaf),
     }
 }
 

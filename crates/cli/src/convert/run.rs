@@ -65,6 +65,9 @@ pub fn converted(documents: &[Document], wish: &Wish<'_>) -> Result<Converted, C
     }
     let beside = of.iter().position(|(origin, _)| *origin == Origin::Beside).map(|at| of.remove(at).1);
     let beside = beside.unwrap_or_default();
+    if of.is_empty() {
+        return Err(nothing());
+    }
     let mut all = Converted::default();
     for (origin, values) in of {
         let part = one(origin, values, &beside, wish)?;
@@ -83,13 +86,24 @@ fn one(
 ) -> Result<Converted, ConvertError> {
     values.extend(beside.iter().cloned());
     match origin {
-        Origin::Values => values::convert(&values, wish.name),
+        Origin::Values => values::convert(&values, wish.name).map(|mut converted| {
+            converted.objects.extend(beside.iter().cloned());
+            converted
+        }),
         Origin::InferenceService => inference_service::convert(&values),
         Origin::Dynamo => dynamo::convert(&values),
         Origin::Service | Origin::Beside => Err(ConvertError::Impossible {
             path: format!("kind {KIND}"),
             problem: "is a service already; --to values makes chart values of it".to_owned(),
         }),
+    }
+}
+
+fn nothing() -> ConvertError {
+    ConvertError::Impossible {
+        path: "input".to_owned(),
+        problem: "holds nothing that can be converted; give chart values, an InferenceService or a DynamoGraphDeployment"
+            .to_owned(),
     }
 }
 

@@ -72,7 +72,12 @@ impl Draft {
 /// what the values say.
 pub fn convert(documents: &[Value], name: Option<&str>) -> Result<Converted, ConvertError> {
     let mut charts = layered(documents);
-    let mut take = |chart: Chart| charts.remove(&chart).map(|values| helm::filled(&values));
+    let mut unfilled = Vec::new();
+    let mut take = |chart: Chart| {
+        let values = helm::filled(&charts.remove(&chart)?);
+        unfilled.extend(helm::unfilled(&values));
+        Some(values)
+    };
     let model = take(Chart::ModelService).ok_or_else(no_model)?;
     let mut keys = Keys::new(versions::newest(defaults::pruned(Chart::ModelService, model)), "");
     let mut draft = Draft::new(&model::name(&mut keys, name)?);
@@ -89,6 +94,7 @@ pub fn convert(documents: &[Value], name: Option<&str>) -> Result<Converted, Con
         convert(&mut keys, &mut draft);
         draft.lost.extend(keys.lost(reasons::routing));
     }
+    draft.lost.extend(unfilled);
     Ok(finished(draft))
 }
 

@@ -3,7 +3,11 @@
 use regex::{Captures, Regex};
 use serde_json::Value;
 
-use crate::convert::keys::scalar;
+use crate::convert::Loss;
+use crate::convert::keys::{scalar, walk};
+
+/// What Helm knows and a service does not.
+const HELM: [&str; 5] = ["{{ .Release.", "{{ .Values.", "{{ .Chart.", "{{ include ", "{{ template "];
 
 /// The values with every `{{ .Values.path }}` replaced that leads to a scalar. Others stay as they are, and so does what
 /// only a release knows.
@@ -17,6 +21,21 @@ pub fn filled(values: &Value) -> Value {
             })
             .into()
     })
+}
+
+/// The leaves that hold a template which only a release can fill in. They are carried over as they stand.
+pub fn unfilled(values: &Value) -> Vec<Loss> {
+    let mut lost = Vec::new();
+    walk(values, "", &mut |path, leaf| {
+        let text = leaf.as_str().unwrap_or_default();
+        if HELM.iter().any(|start| text.contains(start)) {
+            lost.push(Loss::new(
+                path,
+                "only a release can fill in this template; write the value in the service",
+            ));
+        }
+    });
+    lost
 }
 
 fn look_up(values: &Value, path: &str) -> Option<String> {
@@ -42,5 +61,12 @@ mod tests {
     fn what_values_say_is_filled_in() {
         let values = json!({"a": {"b": "x"}, "c": ["hf://{{ .Values.a.b }}", "{{ .Values.no }}", "{{ .Release.Name }}"]});
         assert_eq!(filled(&values)["c"], json!(["hf://x", "{{ .Values.no }}", "{{ .Release.Name }}"]));
+    }
+
+    #[test]
+    fn what_only_a_release_knows_is_told() {
+        let values = json!({"env": [{"name": "A", "value": "x{{ .Release.Name }}"}, {"name": "B", "value": "{{ .Spec }}"}]});
+        let why = "only a release can fill in this template; write the value in the service";
+        assert_eq!(unfilled(&values), [Loss::new("env[A].value", why)]);
     }
 }

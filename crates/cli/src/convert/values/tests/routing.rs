@@ -214,6 +214,16 @@ fn what_comes_out_wrong_is_found() {
 }
 
 #[test]
+fn objects_of_the_input_stay_beside() {
+    let beside = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}});
+    let documents = [document(beside.clone()), document(json!({"modelArtifacts": {"name": "o/m"}}))];
+    let found = run::converted(&documents, &Wish::default()).expect("converts");
+    assert_eq!(found.objects[1], beside);
+    let said = run::converted(&documents[..1], &Wish::default()).expect_err("has nothing").to_string();
+    assert!(said.starts_with("input: holds nothing that can be converted"), "{said}");
+}
+
+#[test]
 fn a_service_is_one_already() {
     let said = run::services(&[document(service(&json!({})))], &Wish::default()).expect_err("is refused");
     let problem = "is a service already; --to values makes chart values of it".to_owned();
