@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::prune;
 use crate::resources;
+use crate::stores::raw::Raw;
 use crate::wire::{Place, WireError};
 
 /// Whether the service is being deleted.
@@ -35,7 +36,7 @@ pub async fn ensure(
         return Ok(None);
     }
     let all: Vec<&str> = held.into_iter().chain([FINALIZER]).collect();
-    let answer = patch(ctx, place, service, &all).await?;
+    let answer = Raw::new(patch(ctx, place, service, &all).await?).value;
     ctx.stores.put_service(answer.clone());
     Ok(Some(answer))
 }

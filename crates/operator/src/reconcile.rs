@@ -25,7 +25,7 @@ use crate::memo::{CEILING, Mind, Premises, backoff, pools, roll_call, rolling, s
 use crate::metrics::{Outcome, Step, Verb};
 use crate::prune;
 use crate::report;
-use crate::stores::bag::Stamp;
+use crate::stores::bag::{Stamp, stamp};
 use crate::tls;
 use crate::traffic;
 use crate::wire::{Place, WireError, chain};
@@ -132,8 +132,8 @@ async fn carry_out(
         enacted = match finalize::ensure(ctx, &subject.place, &subject.service, objects).await {
             Ok(finalized) => {
                 if let Some(service) = finalized {
+                    subject.stamp = restamp(&service, mind);
                     subject.service = service;
-                    subject.stamp = restamp(ctx, &subject, mind);
                 }
                 let held = held_back(&considered, paced.as_ref(), &subject);
                 let enacted = enact(ctx, &subject, (objects, &held), mind).await;
@@ -191,9 +191,10 @@ fn without_finalizer(subject: &Subject, error: &WireError) -> Enacted {
     Enacted { applied: Applied { retry: true, ..Applied::default() }, ..Enacted::default() }
 }
 
-/// Our own finalizer is no change that has to be decided anew.
-fn restamp(ctx: &Context, subject: &Subject, mind: &mut Mind) -> Stamp {
-    let stamp = ctx.stores.service(&subject.place).map_or(subject.stamp, |(_, stamp)| stamp);
+/// Our own finalizer is no change that has to be decided anew. What the stores have by now may be: somebody else may
+/// have changed the service since.
+fn restamp(finalized: &Value, mind: &mut Mind) -> Stamp {
+    let stamp = stamp(finalized, false);
     mind.restamp(stamp);
     stamp
 }

@@ -95,7 +95,12 @@ fn workload(pair: &Pair<'_>, role: Role, object: &Object) -> Workload {
     let (same, want) = (pair.same(object), pair.want(object));
     let step = gate::step(object.kind, &object.body, same.unwrap_or(&Value::Null), want);
     let live = pair.live(role, object).map(revision_of);
-    Workload { live, want, step, closed: same.is_some_and(gate::is_closed) }
+    Workload { live, want, step, size: size(object), closed: same.is_some_and(gate::is_closed) }
+}
+
+fn size(object: &Object) -> usize {
+    let size = tree::get(&object.body, &["spec", "leaderWorkerTemplate", "size"]).and_then(Value::as_u64);
+    size.and_then(|size| usize::try_from(size).ok()).unwrap_or(1)
 }
 
 fn applied(

@@ -74,6 +74,8 @@ pub struct Workload {
     pub want: i64,
     /// How many of them a closed gate lets be new.
     pub step: i64,
+    /// Pods of a replica: one, or all of a group.
+    pub size: usize,
     /// The live gate is closed.
     pub closed: bool,
 }
@@ -191,6 +193,17 @@ pub fn serving(pods: &[Pod], role: Role) -> impl Iterator<Item = &Pod> {
     pods.iter().filter(|pod| !pod.deleting && pod.worker_index.is_none_or(|index| index == 0)).filter(is_of)
 }
 
+/// Whether all pods of a group are ready, of one revision and stay. A group whose former worker is still on its way out
+/// is made anew, its ready leader with it.
+fn is_whole(pods: &[Pod], leader: &Pod, size: usize) -> bool {
+    let is_worker = |pod: &&Pod| {
+        let index = pod.name.strip_prefix(&leader.name).and_then(|rest| rest.strip_prefix('-'));
+        pod.worker_index.is_some_and(|at| at > 0 && index.is_some_and(|index| index == at.to_string()))
+    };
+    let stays = |pod: &&Pod| pod.ready && !pod.deleting && pod.revision == leader.revision;
+    pods.iter().filter(is_worker).filter(stays).count() + 1 >= size
+}
+
 fn revision_of(pod: &Pod) -> Revision {
     Some(pod.revision.clone()).filter(|label| !label.is_empty())
 }
@@ -207,7 +220,8 @@ impl Counts {
     fn of(state: &State, pods: &[Pod], role: Role) -> Self {
         let mut counts = Self { ready: 0, blocked: 0, starting: 0 };
         for pod in serving(pods, role).filter(|pod| revision_of(pod) == state.new) {
-            let count = match (pod.ready, &pod.blocked) {
+            let is_ready = pod.ready && is_whole(pods, pod, state.roles.of(role).size);
+            let count = match (is_ready, &pod.blocked) {
                 (true, _) => &mut counts.ready,
                 (false, Some(_)) => &mut counts.blocked,
                 (false, None) => &mut counts.starting,

@@ -40,7 +40,7 @@ fn picker(text: &str) -> Option<Picker> {
 /// Two of each role are wanted, one may be new.
 fn workload(live: &str) -> Workload {
     let (live, closed) = live.strip_suffix(", closed").map_or((live, false), |live| (live, true));
-    Workload { live: (!live.is_empty()).then(|| revision(live)), want: 2, step: 1, closed }
+    Workload { live: (!live.is_empty()).then(|| revision(live)), want: 2, step: 1, size: 1, closed }
 }
 
 fn state(new: &str, from: &str, live: &str, there: &str) -> State {
@@ -308,4 +308,43 @@ fn of_several_old_revisions_a_complete_one_with_most_pods_goes_on() {
         step(&state("new", "everyone", "whole", "1 decode a ready, 2 decode b ready")).admitted,
         only("b")
     );
+}
+
+/// Two pods in each group; the first pair of groups is new.
+fn groups(worker: Pod) -> State {
+    let mut state = state("new", "only old", "old, closed", "1 prefill old ready, 1 decode old ready");
+    let roles = state.roles;
+    state.roles = roles.map(|_, role| Workload { size: 2, ..role.clone() });
+    let group = |role: &str, worker: Pod| {
+        let leader = Pod {
+            name: format!("{role}-1"),
+            role: role.to_owned(),
+            revision: "new".to_owned(),
+            worker_index: Some(0),
+            ready: true,
+            ..Pod::default()
+        };
+        let worker = Pod { name: format!("{role}-1-1"), worker_index: Some(1), ..worker };
+        [leader, worker]
+    };
+    let whole = Pod { revision: "new".to_owned(), ready: true, ..Pod::default() };
+    let pods = state.pods.as_mut().unwrap();
+    pods.extend(group("prefill", whole));
+    pods.extend(group("decode", worker));
+    state
+}
+
+#[rstest]
+#[case::whole("new", true, false, only("new"))]
+#[case::worker_starts("new", false, false, only("old"))]
+#[case::worker_leaves("new", true, true, only("old"))]
+#[case::former_worker("old", true, false, only("old"))]
+fn a_group_takes_over_when_all_its_pods_are_there(
+    #[case] revision: &str,
+    #[case] ready: bool,
+    #[case] deleting: bool,
+    #[case] expected: Admitted,
+) {
+    let worker = Pod { revision: revision.to_owned(), ready, deleting, ..Pod::default() };
+    assert_eq!(step(&groups(worker)).admitted, expected);
 }

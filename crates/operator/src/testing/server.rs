@@ -21,6 +21,7 @@ struct State {
     revision: u64,
     refused: BTreeMap<String, u16>,
     reviews: BTreeMap<String, Value>,
+    after: BTreeMap<String, Box<dyn FnOnce() + Send>>,
 }
 
 /// See the module.
@@ -71,6 +72,11 @@ impl Server {
         lock(&self.state).reviews.insert(kind.to_owned(), status);
     }
 
+    /// Something happens right after this request was carried out, before its answer is read.
+    pub fn after(&self, request: &str, happens: impl FnOnce() + Send + 'static) {
+        lock(&self.state).after.insert(request.to_owned(), Box::new(happens));
+    }
+
     /// Writes to this object go through again.
     pub fn relent(&self, name: &str) {
         lock(&self.state).refused.remove(name);
@@ -92,7 +98,15 @@ impl Server {
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
         let kind =
             parts.headers.get("content-type").map(|k| k.to_str().unwrap().to_owned()).unwrap_or_default();
-        let answer = lock(&self.state).handle(&parts.method, parts.uri.path(), &kind, &body);
+        let (answer, happens) = {
+            let mut state = lock(&self.state);
+            let answer = state.handle(&parts.method, parts.uri.path(), &kind, &body);
+            let request = state.log.last().cloned().unwrap_or_default();
+            (answer, state.after.remove(&request))
+        };
+        if let Some(happens) = happens {
+            happens();
+        }
         let (code, value) = answer.map_or_else(
             |(code, message)| {
                 let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",

@@ -118,6 +118,27 @@ async fn an_example_is_created_whole_and_then_costs_nothing() {
 }
 
 #[tokio::test]
+async fn a_change_that_the_watch_shows_while_the_finalizer_is_written_is_not_overlooked() {
+    let server = Server::default();
+    let ctx = context(&server);
+    let (place, mut mind) = (Ref::new("demo", "llama-70b"), Mind::default());
+    let (somebody, stores) = (server.clone(), ctx.clone());
+    server.after("merge llminferenceservices/llama-70b", move || {
+        let mut changed = somebody.get(SERVICE).unwrap();
+        let criticality = json!({"internal.serving.kserve.io/model-criticality": "Critical"});
+        changed["metadata"]["annotations"] = criticality;
+        let woken = stores.stores.put(Watched::Services, Raw::new(somebody.put(SERVICE, changed)));
+        assert_eq!(woken, [Ref::new("demo", "llama-70b")].into());
+    });
+    pass(&ctx, &place, &mut mind).await.unwrap();
+    assert!(!server.request_set().iter().any(|request| request.contains("inferenceobjectives")));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    pass(&ctx, &place, &mut mind).await.unwrap();
+    assert!(server.request_set().contains("create inferenceobjectives/llama-70b"));
+}
+
+#[tokio::test]
 async fn without_its_finalizer_a_service_gets_no_children_but_a_status() {
     let server = Server::default();
     let ctx = context(&server);

@@ -101,12 +101,24 @@ fn served(seen: &[Value], since: u64) -> BTreeSet<String> {
                 let has = |pod: &&Value| {
                     label(pod, "llm-d.ai/role") == role && label(pod, KV_REVISION) == revision.as_str()
                 };
-                assert!(up.iter().any(has), "{revision} has no {role} pod, after {pod:#}");
+                assert!(up.iter().any(has), "{revision} has no {role} pod:\n{}", told(seen, version(pod)));
             }
             served.insert(revision);
         }
     }
     served
+}
+
+/// What a recording shows up to this version, a line for each change of a pod.
+fn told(seen: &[Value], until: u64) -> String {
+    let changes = seen.iter().filter(|pod| pod["kind"] == "Pod" && version(pod) <= until);
+    let lines = changes.map(|pod| {
+        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+        let ends = pod["metadata"].get("deletionTimestamp").map_or("", |_| "ends");
+        let (revision, ready) = (label(pod, KV_REVISION), says(pod, "Ready", "status"));
+        format!("{} {name} {revision} ready={ready} {ends}\n", version(pod))
+    });
+    lines.collect()
 }
 
 /// All pods of the service's model servers; there must be none of another revision.
