@@ -56,30 +56,26 @@ impl Accelerator {
         draft: &mut Draft,
     ) {
         let Some(kind) = self.kind(role) else { return };
-        let named = keys
-            .peek(&format!("accelerator.resources.{}", kind.name))
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        let resource = named.clone().or(kind.resource.map(str::to_owned));
-        let env = keys.peek(&format!("accelerator.env.{}", kind.name)).and_then(Value::as_array).cloned();
-        let claims = keys.is_on(&format!("{}.accelerator.dra", role.key()), self.claims);
-        let is_simulated = containers.list.first().is_some_and(simulates);
-        let needed = !is_simulated
-            && (claims || env.is_some() || (named.is_some() || !self.is_preset(kind)) && resource.is_some());
-        if !needed {
+        if containers.list.first().is_some_and(simulates) {
             return;
         }
-        let main = server(containers);
-        if let Some(env) = env {
-            tree::array(main, "env").extend(env);
+        if let Some(env) = keys.peek(&format!("accelerator.env.{}", kind.name)).and_then(Value::as_array) {
+            tree::array(server(containers), "env").extend(env.iter().cloned());
         }
-        match resource {
-            _ if claims => claim(keys, kind, role, ranks, main, pod, draft),
-            Some(resource) if !has_device(main) && (named.is_some() || !self.is_preset(kind)) => {
-                put(main, &["resources", "limits", &resource], json!(ranks.devices().to_string()));
-            }
-            _ => {}
+        if keys.is_on(&format!("{}.accelerator.dra", role.key()), self.claims) {
+            return claim(keys, kind, role, ranks, server(containers), pod, draft);
         }
+        let has_device = tree::named(&containers.list, "main").is_some_and(has_device);
+        if let Some(resource) = self.resource(keys, kind).filter(|_| !has_device) {
+            let count = json!(ranks.devices().to_string());
+            put(server(containers), &["resources", "limits", &resource], count);
+        }
+    }
+
+    /// The extended resource that has to be said: one that the values name, or that no preset gives.
+    fn resource(&self, keys: &Keys, kind: &Kind) -> Option<String> {
+        let named = keys.peek(&format!("accelerator.resources.{}", kind.name)).and_then(Value::as_str);
+        named.or(kind.resource.filter(|_| !self.is_preset(kind))).map(str::to_owned)
     }
 
     /// Our presets give the resource and count it.

@@ -36,6 +36,8 @@ struct Draft {
     /// Only the router's chart can say it.
     needs_router: bool,
     overlay: bases::Overlay,
+    /// Flags of both roles that fields of the service ask for.
+    flags: Vec<String>,
     split: bool,
     beside: Vec<Value>,
     lost: Vec<Loss>,
@@ -74,7 +76,7 @@ fn title(chart: Chart) -> &'static str {
 /// The values of the only service among the objects; configs that it names have to be there too, or be shipped.
 pub fn charts(objects: &[Value]) -> Result<Values, ConvertError> {
     let service = only(objects)?;
-    let (spec, overlay) = bases::merged(service, objects)?;
+    let (spec, mut overlay) = bases::merged(service, objects)?;
     let split = spec.get("prefill").is_some();
     let is_object = |object: &&Value| ![KIND, CONFIG_KIND].contains(&tree::text(object, &["kind"]));
     let mut draft = Draft {
@@ -82,10 +84,11 @@ pub fn charts(objects: &[Value]) -> Result<Values, ConvertError> {
         values: json!({}),
         routing: json!({}),
         needs_router: overlay.predicts,
+        lost: std::mem::take(&mut overlay.lost),
         overlay,
+        flags: Vec::new(),
         split,
         beside: objects.iter().filter(is_object).cloned().collect(),
-        lost: Vec::new(),
     };
     let mut keys = Keys::new(spec, "spec");
     model::convert(&mut keys, &mut draft)?;

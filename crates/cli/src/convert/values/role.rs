@@ -125,17 +125,20 @@ pub fn convert(
     draft.put(&role.path("parallelism"), parallelism);
     size(keys, role, draft);
     metadata(keys, role, draft);
-    if shared.is_group {
-        draft.put(&role.path("worker"), pod.clone());
-    }
-    draft.put(&role.path("template"), pod);
+    place(role, shared.is_group, pod, draft);
+    Ok(())
+}
+
+/// The pod, for leader and workers alike. That there is a role, or a group, is said even if nothing else is.
+fn place(role: Role, is_group: bool, pod: Value, draft: &mut Draft) {
     if role == Role::Prefill {
         tree::object(tree::entry(&mut draft.service, "spec"), "prefill");
     }
-    if shared.is_group {
+    if is_group {
         tree::object(workload(draft, role), "worker");
+        draft.put(&role.path("worker"), pod.clone());
     }
-    Ok(())
+    draft.put(&role.path("template"), pod);
 }
 
 fn workload(draft: &mut Draft, role: Role) -> &mut Value {

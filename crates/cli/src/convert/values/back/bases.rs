@@ -7,9 +7,11 @@ use llmisvc_core::node::Node;
 use llmisvc_core::{presets, shape, tree};
 use serde_json::Value;
 
-use crate::convert::ConvertError;
-use crate::convert::values::accelerator::{KINDS, Kind, OVERLAY};
+use crate::convert::values::accelerator::{KINDS, Kind};
+use crate::convert::{ConvertError, Loss};
 
+/// What overlays of accelerators are called.
+const ACCELERATOR: &str = "config-llm-accelerator-";
 const PREDICTED: &str = "config-llm-scheduler-predicted-latency";
 
 /// What shipped configs mean in the charts.
@@ -21,40 +23,47 @@ pub struct Overlay {
     pub image: String,
     /// Latency is predicted.
     pub predicts: bool,
+    /// What the overlays bring and the charts do not.
+    pub lost: Vec<Loss>,
 }
 
 /// The spec with its configs below it. Overlays of accelerators are not laid below, as the chart has them too.
 pub fn merged(service: &Value, objects: &[Value]) -> Result<(Value, Overlay), ConvertError> {
     let mut overlay = Overlay { image: image("config-llm-template"), ..Overlay::default() };
-    let mut names = Vec::new();
     let mut below = Node::empty(0);
     for (at, base) in tree::list(service, &["spec", "baseRefs"]).iter().enumerate() {
         let name = tree::text(base, &["name"]);
         match (config(name, objects), short(name)) {
             (Some(config), _) => below = laid(below, config.get("spec")),
-            (None, short) if short == PREDICTED => overlay.predicts = true,
-            (None, short) if short.starts_with("config-llm-accelerator-") => {
-                names.push(short);
-                let own = image(short);
-                overlay.image = if own.is_empty() { overlay.image } else { own };
+            (None, PREDICTED) => overlay.predicts = true,
+            (None, short) if short.starts_with(ACCELERATOR) => overlay.take(short),
+            (None, short) => {
+                let preset = shipped(short).ok_or_else(|| missing(at, name))?;
+                below = laid(below, preset.get("spec"));
             }
-            (None, short) => match shipped(short) {
-                Some(preset) => below = laid(below, preset.get("spec")),
-                None => return Err(missing(at, name)),
-            },
         }
     }
-    let last = names.last().map(|name| format!("kserve-{name}"));
-    let is_it = |kind: &&Kind| kind.overlays.last().map(|overlay| format!("{OVERLAY}{overlay}")) == last;
-    overlay.kind = last.as_ref().and_then(|last| {
-        let of_tpu = |kind: &&Kind| last.ends_with("google-tpu-v7") && kind.name == "google";
-        KINDS.iter().find(is_it).or(KINDS.iter().find(of_tpu))
-    });
     let mut spec = laid(below, service.get("spec")).value();
     if let Some(fields) = spec.as_object_mut() {
         fields.remove("baseRefs");
     }
     Ok((spec, overlay))
+}
+
+impl Overlay {
+    /// One more overlay, which is for the accelerator of an earlier one or names its own.
+    fn take(&mut self, short: &str) {
+        let named =
+            |kind: &&Kind| kind.overlays.last().is_some_and(|last| short == format!("{ACCELERATOR}{last}"));
+        self.kind = KINDS.iter().find(named).or(self.kind);
+        let own = image(short);
+        if !own.is_empty() {
+            self.image = own;
+        }
+        let why = "the chart gives the accelerator's resource only; write node selector, environment, flags and probes of \
+                   the overlay into the values";
+        self.lost.push(Loss::new(format!("spec.baseRefs[{short}]"), why));
+    }
 }
 
 fn laid(below: Node, over: Option<&Value>) -> Node {

@@ -89,7 +89,11 @@ fn command(keys: &mut Keys, role: Role, ranks: &Ranks, flags: &[String], draft: 
         [] => {
             put(values, &["modelCommand"], json!("vllmServe"));
             put(values, &["mountModelVolume"], is_mounted);
-            put(values, &["args"], json!([transfer(draft.split, &args), flags.to_vec(), args].concat()));
+            put(
+                values,
+                &["args"],
+                json!([transfer(draft.split, &args), flags.to_vec(), draft.flags.clone(), args].concat()),
+            );
         }
         [only] if only == SIMULATOR_COMMAND => {
             put(values, &["modelCommand"], json!("imageDefault"));

@@ -1,5 +1,6 @@
 //! The model, and everything that both roles share.
 
+use llmisvc_core::tree;
 use serde_json::{Value, json};
 
 use super::{Draft, role};
@@ -18,6 +19,7 @@ pub fn convert(keys: &mut Keys, draft: &mut Draft) -> Result<(), ConvertError> {
     draft.put(&["modelArtifacts", "name"], json!(model));
     draft.put(&["modelArtifacts", "uri"], json!(uri));
     keys.take("storageInitializer");
+    lora(keys, draft);
     if let Some(kind) = draft.overlay.kind {
         draft.put(&["accelerator", "type"], json!(kind.name));
     }
@@ -49,6 +51,28 @@ fn uri(keys: &mut Keys, draft: &Draft) -> Result<String, ConvertError> {
     };
     let problem = format!("{uri} has no form in the chart: {why}");
     Err(ConvertError::Impossible { path: "spec.model.uri".to_owned(), problem })
+}
+
+/// vLLM downloads adapters from the Hub by itself; others would have to be mounted.
+fn lora(keys: &mut Keys, draft: &mut Draft) {
+    let adapters = keys.peek("model.lora.adapters").and_then(Value::as_array).cloned().unwrap_or_default();
+    let module = |adapter: &Value| {
+        let source = tree::text(adapter, &["uri"]).strip_prefix("hf://")?;
+        Some(format!("{}={source}", tree::text(adapter, &["name"])))
+    };
+    let Some(modules) =
+        adapters.iter().map(module).collect::<Option<Vec<String>>>().filter(|all| !all.is_empty())
+    else {
+        return;
+    };
+    keys.take("model.lora.adapters");
+    draft.flags.extend([vec!["--enable-lora".to_owned(), "--lora-modules".to_owned()], modules].concat());
+    for (field, flag) in
+        [("maxRank", "max-lora-rank"), ("maxAdapters", "max-loras"), ("maxCpuAdapters", "max-cpu-loras")]
+    {
+        let size = keys.number(&format!("model.lora.{field}"));
+        draft.flags.extend(size.map(|size| format!("--{flag}={size}")));
+    }
 }
 
 /// A server that runs our preset's command.

@@ -3,7 +3,7 @@
 const REASONS: [(&str, &str); 14] = [
     (
         "spec.model.lora",
-        "the chart knows no adapters; give --enable-lora and --lora-modules in args, and mount them",
+        "the chart mounts no adapters; give --enable-lora and --lora-modules in args, and mount them",
     ),
     ("spec.model.confidential", "the chart opens no encrypted models"),
     ("spec.kvCacheOffloading", "give --kv-transfer-config in args, and mount what the tiers need"),

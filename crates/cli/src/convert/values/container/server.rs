@@ -65,37 +65,39 @@ impl Server<'_> {
     fn command(&mut self, start: Start, port: Move, ranks: &mut Ranks, expert: &mut bool, main: &mut Value) {
         let words = |value: Option<Value>| args::words(&value.unwrap_or_default());
         let (command, given) = (words(self.keys.take("command")), words(self.keys.take("args")));
-        let model = &self.shared.model;
-        let scripted = start == Start::Custom && model.cache.is_none();
-        if scripted {
-            let folder = |word: &String| {
-                if model.uri.starts_with("hf://") {
-                    word.clone()
-                } else {
-                    word.replace(&model.source, "/mnt/models")
-                }
-            };
-            let moved =
-                |words: &[String]| words.iter().map(|w| folder(&ports::in_text(w, port))).collect::<Vec<_>>();
-            put(main, &["command"], json!(moved(&command)));
-            put(main, &["args"], json!(moved(&given)));
+        if start == Start::Custom && self.shared.model.cache.is_none() {
+            put(main, &["command"], json!(self.moved(&command, port)));
+            put(main, &["args"], json!(self.moved(&given, port)));
             return;
         }
-        let sorted = args::sorted(&given, self.shared.split, &model.name);
+        let sorted = args::sorted(&given, self.shared.split, &self.shared.model.name);
         sorted.ranks(ranks);
         *expert |= sorted.expert && start == Start::Serve;
-        let own = match start {
-            Start::Serve => Vec::new(),
-            Start::Simulator => args::of_image(model, ranks, port),
-            Start::Custom => [vec![model.source.clone()], args::of_server(model, ranks, port)].concat(),
-        };
+        let (command, own) = self.own(start, ranks, port);
         let kept = if start == Start::Serve { sorted.kept } else { sorted.all };
-        match start {
-            Start::Serve => {}
-            Start::Simulator => put(main, &["command"], json!([accelerator::SIMULATOR_COMMAND])),
-            Start::Custom => put(main, &["command"], json!(["vllm", "serve"])),
-        }
+        put(main, &["command"], json!(command));
         put(main, &["args"], json!([own, kept].concat()));
+    }
+
+    /// Words of the values' own command, with the port and the folder of the model as they are here.
+    fn moved(&self, words: &[String], port: Move) -> Vec<String> {
+        let model = &self.shared.model;
+        let is_folder = !model.uri.starts_with("hf://");
+        let folder = |word: String| if is_folder { word.replace(&model.source, "/mnt/models") } else { word };
+        words.iter().map(|word| folder(ports::in_text(word, port))).collect()
+    }
+
+    /// The command, and the arguments that the chart would give; none where the preset and the operator do.
+    fn own(&self, start: Start, ranks: &Ranks, port: Move) -> (Vec<&'static str>, Vec<String>) {
+        let model = &self.shared.model;
+        match start {
+            Start::Serve => (Vec::new(), Vec::new()),
+            Start::Simulator => (vec![accelerator::SIMULATOR_COMMAND], args::of_image(model, ranks, port)),
+            Start::Custom => {
+                let words = [vec![model.source.clone()], args::of_server(model, ranks, port)].concat();
+                (vec!["vllm", "serve"], words)
+            }
+        }
     }
 
     /// The model's own mount comes by itself.

@@ -143,6 +143,14 @@ fn fields_without_values_are_lost() {
 }
 
 #[test]
+fn adapters_of_the_hub_are_flags() {
+    let lora = json!({"adapters": [{"name": "a", "uri": "hf://o/a"}, {"name": "b", "uri": "hf://o/b"}], "maxRank": 64});
+    let found = values(&json!({"model": {"lora": lora}}));
+    let args = json!(["--enable-lora", "--lora-modules", "a=o/a", "b=o/b", "--max-lora-rank=64"]);
+    assert_eq!((&found.charts[0].1["decode"]["containers"][0]["args"], found.lost), (&args, Vec::new()));
+}
+
+#[test]
 fn configs_of_the_input_are_laid_below() {
     let config = json!({
         "kind": "LLMInferenceServiceConfig",
@@ -163,6 +171,8 @@ fn presets_bring_their_configuration() {
     let refs = json!([{"name": "kserve-config-llm-scheduler-load-aware"}, {"name": "kserve-config-llm-accelerator-amd-rocm"}]);
     let found = values(&json!({"baseRefs": refs, "router": {"scheduler": {}}}));
     assert_eq!(found.charts[0].1["accelerator"], json!({"type": "amd"}));
+    assert_eq!(found.lost.len(), 1, "{:?}", found.lost);
+    assert_eq!(found.lost[0].path, "spec.baseRefs[config-llm-accelerator-amd-rocm]");
     assert_eq!(found.charts[1].1["inferenceExtension"]["pluginsConfigFile"], json!("custom-plugins.yaml"));
 }
 
