@@ -3,6 +3,7 @@
 
 mod bases;
 mod container;
+mod metadata;
 mod model;
 mod reasons;
 mod role;
@@ -90,8 +91,10 @@ pub fn charts(objects: &[Value]) -> Result<Values, ConvertError> {
         split,
         beside: objects.iter().filter(is_object).cloned().collect(),
     };
+    metadata::templates(&spec, &mut draft);
     let mut keys = Keys::new(spec, "spec");
     model::convert(&mut keys, &mut draft)?;
+    metadata::convert(service, &mut draft);
     router::convert(&mut keys, &mut draft);
     draft.lost.extend(keys.lost(reasons::of));
     Ok(finished(draft))

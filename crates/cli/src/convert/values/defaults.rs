@@ -1,5 +1,7 @@
 //! The charts' own values.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use crate::convert::detect::Chart;
@@ -7,16 +9,18 @@ use crate::convert::keys::prune;
 
 const TEXT: &str = include_str!("defaults.yaml");
 
+static ALL: LazyLock<Value> =
+    LazyLock::new(|| serde_yaml_ng::from_str(TEXT).expect("a test parses the defaults"));
+
 /// What a chart does when nobody says anything.
 pub fn of(chart: Chart) -> Value {
-    let all: Value = serde_yaml_ng::from_str(TEXT).expect("a test parses the defaults");
     let key = match chart {
         Chart::ModelService => "modelservice",
         Chart::Pool => "pool",
         Chart::Router => "router",
         Chart::Infra => "infra",
     };
-    all.get(key).cloned().unwrap_or_default()
+    ALL.get(key).cloned().unwrap_or_default()
 }
 
 /// Values without those that repeat the chart's own.

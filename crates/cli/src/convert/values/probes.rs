@@ -1,5 +1,7 @@
 //! Probes that say what the presets say already.
 
+use std::sync::LazyLock;
+
 use llmisvc_core::tree;
 use serde_json::Value;
 
@@ -8,15 +10,16 @@ pub const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"
 
 /// The preset for single pods gives this probe.
 pub fn is_preset(name: &str, probe: &Value) -> bool {
-    bare(preset(name).as_ref().unwrap_or(&Value::Null)) == bare(probe)
+    bare(MAIN.get(name).unwrap_or(&Value::Null)) == bare(probe)
 }
 
-fn preset(name: &str) -> Option<Value> {
+/// `main` of the preset for single pods; parsed once, as presets are many.
+static MAIN: LazyLock<Value> = LazyLock::new(|| {
     let presets = llmisvc_core::presets::shipped("");
-    let preset = presets.iter().find(|p| tree::text(p, &["metadata", "name"]) == "config-llm-template")?;
-    let containers = tree::list(preset, &["spec", "template", "containers"]);
-    tree::named(containers, "main")?.get(name).cloned()
-}
+    let preset = presets.iter().find(|p| tree::text(p, &["metadata", "name"]) == "config-llm-template");
+    let containers = preset.map_or(&[][..], |preset| tree::list(preset, &["spec", "template", "containers"]));
+    tree::named(containers, "main").cloned().unwrap_or_default()
+});
 
 /// Without the port, which follows from the role, the scheme, which follows from the cluster, and what the API server
 /// would add.

@@ -143,6 +143,35 @@ fn fields_without_values_are_lost() {
 }
 
 #[test]
+fn devices_by_annotation_are_claims() {
+    let mut service = service(&json!({"parallelism": {"tensor": 2}}));
+    service["metadata"]["annotations"] = json!({
+        "serving.kserve.io/exp-dra-device-class": "gpu.amd.com",
+        "serving.kserve.io/exp-dra-device-count": "2",
+        "serving.kserve.io/exp-dra-cel-selector": "a\nb\n",
+        "other": "x",
+    });
+    service["metadata"]["labels"] = json!({"l": "m"});
+    let found = back::charts(&[service]).expect("goes back");
+    let selectors = json!([{"cel": {"expression": "a"}}, {"cel": {"expression": "b"}}]);
+    let template = json!({"name": "amd", "class": "gpu.amd.com", "match": "exactly", "count": 2, "selectors": selectors});
+    let accelerator = json!({"type": "amd", "dra": true, "resourceClaimTemplates": {"amd": template}});
+    assert_eq!(found.charts[0].1["accelerator"], accelerator);
+    let expected = [
+        Loss::new("metadata.annotations[other]", "the chart's objects have no such annotations"),
+        Loss::new("metadata.labels.l", "the chart's objects have labels of their own"),
+    ];
+    assert_eq!(found.lost, expected);
+}
+
+#[test]
+fn templates_of_ours_are_told() {
+    let found = values(&json!({"template": {"nodeSelector": {"a": "{{ .Name }}"}}}));
+    let why = "a template of ours, which Helm can't fill in; write out its value";
+    assert_eq!(found.lost, [Loss::new("spec.template.nodeSelector.a", why)]);
+}
+
+#[test]
 fn adapters_of_the_hub_are_flags() {
     let lora = json!({"adapters": [{"name": "a", "uri": "hf://o/a"}, {"name": "b", "uri": "hf://o/b"}], "maxRank": 64});
     let found = values(&json!({"model": {"lora": lora}}));
