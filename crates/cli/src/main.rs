@@ -12,8 +12,7 @@ use llmisvc_cli::validate;
 use llmisvc_core::facts::OWN_PREFIX;
 use serde_json::Value;
 
-#[path = "convert_command.rs"]
-mod convert;
+mod convert_command;
 mod crds;
 mod explain;
 mod images;

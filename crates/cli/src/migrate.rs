@@ -5,7 +5,7 @@ use llmisvc_cli::adopt;
 use llmisvc_cli::input;
 use llmisvc_cli::offline::Offline;
 
-use crate::{Input, convert, first, shipped};
+use crate::{Input, convert_command, first, shipped};
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -18,14 +18,14 @@ pub enum Command {
         dry_run: bool,
     },
     /// Print what other ways to serve a model say as LLMInferenceServices, or services as chart values
-    Convert(convert::Args),
+    Convert(convert_command::Args),
 }
 
 /// True when everything could be done.
 pub fn run(command: &Command) -> Result<bool> {
     match command {
         Command::Adopt { input, dry_run } => adopt(input, *dry_run),
-        Command::Convert(args) => convert::run(args),
+        Command::Convert(args) => convert_command::run(args),
     }
 }
 

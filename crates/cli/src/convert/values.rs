@@ -34,11 +34,16 @@ use super::detect::{Chart, chart};
 use super::keys::Keys;
 use super::{ConvertError, Converted, Loss};
 
+/// The port that services are served on.
+const SERVED: i64 = 8000;
+
 /// The service as far as it is put together.
 #[derive(Debug)]
 struct Draft {
     name: String,
     service: Value,
+    /// The port of the chart's pods.
+    port: i64,
     beside: Vec<Value>,
     lost: Vec<Loss>,
 }
@@ -46,7 +51,7 @@ struct Draft {
 impl Draft {
     fn new(name: &str) -> Self {
         let service = json!({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}});
-        Self { name: name.to_owned(), service, beside: Vec::new(), lost: Vec::new() }
+        Self { name: name.to_owned(), service, port: SERVED, beside: Vec::new(), lost: Vec::new() }
     }
 
     /// Puts a value into the service, unless it is empty.

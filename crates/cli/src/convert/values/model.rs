@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::accelerator::Accelerator;
 use super::role::{self, Role, Shared};
-use super::{Draft, scaling, tracing};
+use super::{Draft, SERVED, scaling, tracing};
 use crate::convert::ConvertError;
 use crate::convert::keys::Keys;
 
@@ -61,6 +61,10 @@ pub fn convert(keys: &mut Keys, draft: &mut Draft) -> Result<(), ConvertError> {
         alone(keys, draft);
     }
     let mut shared = Shared::of(keys, model, split);
+    draft.port = shared.service_port;
+    if draft.port != SERVED {
+        draft.lose("routing.servicePort", "services listen on port 8000");
+    }
     shared.downloads =
         shared.model.cache.is_some() || !Role::of(split).any(|role| role::is_preset_command(keys, role));
     download(&shared, draft);

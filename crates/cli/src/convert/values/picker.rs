@@ -3,7 +3,7 @@
 use llmisvc_core::tree;
 use serde_json::{Value, json};
 
-use super::{Draft, gateway};
+use super::{Draft, SERVED, gateway};
 use crate::convert::keys::{Keys, put, scalar};
 
 /// Pickers from before there was a configuration of today's kind; ours takes what theirs were told.
@@ -16,14 +16,14 @@ pub fn pool(keys: &mut Keys, draft: &mut Draft) {
     keys.take("inferencePool.modelServers.matchLabels");
     let ports = keys.take("inferencePool.targetPorts");
     let ports = ports.or_else(|| Some(json!([{"number": keys.number("inferencePool.targetPortNumber")?}])));
-    put_pool(draft, "targetPorts", ports.unwrap_or_default());
+    target_ports(ports, draft);
 }
 
 /// Values of llm-d-router-standalone or llm-d-router-gateway.
 pub fn router(keys: &mut Keys, draft: &mut Draft) {
     picker(keys, "router.epp", draft);
     keys.take("router.modelServers.matchLabels");
-    put_pool(draft, "targetPorts", keys.take("router.modelServers.targetPorts").unwrap_or_default());
+    target_ports(keys.take("router.modelServers.targetPorts"), draft);
     if let Some(mode) = keys.text("router.inferencePool.failureMode") {
         put_pool(draft, "endpointPickerRef", json!({"failureMode": mode}));
     }
@@ -50,6 +50,19 @@ pub fn of_model_service(keys: &mut Keys, draft: &mut Draft) {
     }
     picker(keys, "routing.epp", draft);
     gateway::parents(keys, draft);
+}
+
+/// The port that pods had in the chart is the presets' here; alone it needs no word.
+fn target_ports(ports: Option<Value>, draft: &mut Draft) {
+    let Some(Value::Array(mut ports)) = ports else { return };
+    for port in &mut ports {
+        if port.get("number") == Some(&json!(draft.port)) {
+            *port = json!({"number": SERVED});
+        }
+    }
+    if ports != [json!({"number": SERVED})] {
+        put_pool(draft, "targetPorts", Value::Array(ports));
+    }
 }
 
 fn put_pool(draft: &mut Draft, field: &str, value: Value) {

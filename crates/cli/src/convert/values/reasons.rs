@@ -9,7 +9,6 @@ const MODEL_SERVICE: &Reasons = &[
         "nothing limits the volume with the model; ask for ephemeral-storage in resources",
     ),
     ("modelArtifacts.readOnly", "claims are mounted read-only"),
-    ("routing.servicePort", "services listen on port 8000"),
     ("routing.proxy", "the preset's sidecar is used, and gets its flags from the operator"),
     ("routing.epp", "this version of the chart does not read it"),
     ("routing.inferencePool", "the operator makes the pool"),

@@ -61,7 +61,8 @@ pub struct Shared {
     pub is_group: bool,
     /// Servers download the model themselves.
     pub downloads: bool,
-    service_port: i64,
+    /// The port of the chart's pods, but for decode behind a sidecar.
+    pub service_port: i64,
     decode_port: i64,
     /// ServiceAccount of all pods.
     pub account: Option<String>,

@@ -84,6 +84,19 @@ fn the_routers_chart_is_a_scheduler() {
 }
 
 #[test]
+fn pools_reach_the_port_of_the_presets() {
+    let model = json!({"modelArtifacts": {"name": "o/m"}, "routing": {"servicePort": 9000}});
+    let pool = |ports: Value| {
+        let found = convert(&[model.clone(), json!({"inferencePool": {"targetPorts": ports}})], None)
+            .expect("converts");
+        found.objects[0]["spec"]["router"]["scheduler"].clone()
+    };
+    assert_eq!(pool(json!([{"number": 9000}])), json!({}));
+    let several = json!({"pool": {"spec": {"targetPorts": [{"number": 8000}, {"number": 9001}]}}});
+    assert_eq!(pool(json!([{"number": 9000}, {"number": 9001}])), several);
+}
+
+#[test]
 fn a_configuration_that_is_no_yaml_is_lost() {
     let files = json!({"a.yaml": "{", "b.yaml": "x: 1"});
     let found =
