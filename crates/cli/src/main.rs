@@ -12,6 +12,7 @@ use llmisvc_cli::validate;
 use llmisvc_core::facts::OWN_PREFIX;
 use serde_json::Value;
 
+mod convert_command;
 mod crds;
 mod explain;
 mod images;

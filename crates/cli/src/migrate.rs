@@ -5,7 +5,7 @@ use llmisvc_cli::adopt;
 use llmisvc_cli::input;
 use llmisvc_cli::offline::Offline;
 
-use crate::{Input, first, shipped};
+use crate::{Input, convert_command, first, shipped};
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -17,11 +17,19 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Print what other ways to serve a model say as LLMInferenceServices, or services as chart values
+    Convert(convert_command::Args),
 }
 
-/// True when every service can be taken over.
+/// True when everything could be done.
 pub fn run(command: &Command) -> Result<bool> {
-    let Command::Adopt { input, dry_run } = command;
+    match command {
+        Command::Adopt { input, dry_run } => adopt(input, *dry_run),
+        Command::Convert(args) => convert_command::run(args),
+    }
+}
+
+fn adopt(input: &Input, dry_run: bool) -> Result<bool> {
     if !dry_run {
         eprintln!(
             "nothing to do: the operator takes over by itself, when it starts and KServe's controller does not run \

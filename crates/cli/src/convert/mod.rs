@@ -8,8 +8,11 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub mod detect;
 pub mod dynamo;
 pub mod inference_service;
+pub mod keys;
+pub mod run;
 pub mod values;
 
 /// The outcome of a conversion.
