@@ -1,1 +1,0 @@
-//! InferenceService with its ServingRuntime.

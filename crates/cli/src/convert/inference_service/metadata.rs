@@ -1,0 +1,62 @@
+//! Metadata: what is about InferenceServices alone, or about Knative, does not stay.
+
+use serde_json::{Map, Value, json};
+
+use super::super::Loss;
+use super::super::common::source::Source;
+
+/// Kept though they look like InferenceService's own: they mean the same on both sides.
+const SAME: [&str; 2] = ["serving.kserve.io/stop", "serving.kserve.io/storageSecretName"];
+const FOREIGN: [(&str, &str); 3] = [
+    ("knative.dev/", "of Knative, which has no part in it"),
+    ("serving.kserve.io/", "means InferenceServices only"),
+    ("prometheus.kserve.io/", "means InferenceServices only"),
+];
+/// Written by the API server or by kubectl.
+const OF_THE_SERVER: [&str; 8] = [
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "managedFields",
+    "selfLink",
+    "finalizers",
+    "ownerReferences",
+];
+
+/// Name and namespace; an empty one is left out.
+pub fn named(name: &str, namespace: &str) -> Map<String, Value> {
+    let mut metadata = Map::from_iter([("name".to_owned(), json!(name))]);
+    if !namespace.is_empty() {
+        metadata.insert("namespace".to_owned(), json!(namespace));
+    }
+    metadata
+}
+
+/// Labels or annotations that stay; none when nothing does.
+pub fn kept(source: &mut Source, field: &str, lost: &mut Vec<Loss>) -> Option<Value> {
+    let place = source.at(field);
+    let mut map = source.take(field)?;
+    map.as_object_mut()?.retain(|key, _| {
+        let why = foreign(key);
+        lost.extend(why.map(|why| Loss::new(format!("{place}[{key}]"), why)));
+        why.is_none() && key != "kubectl.kubernetes.io/last-applied-configuration"
+    });
+    map.as_object().is_some_and(|map| !map.is_empty()).then_some(map)
+}
+
+fn foreign(key: &str) -> Option<&'static str> {
+    let found = FOREIGN.iter().find(|(part, _)| key.contains(part) && !SAME.contains(&key))?;
+    Some(found.1)
+}
+
+/// The metadata of the service.
+pub fn of(source: &mut Source, lost: &mut Vec<Loss>) -> Map<String, Value> {
+    let mut text = |field: &str| source.text(field).unwrap_or_default();
+    let mut metadata = named(&text("name"), &text("namespace"));
+    OF_THE_SERVER.into_iter().for_each(|field| drop(source.take(field)));
+    for field in ["labels", "annotations"] {
+        metadata.extend(kept(source, field, lost).map(|map| (field.to_owned(), map)));
+    }
+    metadata
+}

@@ -1,0 +1,76 @@
+//! What InferenceServices and DynamoGraphDeployments convert to, byte for byte; and that our own validation has nothing
+//! to say to it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use llmisvc_cli::convert::{ConvertError, Converted, inference_service};
+use llmisvc_cli::input::{self, Document};
+use llmisvc_cli::offline::Offline;
+use llmisvc_cli::render::render;
+use llmisvc_cli::validate;
+use llmisvc_core::facts::OWN_PREFIX;
+use llmisvc_core::presets;
+use serde_json::Value;
+
+type Convert = fn(&[Value]) -> Result<Converted, ConvertError>;
+
+fn cases(of: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/convert").join(of);
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(folder).expect("the folder is there").map(|e| e.expect("an entry").path()).collect();
+    cases.sort();
+    assert!(!cases.is_empty(), "no case of {of}");
+    cases
+}
+
+fn converted(case: &Path, convert: Convert) -> Converted {
+    let documents = input::read(&[case.join("input.yaml")]).expect("the input is YAML");
+    let values: Vec<Value> = documents.into_iter().map(|document| document.value).collect();
+    convert(&values).unwrap_or_else(|error| panic!("{}: {error}", case.display()))
+}
+
+fn yaml(objects: &[Value]) -> String {
+    objects.iter().fold(String::new(), |mut text, object| {
+        let _ = write!(text, "---\n{}", serde_yaml_ng::to_string(object).expect("objects are YAML"));
+        text
+    })
+}
+
+/// Findings and warnings of the operator about the output.
+fn said(text: &str) -> Vec<String> {
+    let documents: Vec<Document> = input::parse("expected.yaml", text).expect("the output is YAML");
+    let offline = Offline::new(&documents, presets::shipped(OWN_PREFIX), None, None, "default");
+    let report = render(&documents, &offline, "default");
+    let checked = validate::checked(&documents, &offline.cluster, "default");
+    let lines = validate::lines(&documents, &checked, report.findings(), report.warnings());
+    [lines.findings, lines.warnings].concat()
+}
+
+fn check(case: &Path, convert: Convert) -> Vec<String> {
+    let converted = converted(case, convert);
+    let lost: String = converted.lost.iter().map(|loss| format!("{loss}\n")).collect();
+    let text = yaml(&converted.objects);
+    let mut wrong: Vec<String> = said(&text);
+    for (name, now) in [("expected.yaml", &text), ("lost.txt", &lost)] {
+        let path = case.join(name);
+        if env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, now).expect("the case can be written");
+        }
+        if fs::read_to_string(&path).unwrap_or_default() != *now {
+            wrong.push(format!("{name} differs:\n{now}"));
+        }
+    }
+    wrong.into_iter().map(|line| format!("{}: {line}", case.display())).collect()
+}
+
+fn check_all(of: &str, convert: Convert) {
+    let wrong: Vec<String> = cases(of).iter().flat_map(|case| check(case, convert)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn inference_services_convert_as_written() {
+    check_all("inferenceservice", inference_service::convert);
+}
