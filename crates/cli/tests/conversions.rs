@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use llmisvc_cli::convert::{ConvertError, Converted, inference_service};
+use llmisvc_cli::convert::{ConvertError, Converted, dynamo, inference_service};
 use llmisvc_cli::input::{self, Document};
 use llmisvc_cli::offline::Offline;
 use llmisvc_cli::render::render;
@@ -73,4 +73,9 @@ fn check_all(of: &str, convert: Convert) {
 #[test]
 fn inference_services_convert_as_written() {
     check_all("inferenceservice", inference_service::convert);
+}
+
+#[test]
+fn graphs_of_dynamo_convert_as_written() {
+    check_all("dynamo", dynamo::convert);
 }

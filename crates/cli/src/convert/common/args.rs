@@ -38,12 +38,12 @@ impl Args {
         Some(number)
     }
 
-    /// Takes a switch that has no value, so that the next word stays; true when it is there and on.
-    pub fn take_switch(&mut self, name: &str) -> bool {
-        let mut on = false;
+    /// Takes a switch that has no value, so that the next word stays; whether it is on, if it is there.
+    pub fn take_switch(&mut self, name: &str) -> Option<bool> {
+        let mut on = None;
         while let Some(at) = self.find(name) {
             let word = self.words.remove(at);
-            on = !word.starts_with("--no-") && !word.ends_with("=false");
+            on = Some(!word.starts_with("--no-") && !word.ends_with("=false"));
         }
         on
     }
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(args.take("port").as_deref(), Some("2"));
         assert_eq!(args.take_all("model-name"), Some(vec!["x".to_owned(), "y".to_owned()]));
         assert_eq!(args.take_number("tensor-parallel-size"), Some(2));
-        assert!(args.take_switch("trust-remote-code"));
+        assert_eq!(args.take_switch("trust-remote-code"), Some(true));
         assert_eq!(args.words(), ["--a", "b", "z"]);
     }
 

@@ -48,6 +48,9 @@ pub fn take(mut source: Source, is_ours: fn(&str) -> bool, lost: &mut Vec<Loss>)
     let (program, args) = command(&mut source, lost);
     let image = image(&mut source, program, is_ours, lost);
     let is_server = !matches!(program, Program::HuggingFace | Program::Dynamo) && !image.is_lost;
+    if !is_server {
+        source.lose("workingDir", "a folder of the other image", lost);
+    }
     let field = |name: &str| Some((name.to_owned(), source.take(name)?));
     let mut main: Map<String, Value> = FIELDS.into_iter().filter_map(field).collect();
     main.extend(image.kept.map(|image| ("image".to_owned(), image)));
@@ -110,7 +113,7 @@ fn ports(source: &mut Source, args: &Args) -> Option<(String, Value)> {
 
 /// How often and how long a probe asks stays; what it asks, only where our server answers to it. The preset has
 /// `/health` on the right port.
-fn probe(mut source: Source, is_server: bool, lost: &mut Vec<Loss>) -> Option<Value> {
+pub fn probe(mut source: Source, is_server: bool, lost: &mut Vec<Loss>) -> Option<Value> {
     let asked = source.peek("httpGet.path").and_then(Value::as_str).unwrap_or("/health");
     let is_answered = is_server && PATHS.contains(&asked);
     for handler in HANDLERS {

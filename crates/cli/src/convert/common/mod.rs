@@ -3,7 +3,9 @@
 pub mod args;
 pub mod command;
 pub mod container;
+pub mod metadata;
 pub mod parallelism;
 pub mod pod;
 pub mod service;
 pub mod source;
+pub mod triggers;

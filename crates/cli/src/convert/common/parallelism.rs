@@ -16,7 +16,7 @@ pub fn take(args: &mut Args) -> Map<String, Value> {
     let numbers = fields.into_iter().filter_map(|(field, flag)| Some((field, args.take_number(flag)?)));
     let mut taken: Map<String, Value> =
         numbers.map(|(field, number)| (field.to_owned(), json!(number))).collect();
-    if args.take_switch("enable-expert-parallel") {
+    if args.take_switch("enable-expert-parallel") == Some(true) {
         taken.insert("expert".to_owned(), json!(true));
     }
     taken

@@ -79,9 +79,10 @@ impl Source {
         path.split('.').try_fold(&self.rest, |at, step| at.get(step)).filter(|found| !found.is_null())
     }
 
-    /// The names of the fields that are left.
+    /// The names of the fields that are left, and in which something is left.
     pub fn fields(&self) -> Vec<String> {
-        self.rest.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect()
+        let fields = self.rest.as_object().into_iter().flatten();
+        fields.filter(|(_, value)| says(value)).map(|(key, _)| key.clone()).collect()
     }
 
     /// Takes a field that has no counterpart.
@@ -107,6 +108,12 @@ pub fn scalar(value: &Value) -> Option<String> {
         Value::Bool(flag) => Some(flag.to_string()),
         _ => None,
     }
+}
+
+fn says(value: &Value) -> bool {
+    let mut found = Vec::new();
+    leaves(value, "", &mut found);
+    !found.is_empty()
 }
 
 fn step(number: usize, item: &Value) -> String {

@@ -1,7 +1,6 @@
 //! InferenceService with its ServingRuntime (`reference/llm-d.md §6.1`).
 
 mod flags;
-mod metadata;
 mod model;
 mod names;
 mod part;
@@ -15,8 +14,8 @@ use llmisvc_api::v1alpha2::CONFIG_KIND;
 use llmisvc_core::tree;
 use serde_json::Value;
 
-use super::common::parallelism;
 use super::common::service::object;
+use super::common::{metadata, parallelism};
 use super::{ConvertError, Converted, Loss};
 use runtime::{Runtime, Runtimes};
 

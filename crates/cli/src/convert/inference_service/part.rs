@@ -8,9 +8,8 @@ use super::super::common::args::Args;
 use super::super::common::command::Program;
 use super::super::common::service::{Workload, template};
 use super::super::common::source::Source;
-use super::super::common::{container, parallelism, pod};
+use super::super::common::{container, metadata, parallelism, pod};
 use super::flags::{self, Hints};
-use super::metadata;
 
 /// One layer of a service.
 #[derive(Debug, Clone, Default)]

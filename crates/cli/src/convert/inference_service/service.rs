@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::super::common::service::{base_ref, has_devices, object, overlay};
 use super::super::common::source::Source;
-use super::super::common::{args::Args, parallelism};
+use super::super::common::{args::Args, metadata, parallelism};
 use super::super::{ConvertError, Loss};
 use super::part::{self, Part};
 use super::runtime::{Runtimes, Use};
-use super::{metadata, model, scaling};
+use super::{model, scaling};
 
 /// The service for an InferenceService; a config of its runtime stands beside it when the runtime is shared.
 pub fn convert(
