@@ -1,6 +1,9 @@
 //! What a container runs: which program, with which words.
 
+use std::sync::LazyLock;
+
 use llmisvc_core::build::expansion;
+use regex::Regex;
 
 use super::args::Args;
 
@@ -26,8 +29,8 @@ pub struct Command {
     pub program: Program,
     /// Its words.
     pub args: Args,
-    /// Words of a script around it.
-    pub script: Option<String>,
+    /// Whether a script does something else before or after it.
+    pub has_more: bool,
 }
 
 const SHELLS: [&str; 3] = ["sh", "bash", "dash"];
@@ -42,14 +45,14 @@ pub fn parse(command: &[String], args: &[String]) -> Command {
         None if command.is_empty() => launched(&words).unwrap_or(Command {
             program: Program::Image,
             args: Args::new(words),
-            script: None,
+            has_more: false,
         }),
         None => launched(&words).unwrap_or_else(|| other(words)),
     }
 }
 
 fn other(words: Vec<String>) -> Command {
-    Command { program: Program::Other, args: Args::new(words), script: None }
+    Command { program: Program::Other, args: Args::new(words), has_more: false }
 }
 
 /// The text that a shell runs.
@@ -67,11 +70,18 @@ fn of_script(script: &str) -> Option<Command> {
     let is_operator = |word: &String| OPERATORS.contains(&word.as_str());
     let length = words.iter().skip(start).position(is_operator).unwrap_or(words.len() - start);
     let mut command = launched(words.get(start..start + length)?)?;
-    let before = words.iter().take(start).filter(|word| *word != "exec" && *word != ";");
-    let after = words.iter().skip(start + length).filter(|word| *word != ";");
-    let around: Vec<&str> = before.chain(after).map(String::as_str).collect();
-    command.script = (!around.is_empty()).then(|| around.join(" "));
+    let mut around = words.iter().take(start).chain(words.iter().skip(start + length));
+    command.has_more = around.any(|word| word != "exec" && word != ";");
+    command.args = Args::new(command.args.words().iter().map(|word| reference(word)).collect());
     Some(command)
+}
+
+static VARIABLE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))").expect("it is a pattern"));
+
+/// A variable of a shell as Kubernetes expands it.
+fn reference(word: &str) -> String {
+    VARIABLE.replace_all(word, "$$($1$2)").into_owned()
 }
 
 /// A `;` may stand right behind a word.
@@ -90,7 +100,7 @@ fn launched(words: &[String]) -> Option<Command> {
         (python, "-m") if python.starts_with("python") => module(words.next()?)?,
         _ => return None,
     };
-    Some(Command { program, args: Args::new(words.cloned().collect()), script: None })
+    Some(Command { program, args: Args::new(words.cloned().collect()), has_more: false })
 }
 
 fn module(name: &str) -> Option<Program> {
@@ -114,9 +124,9 @@ mod tests {
         text.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    fn parsed(command: &[&str], args: &[&str]) -> (Program, String, Option<String>) {
+    fn parsed(command: &[&str], args: &[&str]) -> (Program, String, bool) {
         let command = parse(&words(command), &words(args));
-        (command.program, command.args.words().join(" "), command.script)
+        (command.program, command.args.words().join(" "), command.has_more)
     }
 
     #[test]
@@ -135,19 +145,22 @@ mod tests {
             (&["./serve.sh"], &["--a"], Program::Other, "./serve.sh --a"),
         ];
         for (command, args, program, rest) in cases {
-            assert_eq!(parsed(command, args), (program, rest.to_owned(), None));
+            assert_eq!(parsed(command, args), (program, rest.to_owned(), false));
         }
     }
 
     #[test]
     fn a_script_is_split_and_what_stands_around_is_told() {
         let plain = parsed(&["/bin/sh", "-c"], &["exec python3 -m dynamo.vllm \\\n --model 'a b'"]);
-        assert_eq!(plain, (Program::Dynamo, "--model a b".to_owned(), None));
+        assert_eq!(plain, (Program::Dynamo, "--model a b".to_owned(), false));
         let around = parsed(&["bash", "-lc", "ulimit -l unlimited; vllm serve m 2>&1 | tee log"], &[]);
-        assert_eq!(
-            around,
-            (Program::Vllm, "m".to_owned(), Some("ulimit -l unlimited 2>&1 | tee log".to_owned()))
-        );
+        assert_eq!(around, (Program::Vllm, "m".to_owned(), true));
+    }
+
+    #[test]
+    fn variables_of_a_shell_become_references() {
+        let words = parsed(&["sh", "-c", "vllm serve ${MODEL} --a=$A_B $(C)"], &[]).1;
+        assert_eq!(words, "$(MODEL) --a=$(A_B) $(C)");
     }
 
     #[test]

@@ -67,11 +67,10 @@ fn command(source: &mut Source, lost: &mut Vec<Loss>) -> (Program, Args) {
     let has_command = source.peek("command").is_some();
     let place = source.at(if has_command { "command" } else { "args" });
     let parsed = command::parse(&words(source.list("command")), &words(source.list("args")));
-    if let Some(script) = parsed.script {
-        lost.push(Loss::new(
-            &place,
-            format!("{script:?}: no script runs around vLLM; see whether it is needed"),
-        ));
+    if parsed.has_more {
+        let why =
+            "a script does more than to start the server, and only the server is started: see what it does";
+        lost.push(Loss::new(&place, why));
     }
     if parsed.program == Program::Other {
         let why = "another program than vLLM; `vllm serve` of the preset takes its place: give its flags in args of the container main";

@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn plugins_of_dynamo_are_replaced() {
-        let source = json!({"replicas": 2, "podTemplate": {}, "eppConfig": {"config": {
+        let source = json!({"replicas": 2, "podTemplate": {"spec": {"nodeName": "n"}}, "eppConfig": {"config": {
             "plugins": [
                 {"type": "label-filter", "name": "p", "parameters": {"label": "role", "validValues": ["prefill"]}},
                 {"type": "label-filter", "name": "d", "parameters": {"label": "role", "validValues": ["decode"]}},

@@ -30,7 +30,7 @@ pub fn take(component: Component, is_split: bool, lost: &mut Vec<Loss>) -> Front
         |field: &str, main: &mut Source| main.list(field).iter().filter_map(scalar).collect::<Vec<_>>();
     let place = main.at("args");
     let parsed = command::parse(&words("command", &mut main), &words("args", &mut main));
-    lost.extend(parsed.script.map(|script| Loss::new(&place, format!("{script:?}: {INSTEAD}"))));
+    lost.extend(parsed.has_more.then(|| Loss::new(&place, INSTEAD)));
     let mode = mode(&mut source, &mut main);
     let frontend = flags(parsed.args, mode, is_split, &place, lost);
     for mut rest in [main, source] {

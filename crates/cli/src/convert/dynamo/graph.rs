@@ -21,7 +21,7 @@ pub fn convert(graph: &Value) -> Result<Converted, ConvertError> {
     let mut lost = Vec::new();
     let metadata = metadata::of(&mut source.part("metadata"), &mut lost);
     let namespace = metadata.get("namespace").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let env = [source.list("spec.envs"), source.list("spec.env")].concat();
+    let env = env(&mut source, &mut lost);
     let claims = volumes::claims(&mut source, &namespace, &mut lost);
     let parts = Parts::of(component::all(&mut source)?, &env, &mut lost);
     let mut objects = parts.services(&metadata, &source, &mut lost)?;
@@ -31,6 +31,15 @@ pub fn convert(graph: &Value) -> Result<Converted, ConvertError> {
     source.finish(&mut lost);
     objects.extend(claims);
     Ok(Converted { objects, lost })
+}
+
+/// Variables of all workers; the versions name the field differently.
+fn env(source: &mut Source, lost: &mut Vec<Loss>) -> Vec<Value> {
+    let lists = ["spec.envs", "spec.env"].map(|field| {
+        let place = source.at(field);
+        worker::without_own(source.list(field), &place, lost)
+    });
+    lists.concat()
 }
 
 fn framework(source: &mut Source) -> Result<(), ConvertError> {

@@ -10,6 +10,9 @@ use super::flags::Named;
 pub fn uri(named: &Named, template: &Value, place: &str) -> Result<String, ConvertError> {
     let model =
         named.model.as_deref().ok_or_else(|| impossible(place, "there is no --model: give it".to_owned()))?;
+    if model.contains('$') {
+        return Err(impossible(place, format!("--model {model} is a variable: write the model's name")));
+    }
     if !model.starts_with('/') {
         let scheme = if model.contains("://") { "" } else { "hf://" };
         let revision: String = named.revision.iter().map(|revision| format!(":{revision}")).collect();
@@ -63,6 +66,7 @@ mod tests {
         assert_eq!(uri("/models/deep/llama"), Ok("pvc://y/llama".to_owned()));
         assert_eq!(uri("org/name"), Ok("hf://org/name".to_owned()));
         assert!(uri("/other/llama").is_err());
+        assert!(uri("$(MODEL)").is_err());
         assert!(super::uri(&Named::default(), &template, "p").is_err());
     }
 }

@@ -48,10 +48,10 @@ pub fn take(component: Component, env: &[Value], is_split: bool, lost: &mut Vec<
     let is_new = source.peek("podTemplate").is_some();
     let mut spec = source.part(if is_new { "podTemplate.spec" } else { "extraPodSpec" });
     let (main, beside) = containers(&mut spec);
-    let place = main.at("args");
+    let (flags, place) = (main.at("args"), main.at("env"));
     let mut served = container::take(main, |_| false, lost);
-    let named = flags::take(&mut served.args, is_split, &place, lost);
-    variables(&mut source, &mut served, env, lost);
+    let named = flags::take(&mut served.args, is_split, &flags, lost);
+    variables(&mut source, &mut served, env, &place, lost);
     let mut pod = pod::take(&mut spec);
     spec.finish(lost);
     extend(&mut source, &mut served.main, &mut pod, lost);
@@ -81,29 +81,39 @@ fn containers(spec: &mut Source) -> (Source, Vec<Value>) {
     (main, beside)
 }
 
-/// Variables from all places; those of Dynamo itself go.
-fn variables(source: &mut Source, served: &mut Served, env: &[Value], lost: &mut Vec<Loss>) {
+/// Variables from all places, each before those of the places that win over it.
+fn variables(source: &mut Source, served: &mut Served, env: &[Value], place: &str, lost: &mut Vec<Loss>) {
     let own = served.main.remove("env").and_then(|own| own.as_array().cloned()).unwrap_or_default();
-    let place = source.at("env");
+    let listed = source.list("envs");
+    let listed = without_own(listed, &source.at("envs"), lost);
     let mut all: Vec<Value> = Vec::new();
-    for variable in env.iter().cloned().chain(source.list("envs")).chain(own) {
-        let name = tree::text(&variable, &["name"]).to_owned();
-        if ["DYN_", "ETCD_", "NATS_"].iter().any(|prefix| name.starts_with(prefix)) {
-            lost.push(Loss::new(format!("{place}[{name}]"), "a variable of Dynamo, which has no part in it"));
-            continue;
-        }
-        all.retain(|other| tree::text(other, &["name"]) != name);
+    for variable in env.iter().cloned().chain(listed).chain(without_own(own, place, lost)) {
+        all.retain(|other| other.get("name") != variable.get("name"));
         all.push(variable);
     }
     if let Some(secret) = source.text("envFromSecret") {
-        all.extend(token(&all, &secret));
         push(&mut served.main, "envFrom", vec![json!({"secretRef": {"name": secret}})]);
     }
+    all.extend(token(&all, &served.main));
     push(&mut served.main, "env", all);
 }
 
+/// The variables that are not Dynamo's own.
+pub fn without_own(mut variables: Vec<Value>, place: &str, lost: &mut Vec<Loss>) -> Vec<Value> {
+    variables.retain(|variable| {
+        let name = tree::text(variable, &["name"]);
+        let is_own = ["DYN_", "ETCD_", "NATS_"].iter().any(|prefix| name.starts_with(prefix));
+        let why = "a variable of Dynamo, which has no part in it";
+        lost.extend(is_own.then(|| Loss::new(format!("{place}[{name}]"), why)));
+        !is_own
+    });
+    variables
+}
+
 /// The download gets the token only from a variable of its name.
-fn token(all: &[Value], secret: &str) -> Option<Value> {
+fn token(all: &[Value], main: &Map<String, Value>) -> Option<Value> {
+    let from = main.get("envFrom").and_then(Value::as_array).into_iter().flatten();
+    let secret = from.map(|from| tree::text(from, &["secretRef", "name"])).find(|name| !name.is_empty())?;
     let from = json!({"secretKeyRef": {"name": secret, "key": "HF_TOKEN", "optional": true}});
     tree::named(all, "HF_TOKEN").is_none().then(|| json!({"name": "HF_TOKEN", "valueFrom": from}))
 }

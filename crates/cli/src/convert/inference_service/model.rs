@@ -20,6 +20,10 @@ pub fn of(
         Some(uri) => within(uri, part),
         None => hub(part).ok_or_else(|| missing(model))?,
     };
+    if uri.contains('$') {
+        let problem = format!("{uri} has a variable in it: write the model's name");
+        return Err(ConvertError::Impossible { path: model.place().to_owned(), problem });
+    }
     let mut names = part.hints.names.iter();
     let served = names.next().map_or(name, String::as_str);
     lost.extend(names.map(|other| {

@@ -1,6 +1,8 @@
 //! What InferenceServices and DynamoGraphDeployments convert to, byte for byte; and that our own validation has nothing
 //! to say to it.
 
+mod walk;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -25,10 +27,13 @@ fn cases(of: &str) -> Vec<PathBuf> {
     cases
 }
 
-fn converted(case: &Path, convert: Convert) -> Converted {
+fn input(case: &Path) -> Vec<Value> {
     let documents = input::read(&[case.join("input.yaml")]).expect("the input is YAML");
-    let values: Vec<Value> = documents.into_iter().map(|document| document.value).collect();
-    convert(&values).unwrap_or_else(|error| panic!("{}: {error}", case.display()))
+    documents.into_iter().map(|document| document.value).collect()
+}
+
+fn converted(case: &Path, convert: Convert) -> Converted {
+    convert(&input(case)).unwrap_or_else(|error| panic!("{}: {error}", case.display()))
 }
 
 fn yaml(objects: &[Value]) -> String {
@@ -53,6 +58,7 @@ fn check(case: &Path, convert: Convert) -> Vec<String> {
     let lost: String = converted.lost.iter().map(|loss| format!("{loss}\n")).collect();
     let text = yaml(&converted.objects);
     let mut wrong: Vec<String> = said(&text);
+    wrong.extend(walk::forgotten(&input(case), &converted));
     for (name, now) in [("expected.yaml", &text), ("lost.txt", &lost)] {
         let path = case.join(name);
         if env::var_os("UPDATE_GOLDEN").is_some() {
