@@ -1,6 +1,7 @@
 //! What InferenceServices and DynamoGraphDeployments convert to, byte for byte; and that our own validation has nothing
 //! to say to it.
 
+mod consumed;
 mod walk;
 
 use std::fmt::Write as _;
@@ -33,7 +34,7 @@ fn input(case: &Path) -> Vec<Value> {
 }
 
 fn converted(case: &Path, convert: Convert) -> Converted {
-    convert(&input(case)).unwrap_or_else(|error| panic!("{}: {error}", case.display()))
+    convert(&input(case)).map_err(|error| format!("{}: {error}", case.display())).expect("it converts")
 }
 
 fn yaml(objects: &[Value]) -> String {
@@ -55,7 +56,7 @@ fn said(text: &str) -> Vec<String> {
 
 fn check(case: &Path, convert: Convert) -> Vec<String> {
     let converted = converted(case, convert);
-    let lost: String = converted.lost.iter().map(|loss| format!("{loss}\n")).collect();
+    let lost = converted.lost.iter().fold(String::new(), |lost, loss| format!("{lost}{loss}\n"));
     let text = yaml(&converted.objects);
     let mut wrong: Vec<String> = said(&text);
     wrong.extend(walk::forgotten(&input(case), &converted));

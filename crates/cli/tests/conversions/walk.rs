@@ -1,134 +1,12 @@
 //! Every leaf of an input is in the output, is listed as lost, or is one of those that are consumed on purpose.
 
+use std::slice::from_ref;
+
 use llmisvc_cli::convert::Converted;
 use llmisvc_cli::convert::common::source::{leaves, scalar};
 use serde_json::Value;
 
-/// Fields whose value stands under another name in the output.
-const RENAMED: [(&str, &[&str]); 12] = [
-    ("name", &["type"]),
-    ("gpu", &["nvidia.com/gpu", "gpu.intel.com/xe"]),
-    ("size", &["sizeLimit", "storage"]),
-    ("sharedMemorySize", &["sizeLimit"]),
-    ("mountPoint", &["mountPath"]),
-    ("volumeAccessMode", &["0"]),
-    ("averageUtilization", &["value"]),
-    ("scaleTarget", &["threshold"]),
-    ("value", &["threshold"]),
-    ("pipelineParallelSize", &["pipeline"]),
-    ("tensorParallelSize", &["tensor"]),
-    ("maxReplicas", &["replicas"]),
-];
-
-/// Paths that say what is known from elsewhere, or what the output is by being there: what kind of object it is, which
-/// formats a runtime has, where a component belongs, ports and probes that the preset has as well.
-const CONSUMED: [&str; 46] = [
-    ".uid",
-    ".status.",
-    "apiVersion",
-    "kind",
-    "modelFormat.",
-    ".runtime",
-    "supportedModelFormats",
-    "protocolVersions",
-    "[kserve-container].name",
-    "[worker-container].name",
-    "[main].name",
-    "model.name",
-    "deploymentStrategy.type",
-    "namespace",
-    ".minReplicas",
-    "Probe.httpGet.port",
-    "Probe.httpGet.scheme",
-    "/health",
-    "external.metric.backend",
-    "target.type",
-    ".ports[",
-    "componentType",
-    "subComponentType",
-    "omponents[worker].name",
-    "omponents[decode].name",
-    "omponents[prefill].name",
-    "omponents[frontend].name",
-    ".type",
-    "Namespace",
-    "multinode.nodeCount",
-    ".enabled",
-    ".create",
-    ".useAsCompilationCache",
-    "Runtime/vllm-long.metadata.name",
-    "Runtime/vllm-multinode.metadata.name",
-    "Frontend.replicas=1",
-    "[frontend].replicas=1",
-    "backendFramework=vllm",
-    "omponents[epp].name",
-    // Replaced by what the service says.
-    "VLLM_LOGGING_LEVEL].value=DEBUG",
-    // Plugins that are replaced.
-    "plugins[prefill-workers]",
-    "plugins[decode-workers]",
-    "pluginRef=prefill-workers",
-    "pluginRef=decode-workers",
-    "pluginRef=dyn-prefill-scorer",
-    "pluginRef=dyn-decode-scorer",
-];
-/// Values that are consumed wherever they stand in a command line.
-const WORDS: [&str; 34] = [
-    "{{.Name}}",
-    // Replaced by what the service says.
-    "131072",
-    // Below the claim in model.uri.
-    "/models/qwen3-8b",
-    "prefill",
-    "decode",
-    r#"{"kv_connector":"NixlConnector","kv_role":"kv_both"}"#,
-    "vllm",
-    "serve",
-    "exec",
-    "python3",
-    "python",
-    "-m",
-    "dynamo.vllm",
-    "dynamo.frontend",
-    "huggingfaceserver",
-    "bash",
-    "-c",
-    "/bin/sh",
-    "--model",
-    "--port",
-    "--served-model-name",
-    "--model_dir",
-    "--connector",
-    "nixl",
-    "none",
-    "vllm.entrypoints.openai.api_server",
-    "/mnt/models",
-    "8080",
-    "--is-decode-worker",
-    "--is-prefill-worker",
-    "--disaggregation-mode",
-    "--backend",
-    "auto",
-    "8000",
-];
-/// Flags that became fields.
-const FIELDS: [&str; 15] = [
-    "--tensor-parallel-size",
-    "-tp",
-    "--pipeline-parallel-size",
-    "--data-parallel-size",
-    "--enable-expert-parallel",
-    "--model_name",
-    "--model_id",
-    "--model_revision",
-    "--max_length",
-    "--revision",
-    "--router-mode",
-    "kv",
-    "--no-kv-events",
-    "--http-port",
-    "--kv-transfer-config",
-];
+use crate::consumed::{CONSUMED, FIELDS, RENAMED, WORDS};
 
 struct Output {
     /// Last step of the path, and value.
@@ -201,7 +79,7 @@ fn collect(value: &Value, step: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(map) => map.iter().for_each(|(key, value)| collect(value, key, found)),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(at, item)| collect(item, &at.to_string(), found))
+            items.iter().enumerate().for_each(|(at, item)| collect(item, &at.to_string(), found));
         }
         other => found.extend(scalar(other).map(|text| (step.to_owned(), text))),
     }
@@ -257,9 +135,9 @@ fn below(path: &str, key: &str) -> String {
 fn what_is_forgotten_is_found() {
     let document = serde_json::json!({"kind": "K", "metadata": {"name": "n"}, "spec": {"a": {"b": "value"}, "c": "other"}});
     let mut converted = Converted { objects: vec![serde_json::json!({"x": "other"})], lost: vec![] };
-    assert_eq!(forgotten(&[document.clone()], &converted), ["K/n.metadata.name: n", "K/n.spec.a.b: value"]);
+    assert_eq!(forgotten(from_ref(&document), &converted), ["K/n.metadata.name: n", "K/n.spec.a.b: value"]);
     converted.lost.push(llmisvc_cli::convert::Loss::new("K/n.spec.a", "why"));
-    assert_eq!(forgotten(&[document.clone()], &converted), ["K/n.metadata.name: n"]);
+    assert_eq!(forgotten(from_ref(&document), &converted), ["K/n.metadata.name: n"]);
     let mut paths = Vec::new();
     leaves(&document, "", &mut paths);
     assert_eq!(paths.len(), 4);

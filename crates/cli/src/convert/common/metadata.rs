@@ -60,7 +60,9 @@ fn foreign(key: &str) -> Option<&'static str> {
 pub fn of(source: &mut Source, lost: &mut Vec<Loss>) -> Map<String, Value> {
     let mut text = |field: &str| source.text(field).unwrap_or_default();
     let mut metadata = named(&text("name"), &text("namespace"));
-    OF_THE_SERVER.into_iter().for_each(|field| drop(source.take(field)));
+    for field in OF_THE_SERVER {
+        source.take(field);
+    }
     for field in ["labels", "annotations"] {
         metadata.extend(kept(source, field, lost).map(|map| (field.to_owned(), map)));
     }

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod command;
 pub mod container;
+pub mod hub;
 pub mod metadata;
 pub mod parallelism;
 pub mod pod;

@@ -71,7 +71,7 @@ pub fn template(
 }
 
 /// Container `main` of a pod, made when it is not there.
-pub fn main(pod: &mut Value) -> &mut Value {
+fn main(pod: &mut Value) -> &mut Value {
     let containers = tree::array(pod, "containers");
     if tree::named(containers, "main").is_none() {
         containers.insert(0, json!({"name": "main"}));
@@ -118,7 +118,9 @@ pub fn base_ref(name: &str) -> Value {
 
 /// An object of our group; metadata that is empty is left out.
 pub fn object(kind: &str, metadata: Map<String, Value>, spec: Value) -> Value {
-    json!({"apiVersion": "serving.kserve.io/v1alpha2", "kind": kind, "metadata": metadata, "spec": spec})
+    let kind = [("apiVersion", json!("serving.kserve.io/v1alpha2")), ("kind", json!(kind))];
+    let content = [("metadata", Value::Object(metadata)), ("spec", spec)];
+    Value::Object(kind.into_iter().chain(content).map(|(field, value)| (field.to_owned(), value)).collect())
 }
 
 #[cfg(test)]

@@ -30,8 +30,8 @@ impl Source {
     /// Removes the field at a dotted path. Null is as good as absent.
     pub fn take(&mut self, path: &str) -> Option<Value> {
         let (parents, last) = path.rsplit_once('.').map_or((None, path), |(p, last)| (Some(p), last));
-        let steps = parents.into_iter().flat_map(|parents| parents.split('.'));
-        let parent = steps.fold(Some(&mut self.rest), |at, step| at?.get_mut(step));
+        let mut steps = parents.into_iter().flat_map(|parents| parents.split('.'));
+        let parent = steps.try_fold(&mut self.rest, |at, step| at.get_mut(step));
         parent?.as_object_mut()?.remove(last).filter(|value| !value.is_null())
     }
 
@@ -54,6 +54,7 @@ impl Source {
     }
 
     /// The same as a part of its own; an empty one when absent.
+    #[must_use]
     pub fn part(&mut self, path: &str) -> Self {
         let at = self.at(path);
         Self::new(self.take(path).unwrap_or_default(), at)

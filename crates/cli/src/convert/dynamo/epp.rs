@@ -46,49 +46,60 @@ fn config(mut source: Source, lost: &mut Vec<Loss>) -> Option<Value> {
     Some(json!({"inline": inline}))
 }
 
+/// What takes a plugin's place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Instead {
+    Itself,
+    Nothing,
+    Another(&'static str),
+}
+
 /// Replaces Dynamo's plugins, and leaves out those without a counterpart.
 fn plugins(config: &mut Value, place: &str, lost: &mut Vec<Loss>) {
-    let mut renamed: Vec<(String, Option<&str>)> = Vec::new();
+    let mut renamed: Vec<(String, Instead)> = Vec::new();
     tree::array(config, "plugins").retain_mut(|plugin| {
-        let known = tree::text(plugin, &["type"]).to_owned();
-        let name = match tree::text(plugin, &["name"]) {
-            "" => known.clone(),
-            name => name.to_owned(),
-        };
-        let Some(instead) = counterpart(&known, plugin) else { return true };
-        if instead.is_none() {
-            let why = "a plugin of Dynamo without a counterpart";
-            lost.push(Loss::new(format!("{place}.plugins[{name}]"), why));
-        }
-        *plugin = json!({"type": instead});
+        let instead = counterpart(plugin);
+        let name = ["name", "type"].map(|field| tree::text(plugin, &[field]).to_owned());
+        let name = name.into_iter().find(|name| !name.is_empty()).unwrap_or_default();
         let is_first = !renamed.iter().any(|(_, other)| *other == instead);
+        match instead {
+            Instead::Itself => return true,
+            Instead::Another(other) => *plugin = json!({"type": other}),
+            Instead::Nothing => {
+                let why = "a plugin of Dynamo without a counterpart";
+                lost.push(Loss::new(format!("{place}.plugins[{name}]"), why));
+            }
+        }
         renamed.push((name, instead));
-        is_first && instead.is_some()
+        is_first && instead != Instead::Nothing
     });
     for profile in tree::array(config, "schedulingProfiles") {
         references(tree::array(profile, "plugins"), &renamed);
     }
 }
 
-/// What takes a plugin's place: nothing to change, nothing at all, or another one.
-fn counterpart(known: &str, plugin: &Value) -> Option<Option<&'static str>> {
+/// A filter by label is one of the two roles.
+fn counterpart(plugin: &Value) -> Instead {
     let parameters = plugin.get("parameters").map(Value::to_string).unwrap_or_default();
-    match known {
-        "dyn-prefill-scorer" | "dyn-decode-scorer" => Some(Some("prefix-cache-scorer")),
-        "label-filter" if parameters.contains("prefill") => Some(Some("prefill-filter")),
-        "label-filter" if parameters.contains("decode") => Some(Some("decode-filter")),
-        "label-filter" => Some(None),
-        known if known.starts_with("dyn-") => Some(None),
-        _ => None,
+    match tree::text(plugin, &["type"]) {
+        "dyn-prefill-scorer" | "dyn-decode-scorer" => Instead::Another("prefix-cache-scorer"),
+        "label-filter" if parameters.contains("prefill") => Instead::Another("prefill-filter"),
+        "label-filter" if parameters.contains("decode") => Instead::Another("decode-filter"),
+        "label-filter" => Instead::Nothing,
+        known if known.starts_with("dyn-") => Instead::Nothing,
+        _ => Instead::Itself,
     }
 }
 
-fn references(listed: &mut Vec<Value>, renamed: &[(String, Option<&str>)]) {
+fn references(listed: &mut Vec<Value>, renamed: &[(String, Instead)]) {
     listed.retain_mut(|listed| {
         let named = tree::text(listed, &["pluginRef"]);
-        let Some((_, instead)) = renamed.iter().find(|(name, _)| name == named) else { return true };
-        *tree::entry(listed, "pluginRef") = json!(instead);
-        instead.is_some()
+        match renamed.iter().find(|(name, _)| name == named) {
+            Some((_, Instead::Another(other))) => *tree::entry(listed, "pluginRef") = json!(other),
+            Some((_, Instead::Nothing)) => return false,
+            _ => {}
+        }
+        true
     });
 }
 

@@ -74,7 +74,7 @@ impl Parts {
                 Role::Picker => parts.scheduler = Some(epp::take(component, lost)),
                 Role::Planner => lost.push(Loss::new(place, PLANNER)),
                 Role::Other => {
-                    lost.push(Loss::new(place, "neither frontend, worker, planner nor endpoint picker"))
+                    lost.push(Loss::new(place, "neither frontend, worker, planner nor endpoint picker"));
                 }
             }
         }

@@ -4,6 +4,7 @@ use llmisvc_core::tree;
 use serde_json::{Value, json};
 
 use super::super::ConvertError;
+use super::super::common::hub;
 use super::flags::Named;
 
 /// A model of the hub, or a folder of a claim that the pod mounts.
@@ -14,9 +15,7 @@ pub fn uri(named: &Named, template: &Value, place: &str) -> Result<String, Conve
         return Err(impossible(place, format!("--model {model} is a variable: write the model's name")));
     }
     if !model.starts_with('/') {
-        let scheme = if model.contains("://") { "" } else { "hf://" };
-        let revision: String = named.revision.iter().map(|revision| format!(":{revision}")).collect();
-        return Ok(format!("{scheme}{model}{revision}"));
+        return Ok(hub::uri(model, named.revision.as_deref()));
     }
     claimed(model, template).ok_or_else(|| {
         impossible(place, format!("--model {model} is on no claim that the pod mounts: name a model of the Hugging Face Hub, or mount one"))

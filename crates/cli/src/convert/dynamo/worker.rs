@@ -136,9 +136,12 @@ fn extend(
 }
 
 fn push(map: &mut Map<String, Value>, field: &str, items: Vec<Value>) {
-    if !items.is_empty() {
-        let list = map.entry(field).or_insert_with(|| json!([]));
-        list.as_array_mut().into_iter().for_each(|list| list.extend(items.iter().cloned()));
+    if items.is_empty() {
+        return;
+    }
+    let list = map.entry(field).or_insert_with(|| json!([]));
+    if let Some(list) = list.as_array_mut() {
+        list.extend(items);
     }
 }
 

@@ -32,7 +32,7 @@ pub fn convert(documents: &[Value]) -> Result<Converted, ConvertError> {
     let runtimes = Runtimes::of(documents, &services);
     let mut converted = Converted::default();
     for (namespace, runtime) in runtimes.shared() {
-        let config = config(&runtime, &namespace, &mut converted.lost);
+        let config = config(runtime, &namespace, &mut converted.lost);
         converted.objects.push(config);
     }
     for service in services {
@@ -44,7 +44,7 @@ pub fn convert(documents: &[Value]) -> Result<Converted, ConvertError> {
     Ok(converted)
 }
 
-fn config(runtime: &Runtime<'_>, namespace: &str, lost: &mut Vec<Loss>) -> Value {
+fn config(runtime: Runtime<'_>, namespace: &str, lost: &mut Vec<Loss>) -> Value {
     let part = runtime.part(lost);
     let metadata = metadata::named(runtime.name(), namespace);
     let mut spec = part.workload.finished();

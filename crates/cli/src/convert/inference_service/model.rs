@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::common::hub;
 use super::super::common::source::Source;
 use super::super::{ConvertError, Loss};
 use super::part::Part;
@@ -18,7 +19,7 @@ pub fn of(
     let stored = stored.or(storage(model, lost)?).or(first(predictor, lost)).or(variable(part));
     let uri = match stored {
         Some(uri) => within(uri, part),
-        None => hub(part).ok_or_else(|| missing(model))?,
+        None => of_the_hub(part).ok_or_else(|| missing(model))?,
     };
     if uri.contains('$') {
         let problem = format!("{uri} has a variable in it: write the model's name");
@@ -89,10 +90,8 @@ fn within(uri: String, part: &Part) -> String {
 }
 
 /// A model that the server downloads by itself.
-fn hub(part: &Part) -> Option<String> {
+fn of_the_hub(part: &Part) -> Option<String> {
     let [_, id] = &part.variables;
     let named = part.hints.model.as_ref().filter(|model| !model.starts_with('/')).or(id.as_ref())?;
-    let scheme = if named.contains("://") { "" } else { "hf://" };
-    let revision = part.hints.revision.iter().map(|revision| format!(":{revision}")).collect::<String>();
-    Some(format!("{scheme}{named}{revision}"))
+    Some(hub::uri(named, part.hints.revision.as_deref()))
 }

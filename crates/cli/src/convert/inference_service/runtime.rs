@@ -65,7 +65,7 @@ impl<'a> Runtimes<'a> {
         let mut found: Vec<usize> = (0..self.runtimes.len())
             .filter(|at| self.runtimes.get(*at).is_some_and(|r| fits(r) && r.is_in(namespace(service))))
             .collect();
-        found.sort_by_key(|at| self.runtimes.get(*at).is_some_and(Runtime::is_of_the_cluster));
+        found.sort_by_key(|at| self.runtimes.get(*at).is_some_and(|runtime| runtime.is_of_the_cluster()));
         found.first().copied().filter(|_| !wanted.is_empty() || found.len() == 1)
     }
 
@@ -110,19 +110,19 @@ impl Runtime<'_> {
         tree::text(self.0, &["metadata", "name"])
     }
 
-    fn place(&self) -> String {
+    fn place(self) -> String {
         format!("{}/{}", tree::text(self.0, &["kind"]), self.name())
     }
 
-    fn is_of_the_cluster(&self) -> bool {
+    fn is_of_the_cluster(self) -> bool {
         tree::text(self.0, &["kind"]) == "ClusterServingRuntime"
     }
 
-    fn is_in(&self, namespace: &str) -> bool {
+    fn is_in(self, namespace: &str) -> bool {
         self.is_of_the_cluster() || ["", namespace].contains(&self::namespace(self.0))
     }
 
-    fn selects(&self, format: &str) -> bool {
+    fn selects(self, format: &str) -> bool {
         let formats = tree::list(self.0, &["spec", "supportedModelFormats"]).iter();
         let selected =
             |f: &Value| f.get("autoSelect") == Some(&Value::Bool(true)) && tree::text(f, &["name"]) == format;
@@ -130,12 +130,12 @@ impl Runtime<'_> {
     }
 
     /// What it says, for all services.
-    pub fn part(&self, lost: &mut Vec<Loss>) -> Part {
+    pub fn part(self, lost: &mut Vec<Loss>) -> Part {
         taken(self.0.clone(), &self.place(), lost)
     }
 
     /// What it says for one service, whose name its arguments may have.
-    pub fn part_for(&self, service: &Value, lost: &mut Vec<Loss>) -> Part {
+    pub fn part_for(self, service: &Value, lost: &mut Vec<Loss>) -> Part {
         let mut runtime = self.0.clone();
         names::fill(&mut runtime, service);
         taken(runtime, &self.place(), lost)

@@ -126,7 +126,7 @@ fn base_refs(spec: &Value, used: &Use<'_>) -> Option<(&'static str, Value)> {
     let accelerator = overlay(spec).or(cpu).map(|name| base_ref(&format!("accelerator-{name}")));
     let config = if let Use::Shared(runtime) = used { Some(json!({"name": runtime.name()})) } else { None };
     let refs: Vec<Value> = accelerator.into_iter().chain(config).collect();
-    (!refs.is_empty()).then(|| ("baseRefs", Value::Array(refs)))
+    (!refs.is_empty()).then_some(("baseRefs", Value::Array(refs)))
 }
 
 fn rollout(predictor: &mut Source, lost: &mut Vec<Loss>) -> Option<(&'static str, Value)> {

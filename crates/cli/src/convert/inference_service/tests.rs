@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn refused(predictor: Value) -> String {
+fn refused(predictor: &Value) -> String {
     let service = json!({"kind": KIND, "metadata": {"name": "s"}, "spec": {"predictor": predictor}});
     convert(&[service]).expect_err("there is nothing to serve").to_string()
 }
@@ -13,23 +13,23 @@ fn refused(predictor: Value) -> String {
 fn other_formats_are_refused() {
     let model = json!({"model": {"modelFormat": {"name": "sklearn"}, "storageUri": "s3://a/b"}});
     let said = "InferenceService/s.spec.predictor.model.modelFormat.name: sklearn: vLLM does not serve this format, only vLLM and huggingface can be converted";
-    assert_eq!(refused(model), said);
+    assert_eq!(refused(&model), said);
     let old = json!({"triton": {"storageUri": "s3://a/b"}});
-    assert_eq!(refused(old), "InferenceService/s.spec.predictor.triton: vLLM does not serve this format");
+    assert_eq!(refused(&old), "InferenceService/s.spec.predictor.triton: vLLM does not serve this format");
 }
 
 #[test]
 fn without_a_model_there_is_no_service() {
     let said = "InferenceService/s.spec.predictor.model: there is no model: set storageUri, or --model_id to a model of the Hugging Face Hub";
-    assert_eq!(refused(json!({"model": {"modelFormat": {"name": "vLLM"}}})), said);
+    assert_eq!(refused(&json!({"model": {"modelFormat": {"name": "vLLM"}}})), said);
     let storage = json!({"model": {"modelFormat": {"name": "vLLM"}, "storage": {"key": "k", "path": "p"}}});
     let said = "InferenceService/s.spec.predictor.model.storage.parameters.bucket: the bucket stands in the Secret: write it here";
-    assert_eq!(refused(storage), said);
+    assert_eq!(refused(&storage), said);
     let variable =
         json!({"model": {"modelFormat": {"name": "huggingface"}, "args": ["--model_id=$(MODEL)"]}});
     let said =
         "InferenceService/s.spec.predictor.model: hf://$(MODEL) has a variable in it: write the model's name";
-    assert_eq!(refused(variable), said);
+    assert_eq!(refused(&variable), said);
 }
 
 #[test]
