@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use llmisvc_cli::convert::{ConvertError, Converted, dynamo, inference_service};
+use llmisvc_cli::convert::{ConvertError, Converted, Loss, dynamo, inference_service};
 use llmisvc_cli::input::{self, Document};
 use llmisvc_cli::offline::Offline;
 use llmisvc_cli::render::render;
@@ -85,4 +85,25 @@ fn inference_services_convert_as_written() {
 #[test]
 fn graphs_of_dynamo_convert_as_written() {
     check_all("dynamo", dynamo::convert);
+}
+
+/// The first YAML of a page becomes the second.
+fn check_page(page: &str, convert: Convert) {
+    let blocks: Vec<&str> =
+        page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let [before, after] = blocks.as_slice() else { unreachable!("a page has two examples: {blocks:?}") };
+    let values = |text: &str| {
+        let documents = input::parse("page", text).expect("the example is YAML");
+        documents.into_iter().map(|document| document.value).collect::<Vec<_>>()
+    };
+    let converted = convert(&values(before)).expect("the example converts");
+    assert_eq!(converted.objects, values(after));
+    let told = |loss: &Loss| page.contains(&loss.to_string()) || loss.path.ends_with(".image");
+    assert!(converted.lost.iter().all(told), "{:?}", converted.lost);
+}
+
+#[test]
+fn the_pages_show_what_comes_out() {
+    check_page(include_str!("../../../../docs/moving-from-inferenceservice.md"), inference_service::convert);
+    check_page(include_str!("../../../../docs/moving-from-dynamo.md"), dynamo::convert);
 }
