@@ -39,6 +39,7 @@ pub fn named(name: &str, namespace: &str) -> Map<String, Value> {
 /// Labels or annotations that stay; none when nothing does.
 pub fn kept(source: &mut Source, field: &str, lost: &mut Vec<Loss>) -> Option<Value> {
     let place = source.at(field);
+    source.peek(field).filter(|map| map.is_object())?;
     let mut map = source.take(field)?;
     map.as_object_mut()?.retain(|key, _| {
         let why = foreign(key);

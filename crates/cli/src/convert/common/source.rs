@@ -35,29 +35,39 @@ impl Source {
         parent?.as_object_mut()?.remove(last).filter(|value| !value.is_null())
     }
 
-    /// The same as text; numbers and booleans as they are written.
+    /// The same as text; numbers and booleans as they are written. What has no text stays, and so is told at the end.
     pub fn text(&mut self, path: &str) -> Option<String> {
-        self.take(path).as_ref().and_then(scalar)
+        let text = self.peek(path).and_then(scalar)?;
+        self.take(path);
+        Some(text)
     }
 
-    /// The same as a number.
+    /// The same as a number; anything else stays.
     pub fn number(&mut self, path: &str) -> Option<i64> {
-        self.text(path)?.parse().ok()
+        let number = scalar(self.peek(path)?)?.parse().ok()?;
+        self.take(path);
+        Some(number)
     }
 
-    /// The same as a list.
+    /// The same as a list; anything else stays.
     pub fn list(&mut self, path: &str) -> Vec<Value> {
-        match self.take(path) {
+        let is_list = self.peek(path).is_some_and(Value::is_array);
+        match self.take_if(path, is_list) {
             Some(Value::Array(items)) => items,
             _ => Vec::new(),
         }
     }
 
-    /// The same as a part of its own; an empty one when absent.
+    /// The same as a part of its own; an empty one when absent, or when something else stands there and stays.
     #[must_use]
     pub fn part(&mut self, path: &str) -> Self {
         let at = self.at(path);
-        Self::new(self.take(path).unwrap_or_default(), at)
+        let is_map = self.peek(path).is_some_and(Value::is_object);
+        Self::new(self.take_if(path, is_map).unwrap_or_default(), at)
+    }
+
+    fn take_if(&mut self, path: &str, condition: bool) -> Option<Value> {
+        if condition { self.take(path) } else { None }
     }
 
     /// The elements of a list as parts, named by their `name` or number.
@@ -156,6 +166,16 @@ mod tests {
         source.finish(&mut lost);
         let expected = ["top.a.c[x].d", "top.a.c[x].name"];
         assert_eq!(lost, expected.map(|path| Loss::new(path, "not known to this conversion")));
+    }
+
+    #[test]
+    fn what_is_of_another_type_stays() {
+        let mut source = Source::new(json!({"a": [1], "b": "x", "c": 2}), "s");
+        assert_eq!((source.text("a"), source.number("b"), source.list("c")), (None, None, vec![]));
+        assert_eq!(source.part("c").fields(), Vec::<String>::new());
+        let mut lost = Vec::new();
+        source.finish(&mut lost);
+        assert_eq!(lost.into_iter().map(|loss| loss.path).collect::<Vec<_>>(), ["s.a[0]", "s.b", "s.c"]);
     }
 
     #[test]
