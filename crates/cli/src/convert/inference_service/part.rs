@@ -59,7 +59,8 @@ pub fn take(source: &mut Source, model: Option<Source>, lost: &mut Vec<Loss>) ->
 
 fn serve(source: &mut Source, serving: Option<Source>, beside: Vec<Value>, lost: &mut Vec<Loss>) -> Part {
     let pod = pod::take(source);
-    let worker = worker(source.part("workerSpec"), lost);
+    let is_group = source.peek("workerSpec").is_some_and(Value::is_object);
+    let worker = is_group.then(|| worker(source.part("workerSpec"), lost));
     let Some(serving) = serving else {
         let mut workload = Workload::new(pod, Map::new(), beside, Args::default());
         spread(&mut workload, worker, Map::new());
@@ -89,8 +90,7 @@ struct Worker {
     sizes: Map<String, Value>,
 }
 
-fn worker(mut source: Source, lost: &mut Vec<Loss>) -> Option<Worker> {
-    source.peek("containers").or(source.peek("pipelineParallelSize")).or(source.peek("tensorParallelSize"))?;
+fn worker(mut source: Source, lost: &mut Vec<Loss>) -> Worker {
     let sizes = [("tensor", "tensorParallelSize"), ("pipeline", "pipelineParallelSize")];
     let sizes =
         sizes.into_iter().filter_map(|(field, size)| Some((field.to_owned(), json!(source.number(size)?))));
@@ -107,7 +107,7 @@ fn worker(mut source: Source, lost: &mut Vec<Loss>) -> Option<Worker> {
     }
     pod = template(pod, main, beside);
     source.finish(lost);
-    Some(Worker { pod, sizes })
+    Worker { pod, sizes }
 }
 
 /// Only the leader has arguments and is probed.

@@ -30,8 +30,7 @@ pub fn convert(
     let class = tree::text(service, &["metadata", "annotations", "serving.kserve.io/autoscalerClass"]);
     let count = scaling::take(&mut predictor, class, tree::text(&model, &["name"]), lost);
     let rollout = rollout(&mut predictor, lost);
-    let is_group = layers.whole.workload.spec.get("worker").is_some();
-    parallelism::settle_in(&mut layers.spec, if is_group { 2 } else { 1 });
+    group(&mut layers, &predictor.at("workerSpec"), lost);
     let spec = &mut layers.spec;
     let refs = base_refs(&layers.whole.workload.spec, &used);
     let router = json!({"gateway": {}, "route": {}, "scheduler": {}});
@@ -45,6 +44,22 @@ pub fn convert(
     }
     beyond_predictor(source, lost);
     Ok(object(KIND, metadata, layers.spec))
+}
+
+/// A group needs to know over how many nodes it goes, which an empty `workerSpec` leaves to the runtime.
+fn group(layers: &mut Layers, place: &str, lost: &mut Vec<Loss>) {
+    let whole = &mut layers.whole.workload.spec;
+    let is_group = whole.get("worker").is_some();
+    parallelism::settle_in(&mut layers.spec, if is_group { 2 } else { 1 });
+    let sizes = ["pipeline", "data", "tensor"].map(|size| tree::get(whole, &["parallelism", size]));
+    let has_sizes = sizes.into_iter().flatten().any(|size| size.as_i64().is_some_and(|size| size > 1));
+    if is_group && !has_sizes {
+        let why = "no size says over how many nodes it goes: set pipelineParallelSize, or give the runtime that does with another -f";
+        lost.push(Loss::new(place, why));
+        for spec in [whole, &mut layers.spec] {
+            spec.as_object_mut().and_then(|spec| spec.remove("worker"));
+        }
+    }
 }
 
 /// The container with the model; a predictor of one's own has it among its containers.

@@ -47,3 +47,20 @@ fn the_old_way_to_name_hugging_face_works() {
     let model = converted.objects.first().and_then(|object| object.pointer("/spec/model")).cloned();
     assert_eq!(model, Some(json!({"uri": "hf://a/b", "name": "s"})));
 }
+
+/// A group of a built-in runtime: `workerSpec` says nothing or how many nodes there are.
+fn group(worker: &Value) -> (Option<Value>, Vec<String>) {
+    let model = json!({"modelFormat": {"name": "huggingface"}, "runtime": "kserve-huggingfaceserver-multinode",
+        "storageUri": "pvc://a/b", "resources": {"limits": {"nvidia.com/gpu": "1"}}});
+    let predictor = json!({"model": model, "workerSpec": worker});
+    let service = json!({"kind": KIND, "metadata": {"name": "s"}, "spec": {"predictor": predictor}});
+    let converted = convert(&[service]).expect("it is a model");
+    let worker = converted.objects.first().and_then(|object| object.pointer("/spec/worker")).cloned();
+    (worker, converted.lost.into_iter().map(|loss| loss.path).collect())
+}
+
+#[test]
+fn a_group_has_a_size() {
+    assert_eq!(group(&json!({"pipelineParallelSize": 2})), (Some(json!({})), vec![]));
+    assert_eq!(group(&json!({})), (None, vec!["InferenceService/s.spec.predictor.workerSpec".to_owned()]));
+}
