@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub mod common;
 pub mod detect;
 pub mod dynamo;
 pub mod inference_service;
