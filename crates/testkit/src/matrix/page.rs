@@ -19,8 +19,8 @@ Written by the tests (`crates/operator/tests/cluster/matrix.rs`), from what came
 
 * **yes**: the example was applied as it is, the real scheduler placed every pod on a node of that accelerator, the service
   became Ready, and its pods had the image, arguments, environment, resources and probes of the golden file.
-* no: the example for NVIDIA, with this accelerator's presets in its place, was refused by admission; the messages are
-  below.
+* no: the example for NVIDIA, with this accelerator's presets in its place, was taken by the API server, and nothing was made of
+  it: the condition `PresetsCombined` says why, below. `llmisvc validate` says it before.
 
 No machine of that kind was part of it: what the model servers do on their hardware, the reference says and not this test.
 
