@@ -19,8 +19,8 @@ Written by the tests (`crates/operator/tests/cluster/matrix.rs`), from what came
 
 * **yes**: the example was applied as it is, the real scheduler placed every pod on a node of that accelerator, the service
   became Ready, and its pods had the image, arguments, environment, resources and probes of the golden file.
-* no: the example for NVIDIA, with this accelerator's presets in its place, was refused by admission; the messages are
-  below.
+* no: the example for NVIDIA, with this accelerator's presets in its place, was taken by the API server, and nothing was made of
+  it: the condition `PresetsCombined` says why, below. `llmisvc validate` says it before.
 
 No machine of that kind was part of it: what the model servers do on their hardware, the reference says and not this test.
 
@@ -60,7 +60,7 @@ fn example(cell: &Cell) -> String {
 }
 
 fn variants(text: &mut String, pairs: &[Pair]) {
-    text.push_str("\n## Providers\n\nExamples for the machines and networks of one provider, tried in the same way.\n\n");
+    text.push_str("\n## Variants\n\nExamples for the machines and networks of one provider, or for another kind of the same path, tried in the same way.\n\n");
     for pair in ran(pairs).filter(|it| it.cell.is_variant()) {
         let _ = writeln!(text, "* [{}]({})", pair.cell.name(), example(&pair.cell));
     }

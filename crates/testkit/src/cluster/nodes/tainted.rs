@@ -1,4 +1,5 @@
-//! Nodes of every kind of accelerator, as its vendor or a provider labels and taints them.
+//! Nodes of every kind of accelerator, as its vendor or a provider labels and taints them. Pods that name no provider go
+//! to nodes of any, so there are more of each than the pods that name it need.
 
 use serde_json::{Value, json};
 
@@ -24,14 +25,14 @@ const KINDS: [Kind; 10] = [
     },
     Kind {
         name: "aws-p5en",
-        count: 1,
+        count: 4,
         taint: "nvidia.com/gpu",
         labels: &[("nvidia.com/gpu.present", "true"), ("node.kubernetes.io/instance-type", "p5en.48xlarge")],
         devices: &[("nvidia.com/gpu", "8"), ("vpc.amazonaws.com/efa", "16")],
     },
     Kind {
         name: "openshift-h100",
-        count: 1,
+        count: 4,
         taint: "nvidia.com/gpu",
         labels: &[("nvidia.com/gpu.present", "true"), ("nvidia.com/gpu.product", "NVIDIA-H100-80GB-HBM3")],
         devices: &[("nvidia.com/gpu", "8"), ("rdma/roce_gdr", "16")],
@@ -50,7 +51,7 @@ const KINDS: [Kind; 10] = [
     },
     Kind {
         name: "tpu-v6e",
-        count: 6,
+        count: 12,
         taint: "google.com/tpu",
         labels: &[
             ("cloud.google.com/gke-tpu-accelerator", "tpu-v6e-slice"),
@@ -60,7 +61,7 @@ const KINDS: [Kind; 10] = [
     },
     Kind {
         name: "tpu-v7",
-        count: 6,
+        count: 12,
         taint: "google.com/tpu",
         labels: &[
             ("cloud.google.com/gke-tpu-accelerator", "tpu7x"),
