@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use anyhow::{Context as _, Result, ensure};
 use llmisvc_testkit::matrix::{self, Cell, Pair};
-use llmisvc_testkit::{World, documents, paths};
+use llmisvc_testkit::{Cluster, World, documents, paths};
 use serde_json::{Value, json};
 
 use crate::examples;
@@ -35,6 +35,7 @@ const WRITTEN_IN: &str = "demo";
 #[test]
 fn every_pair_is_placed_on_its_nodes_and_ready_or_refused() -> Result<()> {
     let _alone = examples::alone();
+    Cluster::shared()?.add_keda()?;
     let cells = matrix::cells()?;
     let nodes = nodes()?;
     let mut pairs = Vec::new();
