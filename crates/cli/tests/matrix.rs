@@ -85,19 +85,3 @@ fn pairs_that_do_not_go_together_are_refused_with_the_list_of_those_that_do() {
         assert!(findings.iter().any(|it| it.contains("which supports")), "{pair}: {findings:?}");
     }
 }
-
-/// The page of a path shows the example for NVIDIA as it is, and leads to all others.
-#[test]
-fn the_page_of_a_path_has_its_examples() {
-    for cell in matrix::cells().unwrap() {
-        let file = paths::repository().join("docs/paths").join(format!("{}.md", cell.path));
-        let page = fs::read_to_string(&file).unwrap_or_default();
-        let link = format!("(../../examples/paths/{}.yaml)", cell.name());
-        assert!(page.contains(&link), "{}: no link {link}", file.display());
-        if cell.accelerator == "nvidia-cuda" {
-            let shown: Vec<&str> = cell.text.lines().skip_while(|line| line.starts_with('#')).collect();
-            let shown = format!("```yaml\n{}\n```", shown.join("\n"));
-            assert!(page.contains(&shown), "{}: the YAML is not that of {}", file.display(), cell.name());
-        }
-    }
-}

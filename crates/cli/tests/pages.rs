@@ -11,13 +11,11 @@ use llmisvc_cli::render::render;
 use llmisvc_cli::{input, validate};
 use llmisvc_core::facts::OWN_PREFIX;
 use llmisvc_core::{presets, tree};
+use llmisvc_testkit::matrix::PATHS;
 use llmisvc_testkit::{documents, paths};
 use serde_json::Value;
 
 const ACCELERATORS: &str = "accelerators.md";
-/// Pages that begin with an example.
-const PATHS: [&str; 4] =
-    ["precise-prefix-cache", "predicted-latency", "tiered-prefix-cache", "workload-autoscaling"];
 const PRESET: &str = "config-llm-accelerator-";
 
 fn page(name: &str) -> String {

@@ -134,7 +134,7 @@ impl Cell {
     pub fn services(&self) -> Result<Vec<String>> {
         let objects = documents::parse(&self.text)?;
         let services = objects.iter().filter(|it| it["kind"] == "LLMInferenceService");
-        let names = services.filter_map(|it| it["metadata"]["name"].as_str().map(str::to_owned));
+        let names = services.filter_map(|it| it.pointer("/metadata/name")?.as_str().map(str::to_owned));
         let names: Vec<String> = names.collect();
         ensure!(!names.is_empty(), "{}: no LLMInferenceService", self.name());
         Ok(names)

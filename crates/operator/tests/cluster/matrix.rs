@@ -1,16 +1,19 @@
 //! Every pair of an accelerator and a path: what is supported runs on its nodes, what is not is refused, and
-//! `docs/matrix.md` says which. It takes some 40 services, path by path, through the real scheduler.
+//! `docs/matrix.md` says which. Some 60 services go path by path through the real scheduler, which takes two minutes; they
+//! need all of a control plane's nodes, and KEDA's CRD, so it is one of their own.
 
 use std::collections::BTreeMap;
 use std::{env, fs};
 
 use anyhow::{Context as _, Result, ensure};
+use llmisvc_testkit::cluster::Variant;
 use llmisvc_testkit::matrix::{self, Cell, Pair};
-use llmisvc_testkit::{Cluster, World, documents, paths};
+use llmisvc_testkit::{Cluster, Operator, World, documents, operator, paths};
 use serde_json::{Value, json};
 
 use crate::examples;
 use crate::look::{PATIENCE, observed, says};
+use crate::scaling::{KEDA, appears, keda_says};
 
 /// What the nodes of an accelerator, or of a provider with it, have: a label of this value, or a resource.
 const NODES: [(&str, &str, &str); 13] = [
@@ -34,59 +37,66 @@ const WRITTEN_IN: &str = "demo";
 
 #[test]
 fn every_pair_is_placed_on_its_nodes_and_ready_or_refused() -> Result<()> {
-    let _alone = examples::alone();
-    Cluster::shared()?.add_keda()?;
+    let cluster = Cluster::own("matrix", Variant::Full)?;
+    cluster.add_keda()?;
+    let operator = Operator::start(&cluster, &operator::Options::default())?;
+    let bench = Bench { nodes: nodes(&cluster)?, cluster: &cluster, operator: &operator };
     let cells = matrix::cells()?;
-    let nodes = nodes()?;
     let mut pairs = Vec::new();
     for path in matrix::PATHS {
         let here: Vec<&Cell> = cells.iter().filter(|cell| cell.path == path).collect();
         if here.is_empty() {
             continue;
         }
-        run(&here, &nodes).with_context(|| path.to_owned())?;
+        bench.run(&here).with_context(|| path.to_owned())?;
         pairs.extend(here.into_iter().map(|cell| Pair { cell: cell.clone(), refusal: None }));
     }
-    pairs.extend(refused(&cells)?);
+    pairs.extend(bench.refused(&cells)?);
     page_is(&matrix::page(&pairs))
 }
 
-fn nodes() -> Result<BTreeMap<String, Value>> {
-    let world = World::with_operator()?;
+/// Where the examples run.
+struct Bench<'a> {
+    cluster: &'a Cluster,
+    operator: &'a Operator,
+    nodes: BTreeMap<String, Value>,
+}
+
+fn nodes(cluster: &Cluster) -> Result<BTreeMap<String, Value>> {
     let name = |node: &Value| node["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    Ok(world.list("nodes")?.into_iter().map(|node| (name(&node), node)).collect())
+    Ok(cluster.list("nodes", "")?.into_iter().map(|node| (name(&node), node)).collect())
 }
 
-/// All examples of a path at once.
-fn run(cells: &[&Cell], nodes: &BTreeMap<String, Value>) -> Result<()> {
-    let world = World::with_operator()?;
-    let texts: Vec<&str> = cells.iter().map(|cell| cell.text.as_str()).collect();
-    world.apply(&texts.join("\n---\n"))?;
-    play_keda(&world, &texts)?;
-    for cell in cells {
-        examples::until_ready(&world, &cell.services()?).with_context(|| cell.name())?;
+impl Bench<'_> {
+    fn world(&self) -> Result<World<'_>> {
+        Ok(World::new(self.cluster)?.watched_by(self.operator))
     }
-    let pods = world.list("pods")?;
-    for cell in cells {
-        check(&world, cell, &pods, nodes).with_context(|| cell.name())?;
+
+    /// All examples of a path at once.
+    fn run(&self, cells: &[&Cell]) -> Result<()> {
+        let world = self.world()?;
+        let texts: Vec<&str> = cells.iter().map(|cell| cell.text.as_str()).collect();
+        world.apply(&texts.join("\n---\n"))?;
+        for cell in cells {
+            keda_acts(&world, cell)?;
+            examples::until_ready(&world, &cell.services()?).with_context(|| cell.name())?;
+        }
+        let pods = world.list("pods")?;
+        for cell in cells {
+            check(&world, cell, &pods, &self.nodes).with_context(|| cell.name())?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
-/// Nobody acts on ScaledObjects here: each gets the status that KEDA would give it.
-fn play_keda(world: &World<'_>, texts: &[&str]) -> Result<()> {
-    let kind = "scaledobjects.keda.sh";
-    let condition =
-        json!({"type": "Ready", "status": "True", "reason": "ScaledObjectReady", "message": "ready"});
-    let status = json!({"status": {"conditions": [condition]}}).to_string();
-    for service in documents::parse(&texts.join("\n---\n"))? {
-        if service["spec"]["scaling"]["keda"].is_object() {
-            let name = format!("{}-kserve-keda", service["metadata"]["name"].as_str().unwrap_or_default());
-            world.until(kind, &name, "is there", |it| it.is_some(), PATIENCE)?;
-            world.kubectl(
-                &["patch", kind, &name, "--subresource=status", "--type=merge", "-p", &status],
-                None,
-            )?;
+/// Nobody acts on ScaledObjects here: this is what KEDA would say.
+fn keda_acts(world: &World<'_>, cell: &Cell) -> Result<()> {
+    for service in documents::parse(&cell.text)? {
+        let name = service["metadata"]["name"].as_str().unwrap_or_default();
+        if service.pointer("/spec/scaling/keda").is_some() {
+            let scaled = format!("{name}-kserve-keda");
+            appears(world, KEDA, &scaled)?;
+            keda_says(world, &scaled, "True")?;
         }
     }
     Ok(())
@@ -129,24 +139,26 @@ fn placed(cell: &Cell, pod: &Value, nodes: &BTreeMap<String, Value>) -> Result<(
     Ok(())
 }
 
-/// What is said of pairs without an example; those that nothing is wrong with are no pairs of the page.
-fn refused(cells: &[Cell]) -> Result<Vec<Pair>> {
-    let world = World::with_operator()?;
-    let pairs = matrix::pairs_without_example(cells)?;
-    let services: Vec<String> = pairs.iter().map(renamed).collect::<Result<_>>()?;
-    world.apply(&services.join("\n---\n"))?;
-    let mut refused = Vec::new();
-    for cell in pairs {
-        let told = |it: Option<&Value>| it.is_some_and(|it| observed(it) && !combined(it).is_empty());
-        let service =
-            world.until("llmisvc", &cell.name().replace('/', "-"), "PresetsCombined", told, PATIENCE)?;
-        let service = service.context("a service")?;
-        if combined(&service) == "False" {
-            let refusal = Some(short(&cell, says(&service, "PresetsCombined", "message"))?);
-            refused.push(Pair { cell, refusal });
+impl Bench<'_> {
+    /// What is said of pairs without an example; those that nothing is wrong with are no pairs of the page.
+    fn refused(&self, cells: &[Cell]) -> Result<Vec<Pair>> {
+        let world = self.world()?;
+        let pairs = matrix::pairs_without_example(cells)?;
+        let services: Vec<String> = pairs.iter().map(renamed).collect::<Result<_>>()?;
+        world.apply(&services.join("\n---\n"))?;
+        let mut refused = Vec::new();
+        for cell in pairs {
+            let told = |it: Option<&Value>| it.is_some_and(|it| observed(it) && !combined(it).is_empty());
+            let service =
+                world.until("llmisvc", &cell.name().replace('/', "-"), "PresetsCombined", told, PATIENCE)?;
+            let service = service.context("a service")?;
+            if combined(&service) == "False" {
+                let refusal = Some(short(&cell, says(&service, "PresetsCombined", "message"))?);
+                refused.push(Pair { cell, refusal });
+            }
         }
+        Ok(refused)
     }
-    Ok(refused)
 }
 
 fn combined(service: &Value) -> &str {

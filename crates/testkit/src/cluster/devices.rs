@@ -66,12 +66,12 @@ fn class(model: &Model) -> Value {
 }
 
 fn slice(node: &str, model: &Model) -> Value {
-    let devices = (0..PER_NODE).map(|index| device(node, index, model)).collect();
-    published(node, model.driver, devices)
+    let devices: Vec<Value> = (0..PER_NODE).map(|index| device(node, index, model)).collect();
+    published(node, model.driver, &devices)
 }
 
 /// What a driver publishes of a node.
-fn published(node: &str, driver: &str, devices: Vec<Value>) -> Value {
+fn published(node: &str, driver: &str, devices: &[Value]) -> Value {
     json!({
         "apiVersion": "resource.k8s.io/v1",
         "kind": "ResourceSlice",

@@ -68,8 +68,8 @@ fn summary(pod: &Value) -> Value {
     let mut fields = taken(spec, &POD);
     fields.extend(taken(&pod["metadata"], &["annotations"]));
     fields.extend([("main".to_owned(), Value::Object(taken(named(&spec["containers"], "main"), &SERVER)))]);
-    let memory = &named(&spec["volumes"], "dshm")["emptyDir"]["sizeLimit"];
-    fields.extend((!memory.is_null()).then(|| ("sharedMemory".to_owned(), memory.clone())));
+    let memory = named(&spec["volumes"], "dshm").pointer("/emptyDir/sizeLimit");
+    fields.extend(memory.map(|memory| ("sharedMemory".to_owned(), memory.clone())));
     Value::Object(fields)
 }
 

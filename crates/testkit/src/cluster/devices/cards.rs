@@ -16,8 +16,8 @@ pub fn behind(node: &Value) -> bool {
 /// The class, and the slices of these nodes.
 pub fn of(nodes: &[Value]) -> Vec<Value> {
     let slices = nodes.iter().filter(|node| behind(node)).map(|node| {
-        let devices = (0..PER_NODE).map(card).collect();
-        published(name(node), DRIVER, devices)
+        let devices: Vec<Value> = (0..PER_NODE).map(card).collect();
+        published(name(node), DRIVER, &devices)
     });
     [class()].into_iter().chain(slices).collect()
 }
