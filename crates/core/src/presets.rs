@@ -6,7 +6,7 @@ use crate::labels::{MANAGED_BY, MANAGED_BY_VALUE};
 use crate::tree;
 
 /// File contents. A released preset never changes, as services pin it by name; a new release ships new names.
-const FILES: [&str; 33] = [
+const FILES: [&str; 34] = [
     include_str!("../../../config/presets/config-llm-template.yaml"),
     include_str!("../../../config/presets/config-llm-decode-template.yaml"),
     include_str!("../../../config/presets/config-llm-prefill-template.yaml"),
@@ -31,6 +31,7 @@ const FILES: [&str; 33] = [
     include_str!("../../../config/presets/config-llm-scheduler-precise-prefix-cache.yaml"),
     include_str!("../../../config/presets/config-llm-scheduler-prefill-decode.yaml"),
     include_str!("../../../config/presets/config-llm-scheduler-predicted-latency.yaml"),
+    include_str!("../../../config/presets/config-llm-scheduler-tiered-prefix-cache.yaml"),
     include_str!("../../../config/presets/config-llm-scheduler-flow-control.yaml"),
     include_str!("../../../config/presets/config-llm-accelerator-nvidia-cuda.yaml"),
     include_str!("../../../config/presets/config-llm-accelerator-amd-rocm.yaml"),

@@ -9,7 +9,7 @@ use crate::resolve::{Preset, implicit};
 use crate::validate::fixture::{Fixture, fixture};
 
 /// Presets with the hashes of their files.
-const RELEASED: [(&str, &str); 33] = [
+const RELEASED: [(&str, &str); 34] = [
     ("config-llm-template", "bf73538fa2a10412b9e2f6bd951507ecf83ee205047e66146deacab9d35ca8e7"),
     ("config-llm-decode-template", "544c69946edc428fc366998e3c318c8e6776f2823661455cc85ebe5bfe0fc914"),
     ("config-llm-prefill-template", "62bd5c129a12644f5980c6cd638d8b045029c00667a4dbd57948259a66f1065e"),
@@ -59,6 +59,10 @@ const RELEASED: [(&str, &str); 33] = [
     (
         "config-llm-scheduler-predicted-latency",
         "9496583c7b4f76a3fe77ddac8ab17ec752b59c0a715b5eb90fde98adf9bc378c",
+    ),
+    (
+        "config-llm-scheduler-tiered-prefix-cache",
+        "abeeaf4969403d3b264b016e8349a902e789e1c8d1bbc54277f7768515e0b4a2",
     ),
     ("config-llm-scheduler-flow-control", "469a70be6dbcc2ce4dbab7348e06016c88bd78d3a2c7762bc5caabf27a774103"),
     (
@@ -480,12 +484,13 @@ fn an_overlay_turns_on_no_topology_but_that_in_its_name() {
 
 #[test]
 fn a_profile_of_the_picker_brings_what_its_plugins_need_and_is_above_doubt() {
-    let expected: [(&str, &[Preset]); 6] = [
+    let expected: [(&str, &[Preset]); 7] = [
         ("load-aware", &[]),
         ("prefix-cache", &[]),
         ("precise-prefix-cache", &[Preset::Tokenizer]),
         ("prefill-decode", &[]),
         ("predicted-latency", &[Preset::LatencyPredictor]),
+        ("tiered-prefix-cache", &[]),
         ("flow-control", &[]),
     ];
     for (profile, more) in expected {

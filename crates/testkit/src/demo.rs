@@ -94,7 +94,7 @@ fn apply_examples(cluster: &Cluster) -> Result<usize> {
     let namespace =
         serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
     cluster.kubectl(&["apply", "-f", "-"], Some(&namespace.to_string()))?;
-    let folders = documents::folders(&paths::repository().join("examples"))?;
+    let folders = documents::stories(&paths::repository().join("examples"))?;
     let texts: Vec<String> = folders.iter().map(|it| example_text(it)).collect::<Result<_>>()?;
     // All at once: kubectl asks for the API's kinds every time it is started.
     let text = texts.join("\n---\n");

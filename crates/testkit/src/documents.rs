@@ -45,6 +45,18 @@ pub fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// The folders directly in a folder that are one story each: those with YAML files of their own, or with an `input`.
+/// A folder of nothing but folders, `examples/paths`, is for a test of its own.
+pub fn stories(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for path in folders(folder)? {
+        if path.join("input").is_dir() || !files(&path)?.is_empty() {
+            all.push(path);
+        }
+    }
+    Ok(all)
+}
+
 /// `Kind namespace/name`, as messages and comparisons name an object.
 pub fn identity(object: &Value) -> String {
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
@@ -62,6 +74,16 @@ mod tests {
     fn a_stream_gives_its_documents_without_empty_ones() {
         let documents = parse("---\na: 1\n---\n---\n# only a comment\n---\nb: 2\n").unwrap();
         assert_eq!(documents, [json!({"a": 1}), json!({"b": 2})]);
+    }
+
+    #[test]
+    fn a_folder_of_folders_is_no_story() {
+        let root = tempfile::tempdir().unwrap();
+        for file in ["a/service.yaml", "b/input/service.yaml", "paths/c/service.yaml"] {
+            fs::create_dir_all(root.path().join(file).parent().unwrap()).unwrap();
+            fs::write(root.path().join(file), "").unwrap();
+        }
+        assert_eq!(stories(root.path()).unwrap(), ["a", "b"].map(|it| root.path().join(it)));
     }
 
     #[test]

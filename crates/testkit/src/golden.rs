@@ -34,7 +34,7 @@ pub struct Case {
 /// All cases of a folder. None is an error: a test over nothing passes and proves nothing.
 pub fn cases(folder: &Path) -> Result<Vec<Case>> {
     let cases: Vec<Case> =
-        documents::folders(folder)?.iter().map(|path| Case::read(path)).collect::<Result<_>>()?;
+        documents::stories(folder)?.iter().map(|path| Case::read(path)).collect::<Result<_>>()?;
     ensure!(!cases.is_empty(), "no golden case in {}", folder.display());
     Ok(cases)
 }

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod demo;
 pub mod documents;
 pub mod golden;
+pub mod matrix;
 pub mod net;
 pub mod operator;
 pub mod paths;

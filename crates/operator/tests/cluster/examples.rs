@@ -29,9 +29,9 @@ const GROUPS: [(&str, &str, [usize; 2]); 3] = [
 /// All examples together, on a machine that does other things.
 pub const ALL: Duration = Duration::from_mins(4);
 
-/// The names of all folders in `examples/`.
+/// The names of the stories in `examples/`.
 pub fn names() -> Result<Vec<String>> {
-    let folders = documents::folders(&paths::repository().join("examples"))?;
+    let folders = documents::stories(&paths::repository().join("examples"))?;
     let name = |it: &PathBuf| it.file_name().map(|name| name.to_string_lossy().into_owned());
     let names: Vec<String> = folders.iter().filter_map(name).collect();
     ensure!(names.len() >= 14, "{names:?}");

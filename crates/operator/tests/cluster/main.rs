@@ -20,6 +20,7 @@ mod groups;
 mod handover;
 mod lifecycle;
 mod look;
+mod matrix;
 mod node;
 mod older_version;
 mod pairs;

@@ -32,12 +32,13 @@ const OF_LLM_D: [&str; 11] = [
 ];
 
 /// Folder of a golden case, and how many of the plugins in its configuration are llm-d's own.
-const PROFILES: [(&str, usize); 7] = [
+const PROFILES: [(&str, usize); 8] = [
     ("scheduler-load-aware", 0),
     ("scheduler-prefix-cache", 1),
     ("scheduler-precise-prefix-cache", 3),
     ("scheduler-prefill-decode", 5),
     ("scheduler-predicted-latency", 0),
+    ("scheduler-tiered-prefix-cache", 1),
     ("scheduler-flow-control", 0),
     ("scheduler-of-older-picker", 5),
 ];

@@ -15,7 +15,8 @@ use crate::topologies::{becomes, service};
 /// The autoscaler of the control plane looks every 15 s.
 const NEXT_LOOK: Duration = Duration::from_mins(1);
 const HASH: &str = "llmisvc.io/applied";
-const KEDA: &str = "scaledobjects.keda.sh";
+/// What KEDA reads.
+pub const KEDA: &str = "scaledobjects.keda.sh";
 
 /// Prefill and decode, each with these members, behind a picker.
 fn pair(each: &Value) -> Value {
@@ -80,13 +81,13 @@ fn query(name: &str, namespace: &str) -> String {
 }
 
 /// Waits until it is there, and gives it.
-fn appears(world: &World<'_>, kind: &str, name: &str) -> Result<Value> {
+pub fn appears(world: &World<'_>, kind: &str, name: &str) -> Result<Value> {
     let found = world.until(kind, name, "is there", |it| it.is_some(), PATIENCE)?;
     found.context("it is there")
 }
 
 /// What KEDA would write.
-fn keda_says(world: &World<'_>, name: &str, ready: &str) -> Result<()> {
+pub fn keda_says(world: &World<'_>, name: &str, ready: &str) -> Result<()> {
     let conditions = json!([{"type": "Ready", "status": ready, "reason": "ScaledObjectReady", "message": "as KEDA has it"}]);
     let status = json!({"status": {"conditions": conditions}}).to_string();
     world

@@ -1,4 +1,7 @@
-//! The nodes that KWOK plays: forty with NVIDIA GPUs, one with AMD GPUs, one without.
+//! The nodes that KWOK plays: forty with NVIDIA GPUs, one with AMD GPUs, one without, and some of every kind of
+//! accelerator that only pods which tolerate its taint get.
+
+mod tainted;
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +15,7 @@ const FIRST: usize = 16;
 /// All nodes.
 pub fn all() -> Vec<Value> {
     let first = (0..FIRST).map(nvidia).chain([amd(), cpu()]);
-    let items = first.chain((FIRST..NVIDIA_NODES).map(nvidia));
+    let items = first.chain((FIRST..NVIDIA_NODES).map(nvidia)).chain(tainted::all());
     items.enumerate().map(|(index, node)| addressed(node, index)).collect()
 }
 
@@ -67,7 +70,9 @@ fn node(name: &str, labels: Value, devices: Value) -> Value {
 fn addressed(node: Value, index: usize) -> Value {
     let address = json!([{"type": "InternalIP", "address": format!("192.168.0.{}", index + 1)}]);
     let status = union(node.get("status").cloned().unwrap_or_default(), json!({"addresses": address}));
-    union(node, json!({"spec": {"podCIDR": format!("10.244.{index}.0/24")}, "status": status}))
+    let own = node.get("spec").cloned().unwrap_or_default();
+    let spec = union(own, json!({"podCIDR": format!("10.244.{index}.0/24")}));
+    union(node, json!({"spec": spec, "status": status}))
 }
 
 fn union(left: Value, right: Value) -> Value {
