@@ -60,7 +60,7 @@ fn example(cell: &Cell) -> String {
 }
 
 fn variants(text: &mut String, pairs: &[Pair]) {
-    text.push_str("\n## Providers\n\nExamples for the machines and networks of one provider, tried in the same way.\n\n");
+    text.push_str("\n## Variants\n\nExamples for the machines and networks of one provider, or for another kind of the same path, tried in the same way.\n\n");
     for pair in ran(pairs).filter(|it| it.cell.is_variant()) {
         let _ = writeln!(text, "* [{}]({})", pair.cell.name(), example(&pair.cell));
     }
