@@ -109,7 +109,7 @@ fn check(world: &World<'_>, cell: &Cell, pods: &[Value], nodes: &BTreeMap<String
     let mut found = BTreeMap::new();
     for pod in pods.iter().filter(of_cell) {
         let pod: Value = serde_json::from_str(&pod.to_string().replace(world.namespace(), WRITTEN_IN))?;
-        for (role, summary) in matrix::of_pods(&[pod.clone()]) {
+        for (role, summary) in matrix::of_pods(std::slice::from_ref(&pod)) {
             placed(cell, &pod, nodes)?;
             found.insert(role, summary);
         }
