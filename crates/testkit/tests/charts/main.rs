@@ -88,7 +88,6 @@ fn the_charts_defaults_are_what_kubectl_apply_of_config_installs() -> Result<()>
     Ok(())
 }
 
-// M2
 #[test]
 fn dashboards_and_rules_of_the_chart_are_those_of_config() -> Result<()> {
     let on = json!({"monitoring": {"dashboards": {"enabled": true}, "rules": {"enabled": true}}});

@@ -54,7 +54,6 @@ fn queries(dashboard: &Value) -> Vec<(String, String)> {
     found
 }
 
-// M2
 #[test]
 fn dashboards_ask_for_metrics_and_labels_that_there_are() {
     let known = Known::all();
