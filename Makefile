@@ -27,6 +27,7 @@ test: ## all tests; those on a cluster share one control plane
 	$(TARGET)/debug/localcluster up && \
 	LLMISVC_OPERATOR_BIN=$(abspath $(TARGET))/debug/llmisvc-operator cargo test --workspace --all-features
 	cd tests/argocd && go test ./...
+	cd tests/dashboards && go test -count=1 ./...
 
 lint: check-layers ## formatting, clippy without warnings, layers
 	cargo fmt --all -- --check

@@ -1,6 +1,8 @@
 //! Metrics; every label value comes from a closed set.
 
 mod label;
+#[cfg(test)]
+mod monitoring;
 mod services;
 
 use std::sync::Arc;
@@ -139,7 +141,7 @@ impl Metrics {
         let build: Family<Labels, Gauge> = Family::default();
         build.get_or_create(&vec![("version", env!("CARGO_PKG_VERSION"))]).set(1);
         self.register("build_info", "Version of the operator; always 1", build);
-        for (name, _) in [services::CONDITION, services::CERTIFICATE] {
+        for (name, _) in [services::CONDITION, services::CERTIFICATE, services::STOPPED] {
             self.names.push(format!("{PREFIX}_{name}"));
         }
         self.registry.register_collector(Box::new(Arc::clone(&self.services)));
@@ -292,7 +294,8 @@ mod tests {
             {"type": "RouterReady", "status": "Unknown"}, {"type": "ofAnother", "status": "True"},
         ]});
         metrics.services.put(&m, &status, Timestamp::from_second(7).ok());
-        metrics.services.put(&Ref::new("ns", "n"), &json!({}), None);
+        let stopped = json!({"conditions": [{"type": "Ready", "status": "False", "reason": "Stopped"}]});
+        metrics.services.put(&Ref::new("ns", "n"), &stopped, None);
         let series = |text: &str| {
             let of_services = text.lines().filter(|line| line.contains("namespace=")).map(str::to_owned);
             of_services.collect::<Vec<_>>()
@@ -301,10 +304,13 @@ mod tests {
             r#"llmisvc_condition{namespace="ns",name="m",condition="Ready"} 0"#,
             r#"llmisvc_condition{namespace="ns",name="m",condition="PresetsCombined"} 1"#,
             r#"llmisvc_condition{namespace="ns",name="m",condition="RouterReady"} -1"#,
+            r#"llmisvc_condition{namespace="ns",name="n",condition="Ready"} 0"#,
             r#"llmisvc_certificate_expiry_seconds{namespace="ns",name="m"} 7"#,
+            r#"llmisvc_stopped{namespace="ns",name="n"} 1"#,
         ];
         assert_eq!(series(&metrics.text(0, 0).unwrap()), expected);
         metrics.services.forget(&m);
+        metrics.services.forget(&Ref::new("ns", "n"));
         assert_eq!(series(&metrics.text(0, 0).unwrap()), [""; 0]);
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use jiff::Timestamp;
-use llmisvc_api::conditions::kind;
+use llmisvc_api::conditions::{kind, reason};
 use llmisvc_core::facts::Ref;
 use llmisvc_core::tree;
 use prometheus_client::collector::Collector;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::stores::lock;
 
-/// Name and help of the two metrics.
+/// Name and help of the metrics of each service.
 pub const CONDITION: (&str, &str) =
     ("condition", "Conditions of each service: 1 is True, 0 is False, -1 is Unknown");
 /// See [`CONDITION`].
@@ -23,10 +23,13 @@ pub const CERTIFICATE: (&str, &str) = (
     "certificate_expiry_seconds",
     "When the first certificate of a service's own ends, in seconds since 1970",
 );
+/// See [`CONDITION`].
+pub const STOPPED: (&str, &str) = ("stopped", "Services that are stopped by annotation; always 1");
 
 #[derive(Debug, Default)]
 struct Known {
     conditions: Vec<(&'static str, i64)>,
+    stopped: bool,
     certificate: Option<i64>,
 }
 
@@ -38,7 +41,8 @@ impl PerService {
     /// The status of a service, and when its first certificate ends.
     pub fn put(&self, service: &Ref, status: &Value, certificate: Option<Timestamp>) {
         let conditions = tree::list(status, &["conditions"]).iter().filter_map(told).collect();
-        let known = Known { conditions, certificate: certificate.map(Timestamp::as_second) };
+        let stopped = stopped(status);
+        let known = Known { conditions, stopped, certificate: certificate.map(Timestamp::as_second) };
         lock(&self.0).insert(service.clone(), known);
     }
 
@@ -60,6 +64,13 @@ fn told(condition: &Value) -> Option<(&'static str, i64)> {
     Some((known, value))
 }
 
+/// Nobody is to be woken for what was stopped on purpose.
+fn stopped(status: &Value) -> bool {
+    let ready =
+        tree::list(status, &["conditions"]).iter().find(|it| tree::text(it, &["type"]) == kind::READY);
+    ready.is_some_and(|it| tree::text(it, &["reason"]) == reason::STOPPED)
+}
+
 impl Collector for PerService {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let known = lock(&self.0);
@@ -79,6 +90,10 @@ impl Collector for PerService {
             if let Some(end) = known.certificate {
                 gauge.encode_family(&labels(service))?.encode_gauge(&end)?;
             }
+        }
+        let mut gauge = encoder.encode_descriptor(STOPPED.0, STOPPED.1, None, MetricType::Gauge)?;
+        for (service, _) in known.iter().filter(|(_, known)| known.stopped) {
+            gauge.encode_family(&labels(service))?.encode_gauge(&1)?;
         }
         Ok(())
     }

@@ -21,6 +21,8 @@ const TEMPLATES: [(&str, Chart); 4] = [
     ("webhook", Chart::Operator),
     ("webhook/optional", Chart::Operator),
 ];
+/// Folders of `config/` that the operator's chart holds as files.
+const COPIED: [&str; 2] = ["monitoring/dashboards", "monitoring/rules"];
 
 fn main() -> ExitCode {
     match run() {
@@ -36,6 +38,9 @@ fn run() -> Result<()> {
     for (folder, chart) in TEMPLATES {
         write_templates(folder, chart)?;
     }
+    for folder in COPIED {
+        copy_files(folder)?;
+    }
     write(&config().join("kustomization.yaml"), &kustomization()?)
 }
 
@@ -43,13 +48,27 @@ fn config() -> PathBuf {
     paths::repository().join("config")
 }
 
-/// One template per manifest; templates whose manifest is gone go, too.
-fn write_templates(folder: &str, chart: Chart) -> Result<()> {
-    let target =
-        paths::repository().join("charts").join(chart.name()).join("templates/generated").join(folder);
+/// The folder in a chart that is made from one in `config/`, without what it was made of before.
+fn emptied(chart: Chart, place: &str, folder: &str) -> Result<PathBuf> {
+    let target = paths::repository().join("charts").join(chart.name()).join(place).join(folder);
     if target.exists() {
         fs::remove_dir_all(&target).with_context(|| format!("emptying {}", target.display()))?;
     }
+    Ok(target)
+}
+
+fn copy_files(folder: &str) -> Result<()> {
+    let (source, target) = (config().join(folder), emptied(Chart::Operator, "files", folder)?);
+    for entry in fs::read_dir(&source).with_context(|| format!("reading {}", source.display()))? {
+        let entry = entry?;
+        write(&target.join(entry.file_name()), &fs::read_to_string(entry.path())?)?;
+    }
+    Ok(())
+}
+
+/// One template per manifest; templates whose manifest is gone go, too.
+fn write_templates(folder: &str, chart: Chart) -> Result<()> {
+    let target = emptied(chart, "templates/generated", folder)?;
     for manifest in documents::files(&config().join(folder))? {
         let text = fs::read_to_string(&manifest)?;
         let name = manifest.file_name().context("a file has a name")?;

@@ -66,10 +66,14 @@ fn without_helm(mut object: Value) -> Value {
     object
 }
 
-fn kustomized() -> Result<Objects> {
+fn kustomize(folder: &str) -> Result<Objects> {
     let kubectl = Tools::ready()?.program("kubectl");
-    let text = capture(Command::new(kubectl).arg("kustomize").arg(paths::repository().join("config")), None)?;
-    let mut objects = by_identity(documents::parse(&text)?);
+    let text = capture(Command::new(kubectl).arg("kustomize").arg(paths::repository().join(folder)), None)?;
+    Ok(by_identity(documents::parse(&text)?))
+}
+
+fn kustomized() -> Result<Objects> {
+    let mut objects = kustomize("config")?;
     ensure!(objects.remove("Namespace kserve").is_some(), "Helm makes it by --create-namespace");
     Ok(objects)
 }
@@ -81,6 +85,16 @@ fn the_charts_defaults_are_what_kubectl_apply_of_config_installs() -> Result<()>
     for (name, object) in &charts {
         assert_eq!(object, &config[name], "{name}");
     }
+    Ok(())
+}
+
+#[test]
+fn dashboards_and_rules_of_the_chart_are_those_of_config() -> Result<()> {
+    let on = json!({"monitoring": {"dashboards": {"enabled": true}, "rules": {"enabled": true}}});
+    let (mut charts, config) = (charts("kserve", &on)?, kustomize("config/monitoring")?);
+    charts.retain(|name, _| config.contains_key(name));
+    assert_eq!(charts, config);
+    assert_eq!(config.len(), 7, "{:?}", config.keys());
     Ok(())
 }
 
