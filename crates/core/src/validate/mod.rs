@@ -22,6 +22,7 @@ pub(crate) mod group;
 pub mod identity;
 pub mod kv_cache;
 pub(crate) mod lora;
+pub mod monitoring;
 pub(crate) mod parallelism;
 pub(crate) mod pod;
 pub(crate) mod problem;
@@ -107,6 +108,7 @@ fn assemble(
         prefill,
         routing,
         claims: dra::claims(ctx),
+        monitors: monitoring::monitors(ctx, warnings),
     })
 }
 
