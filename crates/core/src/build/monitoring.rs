@@ -27,7 +27,7 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
 }
 
 fn pod_monitor(svc: &ValidService, of: &Workload) -> Object {
-    let mut endpoint = endpoint(svc, servers_series(svc, of));
+    let mut endpoint = endpoint(svc, &servers_series(svc, of));
     if svc.tls {
         *tree::entry(&mut endpoint, "scheme") = json!("https");
         *tree::entry(&mut endpoint, "tlsConfig") = trust(svc);
@@ -43,7 +43,7 @@ fn monitor(svc: &ValidService, kind: Kind, name: &str, component: Component, spe
     Object::new(kind, &svc.id.namespace, name, labels, json!({"spec": spec}))
 }
 
-fn endpoint(svc: &ValidService, relabelings: Vec<Value>) -> Value {
+fn endpoint(svc: &ValidService, relabelings: &[Value]) -> Value {
     json!({"path": PATH, "interval": svc.monitors.settings.interval, "relabelings": relabelings})
 }
 
@@ -106,7 +106,7 @@ fn service_monitor(svc: &ValidService, scheduler: &Scheduler) -> Option<Object> 
     ports.find(|port| tree::text(port, &["name"]) == "metrics")?;
     let name = copied("__meta_kubernetes_service_label_app_kubernetes_io_name", "llm_isvc_name");
     let role = json!({"targetLabel": "llm_isvc_role", "replacement": "scheduler", "action": "replace"});
-    let mut endpoint = endpoint(svc, vec![name, role]);
+    let mut endpoint = endpoint(svc, &[name, role]);
     *tree::entry(&mut endpoint, "port") = json!("metrics");
     if let Some(secret) = &svc.monitors.settings.scheduler_token {
         let credentials = json!({"name": secret, "key": "token"});

@@ -121,7 +121,7 @@ fn settings_give_interval_and_labels_but_ours_win() {
 }
 
 /// A service with a picker whose container has these ports.
-fn with_picker(ports: Value, pool: Value) -> ValidService {
+fn with_picker(ports: &Value, pool: Value) -> ValidService {
     let mut svc = valid(&mut World::new(), json!({"scheduler": {}}));
     let scheduler = svc.routing.scheduler.as_mut().unwrap();
     scheduler.pod = json!({"containers": [{"name": "main", "ports": ports}]});
@@ -131,14 +131,14 @@ fn with_picker(ports: Value, pool: Value) -> ValidService {
 
 #[test]
 fn each_rank_of_a_pool_with_several_ports_is_read() {
-    let svc = with_picker(json!([]), json!({"targetPorts": [{"number": 8000}, {"number": 8001}]}));
+    let svc = with_picker(&json!([]), json!({"targetPorts": [{"number": 8000}, {"number": 8001}]}));
     let expected = pod_monitor("llama-kserve-monitor", "both", &plain("8000|8001"));
     assert_eq!(bodies(&svc), [expected], "and there is no monitor of a picker without a port metrics");
 }
 
 #[test]
 fn the_picker_has_a_monitor_with_the_token_that_is_named() {
-    let mut svc = with_picker(json!([{"name": "metrics", "containerPort": 9090}]), json!({}));
+    let mut svc = with_picker(&json!([{"name": "metrics", "containerPort": 9090}]), json!({}));
     let relabelings = json!([
         {
             "sourceLabels": ["__meta_kubernetes_service_label_app_kubernetes_io_name"],
