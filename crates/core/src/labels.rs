@@ -41,6 +41,8 @@ pub const SUPPORTED_PATHS: &str = "llmisvc.io/supported-paths";
 pub const GATEWAY_EXTRAS: &str = "llmisvc.io/gateway-extras";
 /// On a service: the Secret with its CA in the namespace of an Istio Gateway.
 pub const GATEWAY_CA: &str = "llmisvc.io/gateway-ca";
+/// On a service: `enabled` or `disabled`, whatever the operator's settings say about monitors.
+pub const MONITORING: &str = "llmisvc.io/monitoring";
 /// vLLM version that a preset's image carries; decides which flags exist.
 pub const VLLM_VERSION: &str = "llmisvc.io/vllm-version";
 /// Model-based routing switch on workload annotations and Gateways; never copied to children.

@@ -64,6 +64,11 @@ pub fn scaled_object(service: &str, role: Role) -> String {
     if role == Role::Prefill { prefill_scaled_object(service) } else { decode_scaled_object(service) }
 }
 
+/// PodMonitor of a workload.
+pub fn pod_monitor(service: &str, role: Role) -> String {
+    if role == Role::Prefill { prefill_monitor(service) } else { decode_monitor(service) }
+}
+
 children! {
     /// Deployment of the main or decode workload, and the ServiceAccount of its routing sidecar.
     decode = "-kserve";
@@ -117,6 +122,12 @@ children! {
     decode_scaled_object = "-kserve-keda";
     /// ScaledObject of the prefill workload.
     prefill_scaled_object = "-kserve-prefill-keda";
+    /// PodMonitor of the main or decode workload.
+    decode_monitor = "-kserve-monitor";
+    /// PodMonitor of the prefill workload.
+    prefill_monitor = "-kserve-prefill-monitor";
+    /// ServiceMonitor of the endpoint picker.
+    scheduler_monitor = "-epp-monitor";
     /// ResourceClaimTemplate as the peer names it; its spec can't be changed.
     claim_template = "-managed-dra";
 }

@@ -6,9 +6,11 @@ use crate::facts::Ref;
 use crate::validate::routing::Choice;
 
 mod autoscaling;
+mod monitoring;
 mod parse;
 mod storage;
 pub use autoscaling::{Prometheus, TriggerAuth};
+pub use monitoring::Monitoring;
 pub use parse::SettingsError;
 pub use storage::{OciMode, PEER_SIZES, Sizes, StorageSettings};
 
@@ -43,6 +45,8 @@ pub struct Settings {
     pub expiration_annotations: Vec<String>,
     /// Where KEDA reads what the workload variant autoscaler wants; none where nothing is said.
     pub prometheus: Option<Prometheus>,
+    /// Monitors for the Prometheus operator, where a service does not say.
+    pub monitoring: Monitoring,
     /// Keys that did not parse, with the reason; their last good value stays in use.
     pub problems: Vec<String>,
     /// Those of them that have no last good value, since none was read by this process: their shipped default is
@@ -51,9 +55,12 @@ pub struct Settings {
 }
 
 /// Keys of the ConfigMap that are read.
-pub const KEYS: [&str; 5] = ["ingress", "storageInitializer", "credentials", "scheduler", AUTOSCALING];
+pub const KEYS: [&str; 6] =
+    ["ingress", "storageInitializer", "credentials", "scheduler", AUTOSCALING, MONITORING];
 /// Key about the workload variant autoscaler.
 pub const AUTOSCALING: &str = "autoscaling-wva-controller-config";
+/// Key about monitors for the Prometheus operator.
+pub const MONITORING: &str = "monitoring";
 
 impl Settings {
     /// The settings of a process that has not read the ConfigMap yet.
@@ -111,6 +118,7 @@ impl Default for Settings {
             },
             expiration_annotations: vec!["certificates.kserve.io/expiration".to_owned()],
             prometheus: None,
+            monitoring: Monitoring::default(),
             problems: Vec::new(),
             unproven: BTreeSet::new(),
         }

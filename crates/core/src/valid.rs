@@ -10,6 +10,7 @@ pub use crate::revision::LivePair;
 pub use crate::validate::account::Account;
 pub use crate::validate::dra::{ClaimTemplate, Claims, Devices};
 pub use crate::validate::kv_cache::{KvCache, Store, Tier};
+pub use crate::validate::monitoring::Monitors;
 pub use crate::validate::routing::{ExternalPool, Ingress, Route, Routing, Scheduler, Tokenizer};
 pub use crate::validate::scaling::{Scaler, Scaling, Variant};
 pub use crate::validate::storage::Weights;
@@ -55,6 +56,8 @@ pub struct ValidService {
     pub routing: Routing,
     /// Managed DRA.
     pub claims: Claims,
+    /// Who collects its metrics.
+    pub monitors: Monitors,
 }
 
 /// What a workload's pods do.

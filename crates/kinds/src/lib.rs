@@ -108,6 +108,10 @@ kinds! {
     Ingress = "networking.k8s.io" / "v1" "ingresses" namespaced required;
     /// Route from the gateways.
     HTTPRoute = "gateway.networking.k8s.io" / "v1" "httproutes" namespaced optional;
+    /// Where the Prometheus operator finds the metrics of model servers. Last: nothing that serves waits for it.
+    PodMonitor = "monitoring.coreos.com" / "v1" "podmonitors" namespaced optional;
+    /// Where it finds those of an endpoint picker.
+    ServiceMonitor = "monitoring.coreos.com" / "v1" "servicemonitors" namespaced optional;
 }
 
 impl Kind {
@@ -158,6 +162,8 @@ mod tests {
                 "keda.sh/v1alpha1 ScaledObject scaledobjects",
                 "networking.k8s.io/v1 Ingress ingresses",
                 "gateway.networking.k8s.io/v1 HTTPRoute httproutes",
+                "monitoring.coreos.com/v1 PodMonitor podmonitors",
+                "monitoring.coreos.com/v1 ServiceMonitor servicemonitors",
             ]
         );
     }

@@ -12,6 +12,7 @@ pub mod group;
 pub mod ingress;
 pub mod kv_cache;
 pub mod lora;
+pub mod monitoring;
 pub mod pod;
 pub mod pool;
 pub mod propagation;
@@ -51,6 +52,7 @@ pub fn build(svc: &ValidService) -> Vec<Object> {
     objects.extend(svc.prefill.iter().map(|prefill| workload::workload(svc, prefill)));
     objects.extend(scaling::objects(svc));
     objects.extend(routing::objects(svc));
+    objects.extend(monitoring::objects(svc));
     revision::mark(svc, &mut objects);
     for object in &mut objects {
         own(&svc.id, object);

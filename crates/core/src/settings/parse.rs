@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::autoscaling::autoscaling;
+use super::monitoring::monitoring;
 use super::storage::storage;
-use super::{AUTOSCALING, CredentialSettings, ModelRouting, Settings};
+use super::{AUTOSCALING, CredentialSettings, MONITORING, ModelRouting, Settings};
 use crate::facts::Ref;
 use crate::tree;
 use crate::validate::routing::Choice;
@@ -61,6 +62,9 @@ impl Settings {
         });
         read.key(AUTOSCALING, &mut next, last, autoscaling, |to, from| {
             to.prometheus.clone_from(&from.prometheus);
+        });
+        read.key(MONITORING, &mut next, last, monitoring, |to, from| {
+            to.monitoring.clone_from(&from.monitoring);
         });
         next.problems = read.problems;
         next

@@ -142,6 +142,7 @@ impl Fixture {
             prefill,
             routing: self.in_context(|ctx| routing(ctx, &mut Vec::new(), &mut Vec::new())),
             claims: self.in_context(super::dra::claims),
+            monitors: crate::valid::Monitors::default(),
             id,
         }
     }

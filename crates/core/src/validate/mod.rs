@@ -22,6 +22,7 @@ pub(crate) mod group;
 pub mod identity;
 pub mod kv_cache;
 pub(crate) mod lora;
+pub mod monitoring;
 pub(crate) mod parallelism;
 pub(crate) mod paths;
 pub(crate) mod pod;
@@ -109,6 +110,7 @@ fn assemble(
         prefill,
         routing,
         claims: dra::claims(ctx),
+        monitors: monitoring::monitors(ctx, warnings),
     })
 }
 

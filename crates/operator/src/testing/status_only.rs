@@ -62,7 +62,9 @@ const fn of_kind(kind: Kind) -> Status {
         | Kind::HorizontalPodAutoscaler
         | Kind::ScaledObject
         | Kind::Ingress
-        | Kind::HTTPRoute => Status::Counts,
+        | Kind::HTTPRoute
+        | Kind::PodMonitor
+        | Kind::ServiceMonitor => Status::Counts,
     }
 }
 

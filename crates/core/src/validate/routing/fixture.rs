@@ -161,6 +161,7 @@ impl World {
             live_pair: None,
             routing,
             claims: Claims::default(),
+            monitors: crate::valid::Monitors::default(),
         }
     }
 

@@ -1,0 +1,123 @@
+//! Monitors for the Prometheus operator (`reference/llm-d.md §3.2`, `§4.1`): one for each role of each service, since
+//! services differ in TLS (`asks` M5), and one for the endpoint picker.
+
+use llmisvc_kinds::Kind;
+use serde_json::{Value, json};
+
+use super::propagation;
+use crate::labels::{self, Component, Labels};
+use crate::object::Object;
+use crate::valid::{Scheduler, ValidService, Workload};
+use crate::{names, tree};
+
+const PATH: &str = "/metrics";
+/// Where vLLM listens, with and without a routing sidecar before it. The sidecar has no metrics of vLLM.
+const BEHIND_SIDECAR: i64 = 8001;
+const PORT: i64 = 8000;
+/// Labels that the controllers of pods write, by which two revisions of a service are told apart.
+const REVISIONS: [&str; 2] = ["pod_template_hash", "leaderworkerset_sigs_k8s_io_template_revision_hash"];
+
+/// Those that are wanted and served.
+pub fn objects(svc: &ValidService) -> Vec<Object> {
+    let workloads = std::iter::once(&svc.decode).chain(&svc.prefill);
+    let mut objects: Vec<Object> = workloads.map(|of| pod_monitor(svc, of)).collect();
+    objects.extend(svc.routing.scheduler.as_ref().and_then(|scheduler| service_monitor(svc, scheduler)));
+    objects.retain(|object| svc.monitors.kinds.contains(&object.kind));
+    objects
+}
+
+fn pod_monitor(svc: &ValidService, of: &Workload) -> Object {
+    let mut endpoint = endpoint(svc, &servers_series(svc, of));
+    if svc.tls {
+        *tree::entry(&mut endpoint, "scheme") = json!("https");
+        *tree::entry(&mut endpoint, "tlsConfig") = trust(svc);
+    }
+    let spec = json!({"selector": {"matchLabels": selector(svc, of)}, "podMetricsEndpoints": [endpoint]});
+    let name = names::pod_monitor(&svc.id.name, of.role);
+    monitor(svc, Kind::PodMonitor, &name, Component::Workload, &spec)
+}
+
+fn monitor(svc: &ValidService, kind: Kind, name: &str, component: Component, spec: &Value) -> Object {
+    let mut labels = svc.monitors.settings.labels.clone();
+    labels.extend(labels::base(&svc.id.name, component));
+    Object::new(kind, &svc.id.namespace, name, labels, json!({"spec": spec}))
+}
+
+fn endpoint(svc: &ValidService, relabelings: &[Value]) -> Value {
+    json!({"path": PATH, "interval": svc.monitors.settings.interval, "relabelings": relabelings})
+}
+
+/// The pods that answer requests, by the role that they carry, which a live selector may fix.
+fn selector(svc: &ValidService, of: &Workload) -> Labels {
+    let carried = propagation::pod_labels(&svc.id, of, of.serving().position).remove(labels::ROLE);
+    let mut selector = labels::endpoints(&svc.id.name);
+    selector.extend(carried.map(|role| (labels::ROLE.to_owned(), role)));
+    selector
+}
+
+/// The port is chosen by a rule, not by `portNumber`, which younger releases of the Prometheus operator know, nor by
+/// `targetPort`, which they want no more. One rule takes any number of ports.
+fn servers_series(svc: &ValidService, of: &Workload) -> Vec<Value> {
+    let ports: Vec<String> = ports(svc, of).iter().map(ToString::to_string).collect();
+    let is_server = json!({
+        "sourceLabels": ["__meta_kubernetes_pod_container_port_number"],
+        "regex": ports.join("|"),
+        "action": "keep",
+    });
+    let revision = json!({
+        "sourceLabels": REVISIONS.map(|label| format!("__meta_kubernetes_pod_label_{label}")),
+        "separator": "",
+        "targetLabel": "llm_isvc_revision",
+        "action": "replace",
+    });
+    let from = |label: &str, to| copied(&format!("__meta_kubernetes_pod_label_{label}"), to);
+    let name = from("app_kubernetes_io_name", "llm_isvc_name");
+    vec![is_server, name, from("llm_d_ai_role", "llm_isvc_role"), revision]
+}
+
+fn copied(from: &str, to: &str) -> Value {
+    json!({"sourceLabels": [from], "targetLabel": to, "action": "replace"})
+}
+
+/// A pool may name a port for each data-parallel rank; behind a sidecar these are the sidecar's.
+fn ports(svc: &ValidService, of: &Workload) -> Vec<i64> {
+    if of.serving().sidecar {
+        return vec![BEHIND_SIDECAR];
+    }
+    let pool = svc.routing.scheduler.as_ref().map(|scheduler| tree::list(&scheduler.pool, &["targetPorts"]));
+    let ranks: Vec<i64> =
+        pool.into_iter().flatten().filter_map(|port| port.get("number")?.as_i64()).collect();
+    if ranks.is_empty() { vec![PORT] } else { ranks }
+}
+
+/// Pods are reached by address, and their certificate names the Service.
+fn trust(svc: &ValidService) -> Value {
+    let (secret, service) = (names::tls_secret(&svc.id.name), names::workload_service(&svc.id.name));
+    json!({
+        "ca": {"secret": {"name": secret, "key": "ca.crt"}},
+        "serverName": format!("{service}.{}.svc", svc.id.namespace),
+    })
+}
+
+/// None for a picker whose Service has no port `metrics`.
+fn service_monitor(svc: &ValidService, scheduler: &Scheduler) -> Option<Object> {
+    let containers = tree::list(&scheduler.pod, &["containers"]).iter();
+    let mut ports = containers.flat_map(|container| tree::list(container, &["ports"]));
+    ports.find(|port| tree::text(port, &["name"]) == "metrics")?;
+    let name = copied("__meta_kubernetes_service_label_app_kubernetes_io_name", "llm_isvc_name");
+    let role = json!({"targetLabel": "llm_isvc_role", "replacement": "scheduler", "action": "replace"});
+    let mut endpoint = endpoint(svc, &[name, role]);
+    *tree::entry(&mut endpoint, "port") = json!("metrics");
+    if let Some(secret) = &svc.monitors.settings.scheduler_token {
+        let credentials = json!({"name": secret, "key": "token"});
+        *tree::entry(&mut endpoint, "authorization") = json!({"type": "Bearer", "credentials": credentials});
+    }
+    let selector = labels::base(&svc.id.name, Component::Scheduler);
+    let spec = json!({"selector": {"matchLabels": selector}, "endpoints": [endpoint]});
+    let name = names::scheduler_monitor(&svc.id.name);
+    Some(monitor(svc, Kind::ServiceMonitor, &name, Component::Scheduler, &spec))
+}
+
+#[cfg(test)]
+#[path = "monitoring_tests.rs"]
+mod tests;
