@@ -112,6 +112,8 @@ pub mod kind {
         GROUP_READY = "GroupReady";
         /// Members of the routing group serve other models; there only while they do, never affects `Ready`.
         GROUP_DEGRADED = "GroupDegraded";
+        /// A PodMonitor or ServiceMonitor could not be written; there only while that is so, never affects `Ready`.
+        MONITORING_READY = "MonitoringReady";
     }
 }
 
@@ -257,6 +259,8 @@ pub mod reason {
         INGRESS_FETCH_ERROR = "IngressFetchError";
         /// Ingress could not be written.
         INGRESS_RECONCILE_ERROR = "IngressReconcileError";
+        /// A monitor for the Prometheus operator could not be written.
+        MONITORING_RECONCILE_ERROR = "MonitoringReconcileError";
         /// Everything is ready, and nothing leads to the service.
         NO_URL = "NoURL";
         /// Deleted, and routes of the other members of its group still lead to it.

@@ -64,15 +64,15 @@ fn servers_series(svc: &ValidService, of: &Workload) -> Vec<Value> {
         "regex": ports.join("|"),
         "action": "keep",
     });
-    let revision = json!({
-        "sourceLabels": REVISIONS.map(|label| format!("__meta_kubernetes_pod_label_{label}")),
-        "separator": "",
-        "targetLabel": "llm_isvc_revision",
-        "action": "replace",
+    let revisions = REVISIONS.map(|label| {
+        let from = format!("__meta_kubernetes_pod_label_{label}");
+        // A pod without the label keeps what the other rule found.
+        json!({"sourceLabels": [from], "regex": "(.+)", "targetLabel": "llm_isvc_revision", "action": "replace"})
     });
     let from = |label: &str, to| copied(&format!("__meta_kubernetes_pod_label_{label}"), to);
     let name = from("app_kubernetes_io_name", "llm_isvc_name");
-    vec![is_server, name, from("llm_d_ai_role", "llm_isvc_role"), revision]
+    let series = vec![is_server, name, from("llm_d_ai_role", "llm_isvc_role")];
+    series.into_iter().chain(revisions).collect()
 }
 
 fn copied(from: &str, to: &str) -> Value {

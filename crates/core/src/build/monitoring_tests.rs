@@ -35,11 +35,14 @@ fn relabelings(ports: &str) -> Value {
             "action": "replace",
         },
         {
-            "sourceLabels": [
-                "__meta_kubernetes_pod_label_pod_template_hash",
-                "__meta_kubernetes_pod_label_leaderworkerset_sigs_k8s_io_template_revision_hash",
-            ],
-            "separator": "",
+            "sourceLabels": ["__meta_kubernetes_pod_label_pod_template_hash"],
+            "regex": "(.+)",
+            "targetLabel": "llm_isvc_revision",
+            "action": "replace",
+        },
+        {
+            "sourceLabels": ["__meta_kubernetes_pod_label_leaderworkerset_sigs_k8s_io_template_revision_hash"],
+            "regex": "(.+)",
             "targetLabel": "llm_isvc_revision",
             "action": "replace",
         },

@@ -77,6 +77,9 @@ fn component(view: &View<'_>, refusal: &Refusal) -> (&'static str, &'static str)
         Kind::InferencePool | Kind::OlderInferencePool | Kind::InferenceObjective | Kind::InferenceModel => {
             (kind::INFERENCE_POOL_READY, reason::SCHEDULER_RECONCILE_ERROR)
         }
+        Kind::PodMonitor | Kind::ServiceMonitor => {
+            (kind::MONITORING_READY, reason::MONITORING_RECONCILE_ERROR)
+        }
         Kind::Secret => (kind::MAIN_WORKLOAD_READY, reason::RECONCILE_CERTS_ERROR),
         Kind::HorizontalPodAutoscaler | Kind::ScaledObject => scaling::component(view.name, refusal),
         _ if is_scheduler(view, refusal) => scheduler,

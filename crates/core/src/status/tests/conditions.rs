@@ -476,6 +476,7 @@ fn a_refused_extra_is_a_condition_of_the_routes_and_a_budget_one_of_the_picker()
             "llama-kserve-router-scheduler",
             "SchedulerWorkloadReady=False SchedulerReconcileError",
         ),
+        (Kind::PodMonitor, "llama-kserve", "MonitoringReady=False MonitoringReconcileError"),
     ];
     let merged = with_route();
     let mut world = ready_world(&merged);
