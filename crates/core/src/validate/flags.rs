@@ -72,7 +72,9 @@ pub fn check(scope: &mut Scope<'_, '_>, flags: &Flags<'_>, user: &[String]) {
 
 fn replaced(flags: &Flags<'_>, user: &[String]) -> Vec<(String, String)> {
     let generated = argv::generated(flags);
-    let pairs = generated.iter().filter_map(|group| {
+    // What a preset adds is a default: to replace it is what `args` are for.
+    let ours = generated.iter().filter(|group| !flags.added.contains(group));
+    let pairs = ours.filter_map(|group| {
         let (word, values) = group.split_first()?;
         let name = argv::flag(word)?;
         let given = user.iter().find(|word| argv::flag(word).as_ref() == Some(&name))?;

@@ -307,3 +307,19 @@ fn the_quoting_of_a_foreign_commands_variable_is_not_ours_to_judge() {
     fixture.service["spec"]["template"]["containers"][0]["env"] = env;
     assert_eq!(fixture.outcome().findings, NONE);
 }
+
+#[test]
+fn a_flag_that_a_preset_adds_is_replaced_without_a_word() {
+    let mut spec = spec();
+    spec["annotations"]["llmisvc.io/vllm-args"] = json!("--dtype=float16 --block-size 64");
+    let spec = with(spec, "/template/containers/0/args", json!(["--dtype=bfloat16"]));
+    let fixture = fixture(spec);
+    assert_eq!(fixture.outcome().warnings, Vec::<String>::new());
+    let deployment = fixture.object(llmisvc_kinds::Kind::Deployment, "llama-kserve");
+    let main = &deployment["spec"]["template"]["spec"]["containers"][0];
+    let args = main["args"].to_string();
+    assert!(
+        args.contains(r#""--block-size","64","--dtype=bfloat16""#) && !args.contains("float16\",\"--block"),
+        "{args}"
+    );
+}
