@@ -1,29 +1,26 @@
-//! Values from which keys are taken one by one, so that what nobody takes can be listed.
+//! Values of a chart: keys that are taken one by one as Helm reads them, where what is empty says nothing.
 
 use llmisvc_core::tree;
 use serde_json::Value;
 
 use super::Loss;
+use super::common::source::{Source, scalar};
 
 /// A tree of values and where it stands in the input.
 #[derive(Debug)]
 pub struct Keys {
-    root: Value,
-    prefix: String,
+    source: Source,
 }
 
 impl Keys {
     /// Values at this place; the top has an empty one.
     pub fn new(root: Value, prefix: impl Into<String>) -> Self {
-        Self { root, prefix: prefix.into() }
+        Self { source: Source::new(root, prefix) }
     }
 
     /// The value at a dotted path, which is gone then. Null is as good as nothing, as in Helm.
     pub fn take(&mut self, path: &str) -> Option<Value> {
-        let mut steps: Vec<&str> = path.split('.').collect();
-        let last = steps.pop()?;
-        let parent = steps.into_iter().try_fold(&mut self.root, |at, step| at.get_mut(step))?;
-        parent.as_object_mut()?.remove(last).filter(|found| !found.is_null())
+        self.source.take(path)
     }
 
     /// The same as text; numbers and booleans as they are written.
@@ -51,68 +48,27 @@ impl Keys {
 
     /// What stands at the path, and stays.
     pub fn peek(&self, path: &str) -> Option<&Value> {
-        path.split('.').try_fold(&self.root, |at, step| at.get(step)).filter(|found| !found.is_null())
+        self.source.peek(path)
     }
 
     /// Puts back what was taken.
     pub fn back(&mut self, key: &str, value: Value) {
-        put(&mut self.root, &[key], value);
+        put(self.source.whole(), &[key], value);
     }
 
     /// Everything that nobody has taken, as it stands.
-    pub fn rest(self) -> Value {
-        self.root
+    pub fn rest(mut self) -> Value {
+        self.source.everything()
     }
 
     /// Where a path stands in the input.
     pub fn at(&self, path: &str) -> String {
-        join(&self.prefix, path)
+        self.source.at(path)
     }
 
     /// Everything that nobody has taken, leaf by leaf, with the reason that `why` knows for a path.
     pub fn lost(self, why: impl Fn(&str) -> String) -> Vec<Loss> {
-        let mut paths = Vec::new();
-        leaves(&self.root, &self.prefix, &mut paths);
-        paths.into_iter().map(|path| Loss::new(path.clone(), why(&path))).collect()
-    }
-}
-
-/// A string, number or boolean as text.
-pub fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
-    }
-}
-
-fn join(prefix: &str, path: &str) -> String {
-    match (prefix, path) {
-        ("", path) => path.to_owned(),
-        (prefix, path) if path.starts_with('[') => format!("{prefix}{path}"),
-        (prefix, path) => format!("{prefix}.{path}"),
-    }
-}
-
-/// The paths of all leaves below a value; empty maps and lists say nothing and are none.
-pub fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
-    walk(value, path, &mut |path, _| found.push(path.to_owned()));
-}
-
-/// Shows every leaf below a value with its path.
-pub fn walk(value: &Value, path: &str, show: &mut dyn FnMut(&str, &Value)) {
-    match value {
-        Value::Object(map) => map.iter().for_each(|(key, value)| walk(value, &join(path, key), show)),
-        Value::Array(items) => {
-            for (at, item) in items.iter().enumerate() {
-                let name = tree::text(item, &["name"]);
-                let step = if name.is_empty() { at.to_string() } else { name.to_owned() };
-                walk(item, &format!("{path}[{step}]"), show);
-            }
-        }
-        Value::Null => {}
-        leaf => show(path, leaf),
+        self.source.left().into_iter().map(|path| Loss::new(path.clone(), why(&path))).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! A tree from which fields are taken one by one, so that what nobody takes becomes a loss.
 
+use llmisvc_core::tree;
 use serde_json::Value;
 
 use crate::convert::Loss;
@@ -19,7 +20,7 @@ impl Source {
 
     /// Where a field stands in the input.
     pub fn at(&self, path: &str) -> String {
-        if self.at.is_empty() { path.to_owned() } else { format!("{}.{path}", self.at) }
+        join(&self.at, path)
     }
 
     /// Where this part stands.
@@ -85,6 +86,11 @@ impl Source {
         std::mem::take(&mut self.rest)
     }
 
+    /// All of it, to change it.
+    pub fn whole(&mut self) -> &mut Value {
+        &mut self.rest
+    }
+
     /// What stands at a dotted path, and stays.
     pub fn peek(&self, path: &str) -> Option<&Value> {
         path.split('.').try_fold(&self.rest, |at, step| at.get(step)).filter(|found| !found.is_null())
@@ -103,11 +109,16 @@ impl Source {
         }
     }
 
-    /// Whatever nobody has taken, leaf by leaf.
-    pub fn finish(self, lost: &mut Vec<Loss>) {
+    /// The paths of all leaves that nobody has taken.
+    pub fn left(&self) -> Vec<String> {
         let mut paths = Vec::new();
         leaves(&self.rest, &self.at, &mut paths);
-        lost.extend(paths.into_iter().map(|path| Loss::new(path, "not known to this conversion")));
+        paths
+    }
+
+    /// Whatever nobody has taken, leaf by leaf.
+    pub fn finish(self, lost: &mut Vec<Loss>) {
+        lost.extend(self.left().into_iter().map(|path| Loss::new(path, "not known to this conversion")));
     }
 }
 
@@ -128,25 +139,34 @@ fn says(value: &Value) -> bool {
 }
 
 fn step(number: usize, item: &Value) -> String {
-    item.get("name").and_then(Value::as_str).map_or_else(|| number.to_string(), str::to_owned)
+    let name = tree::text(item, &["name"]);
+    if name.is_empty() { number.to_string() } else { name.to_owned() }
 }
 
-/// The paths of all leaves; what is null or an empty map says nothing.
+fn join(path: &str, next: &str) -> String {
+    match (path, next) {
+        ("", next) => next.to_owned(),
+        (path, next) if next.starts_with('[') => format!("{path}{next}"),
+        (path, next) => format!("{path}.{next}"),
+    }
+}
+
+/// The paths of all leaves; what is null, or an empty map or list, says nothing.
 pub fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
+    walk(value, path, &mut |path, _| found.push(path.to_owned()));
+}
+
+/// Shows every leaf with its path.
+pub fn walk(value: &Value, path: &str, show: &mut dyn FnMut(&str, &Value)) {
     match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                leaves(value, &path, found);
-            }
-        }
+        Value::Object(map) => map.iter().for_each(|(key, value)| walk(value, &join(path, key), show)),
         Value::Array(items) => {
             for (number, item) in items.iter().enumerate() {
-                leaves(item, &format!("{path}[{}]", step(number, item)), found);
+                walk(item, &format!("{path}[{}]", step(number, item)), show);
             }
         }
         Value::Null => {}
-        _ => found.push(path.to_owned()),
+        leaf => show(path, leaf),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::model::Model;
 use super::parallelism::Ranks;
 use super::ports::Move;
-use crate::convert::keys::scalar;
+use crate::convert::common::source::scalar;
 
 /// Flags that follow from the fields of a service.
 const MANAGED: [&str; 14] = [

@@ -4,7 +4,7 @@ use regex::{Captures, Regex};
 use serde_json::Value;
 
 use crate::convert::Loss;
-use crate::convert::keys::{scalar, walk};
+use crate::convert::common::source::{scalar, walk};
 
 /// What Helm knows and a service does not.
 const HELM: [&str; 5] = ["{{ .Release.", "{{ .Values.", "{{ .Chart.", "{{ include ", "{{ template "];

@@ -4,7 +4,8 @@ use llmisvc_core::tree;
 use serde_json::{Value, json};
 
 use super::{Draft, SERVED, gateway};
-use crate::convert::keys::{Keys, put, scalar};
+use crate::convert::common::source::scalar;
+use crate::convert::keys::{Keys, put};
 
 /// Pickers from before there was a configuration of today's kind; ours takes what theirs were told.
 const OLDER: [&str; 2] = ["llm-d-inference-scheduler", "epp"];

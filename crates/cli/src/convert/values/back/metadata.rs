@@ -4,7 +4,8 @@ use llmisvc_core::tree;
 use serde_json::{Value, json};
 
 use super::Draft;
-use crate::convert::keys::{Keys, put, walk};
+use crate::convert::common::source::walk;
+use crate::convert::keys::{Keys, put};
 use crate::convert::values::accelerator::KINDS;
 
 const DRA: &str = "serving.kserve.io/exp-dra-";

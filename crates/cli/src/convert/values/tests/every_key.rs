@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::convert::Converted;
+use crate::convert::common::source::leaves;
 use crate::convert::detect::chart;
-use crate::convert::keys::leaves;
 use crate::convert::values::{convert, defaults};
 
 /// Keys that say nothing by themselves.
