@@ -40,6 +40,12 @@ pub fn relocated(image: &str, registry: &str) -> String {
     format!("{}/{path}", registry.trim_end_matches('/'))
 }
 
+/// The last part of an image's name, without tag and digest.
+pub fn repository(image: &str) -> &str {
+    let last = image.rsplit('/').next().unwrap_or(image);
+    last.split([':', '@']).next().unwrap_or(last)
+}
+
 fn each(tree: &mut Value, act: &mut impl FnMut(&mut String)) {
     match tree {
         Value::Object(fields) => {

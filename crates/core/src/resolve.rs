@@ -15,7 +15,7 @@ use crate::{shape, tree};
 mod overlay;
 mod presets;
 pub(crate) mod reference;
-pub(crate) use presets::has_plugin;
+pub(crate) use presets::{Plugins, is_set};
 pub use presets::{Preset, implicit};
 
 /// The layers of a service, lowest precedence first; the service itself is not among them.

@@ -172,6 +172,11 @@ pub struct PodTemplate {
 }
 
 impl PodTemplate {
+    /// Port of vLLM: a routing sidecar before it takes the one that requests come to.
+    pub const fn port(&self) -> u16 {
+        if self.sidecar { 8001 } else { 8000 }
+    }
+
     /// A template about which nothing is decided yet.
     pub const fn bare(position: Position, pod: Value) -> Self {
         Self {

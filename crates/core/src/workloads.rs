@@ -14,6 +14,11 @@ pub fn slot(service: &str, role: Role, is_group: bool) -> (Kind, String) {
     (kind, names::workload(service, role, is_group))
 }
 
+/// Pods in each group of a LeaderWorkerSet, if the object says so.
+pub fn group_size(workload: &Value) -> Option<i64> {
+    tree::get(workload, &["spec", GROUP, "size"]).and_then(Value::as_i64)
+}
+
 /// The pod templates of a Deployment or LeaderWorkerSet, the one that answers requests first.
 pub fn templates(workload: &Value) -> impl Iterator<Item = &Value> {
     let paths: [&[&str]; 3] =

@@ -177,6 +177,18 @@ pub fn flag(word: &str) -> Option<String> {
     })
 }
 
+/// Each flag with its values.
+pub fn groups(words: &[String]) -> Vec<Vec<String>> {
+    let mut groups: Vec<Vec<String>> = Vec::new();
+    for word in words {
+        match groups.last_mut() {
+            Some(group) if flag(word).is_none() => group.push(word.clone()),
+            _ => groups.push(vec![word.clone()]),
+        }
+    }
+    groups
+}
+
 /// The generated flags that the user's words do not give.
 pub fn without(generated: Vec<Vec<String>>, user: &[String]) -> Vec<Vec<String>> {
     let given: BTreeSet<String> = user.iter().filter_map(|word| flag(word)).collect();

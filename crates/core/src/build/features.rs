@@ -7,7 +7,7 @@ use crate::tree;
 use crate::valid::{PodTemplate, Role};
 
 /// KV transfer between prefill and decode; NIXL pulls, so both roles get the same value.
-const NIXL: &str = r#"{"kv_connector":"NixlConnector","kv_role":"kv_both"}"#;
+pub const NIXL: &str = r#"{"kv_connector":"NixlConnector","kv_role":"kv_both"}"#;
 const API_SERVERS: &str = "VLLM_API_SERVER_COUNT";
 
 /// What the flags of one template take from the features of its service.

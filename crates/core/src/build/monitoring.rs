@@ -11,9 +11,6 @@ use crate::valid::{Scheduler, ValidService, Workload};
 use crate::{names, tree};
 
 const PATH: &str = "/metrics";
-/// Where vLLM listens, with and without a routing sidecar before it. The sidecar has no metrics of vLLM.
-const BEHIND_SIDECAR: i64 = 8001;
-const PORT: i64 = 8000;
 /// Labels that the controllers of pods write, by which two revisions of a service are told apart.
 const REVISIONS: [&str; 2] = ["pod_template_hash", "leaderworkerset_sigs_k8s_io_template_revision_hash"];
 
@@ -79,15 +76,17 @@ fn copied(from: &str, to: &str) -> Value {
     json!({"sourceLabels": [from], "targetLabel": to, "action": "replace"})
 }
 
-/// A pool may name a port for each data-parallel rank; behind a sidecar these are the sidecar's.
+/// A pool may name a port for each data-parallel rank; behind a sidecar these are the sidecar's, which has no metrics of
+/// vLLM.
 fn ports(svc: &ValidService, of: &Workload) -> Vec<i64> {
+    let own = vec![i64::from(of.serving().port())];
     if of.serving().sidecar {
-        return vec![BEHIND_SIDECAR];
+        return own;
     }
     let pool = svc.routing.scheduler.as_ref().map(|scheduler| tree::list(&scheduler.pool, &["targetPorts"]));
     let ranks: Vec<i64> =
         pool.into_iter().flatten().filter_map(|port| port.get("number")?.as_i64()).collect();
-    if ranks.is_empty() { vec![PORT] } else { ranks }
+    if ranks.is_empty() { own } else { ranks }
 }
 
 /// Pods are reached by address, and their certificate names the Service.

@@ -8,6 +8,8 @@ use crate::tree;
 use crate::valid::{PodTemplate, Role, ValidService, Workload};
 use crate::validate::template::{About, compose_flags};
 
+/// The probes of a container.
+pub const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
 /// Port of NIXL's side channel, as in vLLM's own default; the other side is told it, so it is always set.
 const SIDE_CHANNEL_PORT: &str = "5600";
 

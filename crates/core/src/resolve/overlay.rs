@@ -3,13 +3,13 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::build::pod::PROBES;
 use crate::merge::merge;
 use crate::node::Node;
 use crate::{labels, shape, tree};
 
 /// What stands in the overlay's `spec.prefill`, which says only what prefill pods have different.
 const PREFILL: &str = "prefill";
-const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"];
 
 /// Whether a config says that it applies to every pod.
 pub fn is_overlay(config: &Value) -> bool {

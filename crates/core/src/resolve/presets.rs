@@ -84,10 +84,11 @@ impl Preset {
 
 /// The presets that a spec asks for, in merge order.
 pub fn implicit(spec: &Value) -> Vec<Preset> {
+    let plugins = Plugins::of(spec);
     let router = [
         (managed_scheduler(spec), Preset::Scheduler),
-        (wants_tokenizer(spec), Preset::Tokenizer),
-        (has_plugin(spec, &["predicted-latency-producer"]), Preset::LatencyPredictor),
+        (wants_tokenizer(spec, &plugins), Preset::Tokenizer),
+        (plugins.have(&["predicted-latency-producer"]), Preset::LatencyPredictor),
         (managed_route(spec), Preset::Route),
         (is_set(spec, &["tracing"]), Preset::Tracing),
     ];
@@ -132,19 +133,30 @@ fn managed_route(spec: &Value) -> bool {
     is_set(spec, &["router", "route"]) && tree::list(spec, &["router", "route", "http", "refs"]).is_empty()
 }
 
-fn wants_tokenizer(spec: &Value) -> bool {
+fn wants_tokenizer(spec: &Value, plugins: &Plugins) -> bool {
     let asked = is_set(spec, &["router", "scheduler", "tokenizer"]);
-    asked || has_plugin(spec, &["token-producer", "precise-prefix-cache-scorer"])
+    asked || plugins.have(&["token-producer", "precise-prefix-cache-scorer"])
 }
 
-fn is_set(spec: &Value, path: &[&str]) -> bool {
+/// Whether an object stands there.
+pub(crate) fn is_set(spec: &Value, path: &[&str]) -> bool {
     tree::get(spec, path).is_some_and(Value::is_object)
 }
 
-/// Whether the scheduler configuration lists one of these plugin types.
-pub(crate) fn has_plugin(spec: &Value, types: &[&str]) -> bool {
-    let Some(config) = configuration(spec) else { return false };
-    tree::list(&config, &["plugins"]).iter().any(|p| types.contains(&tree::text(p, &["type"])))
+/// The types of the plugins that the scheduler configuration lists, which may be a text that has to be parsed.
+pub(crate) struct Plugins(Vec<String>);
+
+impl Plugins {
+    pub(crate) fn of(spec: &Value) -> Self {
+        let config = configuration(spec).unwrap_or_default();
+        let types = tree::list(&config, &["plugins"]).iter().map(|plugin| tree::text(plugin, &["type"]));
+        Self(types.map(str::to_owned).collect())
+    }
+
+    /// Whether one of these types is among them.
+    pub(crate) fn have(&self, types: &[&str]) -> bool {
+        self.0.iter().any(|it| types.contains(&it.as_str()))
+    }
 }
 
 /// The inline one, else that of the picker's own arguments.

@@ -15,6 +15,7 @@ use crate::labels::APPLIED;
 use crate::object::{Live, Object};
 use crate::plan::seal;
 use crate::valid::Role;
+use crate::workloads::group_size;
 use crate::{names, tree};
 
 /// The objects to apply now instead of the desired ones.
@@ -99,8 +100,7 @@ fn workload(pair: &Pair<'_>, role: Role, object: &Object) -> Workload {
 }
 
 fn size(object: &Object) -> usize {
-    let size = tree::get(&object.body, &["spec", "leaderWorkerTemplate", "size"]).and_then(Value::as_u64);
-    size.and_then(|size| usize::try_from(size).ok()).unwrap_or(1)
+    group_size(&object.body).and_then(|size| usize::try_from(size).ok()).unwrap_or(1)
 }
 
 fn applied(

@@ -8,6 +8,7 @@ use super::condition::Judgement;
 use super::view::{Part, View};
 use crate::rollout::Counts;
 use crate::tree;
+use crate::workloads::group_size;
 
 /// Main or decode LeaderWorkerSet.
 pub(super) fn main(view: &View<'_>) -> Option<Judgement> {
@@ -44,7 +45,7 @@ fn judge(view: &View<'_>, part: Part) -> Judgement {
     if counts.replicas == 0 && counts.wanted > 0 {
         return Judgement::no(PROGRESSING, format!("{text}; {}", none_yet(&path)));
     }
-    let size = tree::get(body, &["spec", "leaderWorkerTemplate", "size"]).and_then(Value::as_i64);
+    let size = group_size(body);
     let unready = Unready { part, newest: None, wanted: counts.wanted.saturating_mul(size.unwrap_or(1)) };
     let serve = if counts.ready > 0 && counts.replicas > counts.updated { STILL_SERVE } else { "" };
     match of_pods(view, &unready) {

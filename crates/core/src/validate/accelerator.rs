@@ -6,7 +6,7 @@ use super::parallelism::World;
 use super::problem::Problem;
 use super::scope::Scope;
 use crate::labels::ACCELERATOR;
-use crate::tree;
+use crate::{images, tree};
 
 /// Prefix of the annotations that ask for managed DRA.
 const MANAGED_DRA: &str = "serving.kserve.io/exp-dra-";
@@ -104,9 +104,7 @@ fn usual(pod: &Value, main: &Value) -> Option<&'static str> {
     if selector.into_iter().flatten().any(|(key, _)| key.starts_with("cloud.google.com/gke-tpu-")) {
         return None;
     }
-    let image = tree::text(main, &["image"]);
-    let repository = image.rsplit('/').next().unwrap_or(image).split([':', '@']).next().unwrap_or(image);
-    let mut words = repository.split(['-', '_']);
+    let mut words = images::repository(tree::text(main, &["image"])).split(['-', '_']);
     // `xpu` has two drivers with a resource each; the topology decides for TPUs.
     if words.clone().any(|word| matches!(word, "cpu" | "tpu" | "xpu")) {
         return None;

@@ -35,19 +35,7 @@ pub fn added(scope: &mut Scope<'_, '_>, composed: bool) -> Vec<Vec<String>> {
     if words.is_none() {
         scope.error(&format!("annotations[{}]", labels::VLLM_ARGS), &Problem::Quoting { value });
     }
-    groups(words.unwrap_or_default())
-}
-
-/// Each flag with the words up to the next one.
-fn groups(words: Vec<String>) -> Vec<Vec<String>> {
-    let mut groups: Vec<Vec<String>> = Vec::new();
-    for word in words {
-        match groups.last_mut().filter(|_| !word.starts_with("--")) {
-            Some(group) => group.push(word),
-            None => groups.push(vec![word]),
-        }
-    }
-    groups
+    argv::groups(&words.unwrap_or_default())
 }
 
 /// All words that the user gives, as far as they are known.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Context;
 use super::problem::Problem;
 use crate::pass::Finding;
-use crate::resolve::has_plugin;
+use crate::resolve::{self, Plugins};
 use crate::{labels, tree};
 
 /// Allows every path.
@@ -35,24 +35,24 @@ fn finding(ctx: &Context<'_>, path: &Path, supported: &[&str]) -> Finding {
 }
 
 fn taken(spec: &Value) -> Vec<Path> {
-    let is_set = |path: &[&str]| tree::get(spec, path).is_some_and(Value::is_object);
+    let is_set = |path: &[&str]| resolve::is_set(spec, path);
     let data = |workload: &[&str]| {
         let sizes = ["data", "dataLocal"].map(|size| [workload, &["parallelism", size]].concat());
         sizes.iter().any(|path| tree::get(spec, path).is_some_and(Value::is_number))
     };
     let group = |workload: &[&str]| is_set(&[workload, &["worker"]].concat());
-    let plugin = |types: &[&str]| has_plugin(spec, types);
+    let plugins = Plugins::of(spec);
     let roles: [&[&str]; 2] = [&[], &["prefill"]];
     let ways = [
         (is_set(&["prefill"]), "prefill-decode", "prefill"),
         (roles.iter().any(|role| group(role) && data(role)), "wide-expert-parallelism", "worker"),
         (roles.iter().any(|role| group(role) && !data(role)), "multi-node", "worker"),
         (
-            plugin(&["precise-prefix-cache-producer", "precise-prefix-cache-scorer"]),
+            plugins.have(&["precise-prefix-cache-producer", "precise-prefix-cache-scorer"]),
             "precise-prefix-cache",
             "router.scheduler.config",
         ),
-        (plugin(&["predicted-latency-producer"]), "predicted-latency", "router.scheduler.config"),
+        (plugins.have(&["predicted-latency-producer"]), "predicted-latency", "router.scheduler.config"),
         (is_set(&["kvCacheOffloading"]), "tiered-prefix-cache", "kvCacheOffloading"),
     ];
     ways.into_iter().filter(|(on, ..)| *on).map(|(_, name, field)| Path { name, field }).collect()

@@ -65,7 +65,7 @@ pub struct Variant {
 /// Label of a workload, and of its autoscaler, with the name of its accelerator.
 pub const ACCELERATOR_NAME: &str = "inference.optimization/acceleratorName";
 /// Members of `keda` that are fields of a ScaledObject, and what they are called there.
-const KEDA_SETTINGS: [&str; 6] = [
+pub const KEDA_SETTINGS: [&str; 6] = [
     "pollingInterval",
     "cooldownPeriod",
     "initialCooldownPeriod",

@@ -124,7 +124,7 @@ pub fn compose_flags<'a>(template: &'a PodTemplate, about: &About<'a>) -> Option
     Some(Flags {
         model: about.model,
         namespace: about.namespace,
-        port: if template.sidecar { 8001 } else { 8000 },
+        port: template.port(),
         version,
         grace: grace.unwrap_or(60),
         tls: about.tls,

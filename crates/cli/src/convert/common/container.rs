@@ -1,5 +1,6 @@
 //! The container that serves: what of it stays true when our preset's command and image take the place of its own.
 
+use llmisvc_core::build::pod::PROBES;
 use serde_json::{Map, Value};
 
 use super::args::Args;
@@ -26,7 +27,6 @@ const FIELDS: [&str; 16] = [
     "volumeMounts",
     "workingDir",
 ];
-const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
 /// What vLLM answers to.
 const PATHS: [&str; 4] = ["/health", "/v1/models", "/ping", "/version"];
 const HANDLERS: [&str; 4] = ["httpGet", "exec", "tcpSocket", "grpc"];

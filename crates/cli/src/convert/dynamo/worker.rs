@@ -1,5 +1,6 @@
 //! A worker or prefill component as a workload.
 
+use llmisvc_core::build::pod::PROBES;
 use llmisvc_core::tree;
 use serde_json::{Map, Value, json};
 
@@ -126,7 +127,7 @@ fn extend(
     lost: &mut Vec<Loss>,
 ) {
     main.extend(resources::take(source, lost).map(|resources| ("resources".to_owned(), resources)));
-    for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
+    for name in PROBES {
         main.extend(container::probe(source.part(name), false, lost).map(|probe| (name.to_owned(), probe)));
     }
     let mounted = volumes::take(source, lost);

@@ -2,6 +2,7 @@
 
 mod kinds;
 
+use llmisvc_core::images::repository;
 use llmisvc_core::{labels, tree};
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use super::parallelism::Ranks;
 use super::role::{Role, Shared};
 use crate::convert::keys::{Keys, put};
 
-pub use kinds::{KINDS, Kind, OVERLAY, SIMULATOR_COMMAND, is_replaced, is_simulator, repository};
+pub use kinds::{KINDS, Kind, OVERLAY, SIMULATOR_COMMAND, is_replaced, is_simulator};
 
 const TPU_LABEL: &str = "cloud.google.com/gke-tpu-accelerator";
 

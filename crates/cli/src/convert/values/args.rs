@@ -2,7 +2,8 @@
 //! (`reference/llm-d.md §3.4`).
 
 use llmisvc_core::build::argv;
-use serde_json::{Value, json};
+use llmisvc_core::build::features::NIXL;
+use serde_json::Value;
 
 use super::model::Model;
 use super::parallelism::Ranks;
@@ -61,7 +62,7 @@ pub fn sorted(given: &[String], split: bool, model: &str) -> Sorted {
     let size = |flag: &str| argv::value_of(given, flag).and_then(|value| value.parse().ok());
     (sorted.tensor, sorted.data) = (size("tensor-parallel-size"), size("data-parallel-size"));
     sorted.local = size("data-parallel-size-local");
-    for group in groups(given) {
+    for group in argv::groups(given) {
         let flag = group.first().and_then(|word| argv::flag(word)).unwrap_or_default();
         sorted.expert |= group.first().is_some_and(|word| word == "--enable-expert-parallel");
         let is_said = MANAGED.contains(&flag.as_str()) || (split && is_usual_transfer(&group));
@@ -82,26 +83,11 @@ fn is_alias(flag: &str, group: &[String], model: &str) -> bool {
     flag == "served-model-name" && names.into_iter().any(|name| name != model)
 }
 
-/// Each flag with its values.
-fn groups(words: &[String]) -> Vec<Vec<String>> {
-    let mut groups: Vec<Vec<String>> = Vec::new();
-    for word in words {
-        match groups.last_mut() {
-            Some(group) if argv::flag(word).is_none() => group.push(word.clone()),
-            _ => groups.push(vec![word.clone()]),
-        }
-    }
-    groups
-}
-
-/// How KV caches move unless somebody says otherwise.
-pub const USUAL_TRANSFER: &str = r#"{"kv_connector":"NixlConnector","kv_role":"kv_both"}"#;
-
 fn is_usual_transfer(group: &[String]) -> bool {
     let is_it = group.first().and_then(|word| argv::flag(word)).as_deref() == Some("kv-transfer-config");
     let value = argv::value_of(group, "kv-transfer-config");
-    let parsed = value.and_then(|text| serde_json::from_str::<Value>(text).ok());
-    is_it && parsed == Some(json!({"kv_connector": "NixlConnector", "kv_role": "kv_both"}))
+    let parsed = |text| serde_json::from_str::<Value>(text).ok();
+    is_it && value.and_then(parsed) == parsed(NIXL)
 }
 
 /// What the chart gives to an image that starts by itself.
@@ -154,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_usual_transfer_needs_no_word_between_two_roles() {
-        let args = vec!["--kv-transfer-config".to_owned(), USUAL_TRANSFER.to_owned()];
+        let args = vec!["--kv-transfer-config".to_owned(), NIXL.to_owned()];
         assert_eq!(sorted(&args, true, "m").kept, [""; 0]);
         assert_eq!(sorted(&args, false, "m").kept, args);
     }

@@ -2,12 +2,13 @@
 
 mod server;
 
+use llmisvc_core::build::pod::PROBES;
 use llmisvc_core::tree;
 use serde_json::{Value, json};
 
 use super::parallelism::Ranks;
 use super::role::{Role, Shared};
-use super::{Draft, accelerator, probes, reasons};
+use super::{Draft, accelerator, reasons};
 use crate::convert::keys::{Keys, put};
 use server::Server;
 
@@ -94,8 +95,7 @@ fn beside(mut keys: Keys, draft: &mut Draft) -> Value {
         draft.lose(keys.at("mountModelVolume"), "only the model server has the model mounted");
     });
     let mut container = keys.take("extraConfig").unwrap_or_else(|| json!({}));
-    for field in
-        FIELDS.into_iter().chain(probes::PROBES).chain(["name", "command", "args", "ports", "volumeMounts"])
+    for field in FIELDS.into_iter().chain(PROBES).chain(["name", "command", "args", "ports", "volumeMounts"])
     {
         put(&mut container, &[field], keys.take(field).unwrap_or_default());
     }

@@ -164,7 +164,7 @@ fn image(keys: &mut Keys, base: &str, draft: &mut Draft) {
 
 /// The picker's flags and configuration follow its version, which an older one does not know how to read.
 fn carry_image(image: &str, path: &str, draft: &mut Draft) -> bool {
-    let repository = super::accelerator::repository(image);
+    let repository = llmisvc_core::images::repository(image);
     if OLDER.contains(&repository) {
         draft.lose(
             path,

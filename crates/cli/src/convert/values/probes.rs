@@ -5,9 +5,6 @@ use std::sync::LazyLock;
 use llmisvc_core::tree;
 use serde_json::Value;
 
-/// The probes of a container.
-pub const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"];
-
 /// The preset for single pods gives this probe.
 pub fn is_preset(name: &str, probe: &Value) -> bool {
     bare(MAIN.get(name).unwrap_or(&Value::Null)) == bare(probe)

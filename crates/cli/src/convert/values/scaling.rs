@@ -1,6 +1,7 @@
 //! Autoscalers that stand beside the chart (`reference/llm-d.md §1.8`): a ScaledObject is `scaling.keda` in a service.
 
 use llmisvc_core::tree;
+use llmisvc_core::validate::scaling::KEDA_SETTINGS;
 use serde_json::{Value, json};
 
 use super::Draft;
@@ -8,15 +9,9 @@ use super::role::Role;
 use crate::convert::keys::{Keys, put};
 
 /// Fields of a ScaledObject that `scaling.keda` has too.
-pub const KEDA: [&str; 7] = [
-    "triggers",
-    "pollingInterval",
-    "cooldownPeriod",
-    "initialCooldownPeriod",
-    "idleReplicaCount",
-    "fallback",
-    "advanced",
-];
+pub fn keda() -> impl Iterator<Item = &'static str> {
+    ["triggers"].into_iter().chain(KEDA_SETTINGS)
+}
 
 /// Objects beside the service, and the autoscalers among them in it.
 pub fn convert(keys: &mut Keys, draft: &mut Draft) {
@@ -46,7 +41,7 @@ fn scaled(object: &Value, role: Role, draft: &mut Draft) {
     let mut scaling = json!({"maxReplicas": keys.number("maxReplicaCount").unwrap_or(100)});
     let fewest = keys.take("minReplicaCount").and_then(|count| count.as_i64());
     put(&mut scaling, &["minReplicas"], json!(fewest.map(|count| count.max(1))));
-    for field in KEDA {
+    for field in keda() {
         put(&mut scaling, &["keda", field], keys.take(field).unwrap_or_default());
     }
     // KEDA goes down to nothing by an idle count of its own.

@@ -1,5 +1,7 @@
 //! The accelerators that the chart knows, and their images (`reference/llm-d.md §2`).
 
+use llmisvc_core::images::repository;
+
 /// An `accelerator.type` of the chart.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
@@ -90,12 +92,6 @@ const SIMULATOR: &str = "llm-d-inference-sim";
 pub const SIMULATOR_COMMAND: &str = "/app/llm-d-inference-sim";
 /// Prefix of the overlays' names.
 pub const OVERLAY: &str = "kserve-config-llm-accelerator-";
-
-/// The last part of an image's name, without its tag.
-pub fn repository(image: &str) -> &str {
-    let last = image.rsplit('/').next().unwrap_or(image);
-    last.split([':', '@']).next().unwrap_or(last)
-}
 
 /// The image holds vLLM and no command of its own that would matter.
 pub fn is_vllm(image: &str) -> bool {

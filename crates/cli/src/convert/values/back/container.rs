@@ -1,17 +1,18 @@
 //! Containers: `main` is the first of the chart's.
 
 use llmisvc_core::build::argv;
+use llmisvc_core::build::features::NIXL;
+use llmisvc_core::build::pod::PROBES;
 use llmisvc_core::tree;
 use serde_json::{Value, json};
 
 use super::Draft;
 use crate::convert::keys::{Keys, put};
 use crate::convert::values::accelerator::SIMULATOR_COMMAND;
-use crate::convert::values::args::{USUAL_TRANSFER, words};
+use crate::convert::values::args::words;
 use crate::convert::values::container::FIELDS;
 use crate::convert::values::parallelism::Ranks;
 use crate::convert::values::ports::{self, Move};
-use crate::convert::values::probes::PROBES;
 use crate::convert::values::role::Role;
 
 /// The containers of a role; the server is there even when the service says nothing about it.
@@ -116,11 +117,7 @@ fn command(keys: &mut Keys, role: Role, ranks: &Ranks, flags: &[String], draft: 
 /// Our operator moves KV caches between two roles without a word, the chart does not.
 fn transfer(split: bool, args: &[String]) -> Vec<String> {
     let is_given = args.iter().any(|word| argv::flag(word).as_deref() == Some("kv-transfer-config"));
-    if split && !is_given {
-        vec!["--kv-transfer-config".to_owned(), USUAL_TRANSFER.to_owned()]
-    } else {
-        Vec::new()
-    }
+    if split && !is_given { vec!["--kv-transfer-config".to_owned(), NIXL.to_owned()] } else { Vec::new() }
 }
 
 /// The arguments that the chart does not give to an image by itself.

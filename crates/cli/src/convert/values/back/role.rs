@@ -8,7 +8,7 @@ use crate::convert::keys::{Keys, put};
 use crate::convert::values::parallelism::Ranks;
 use crate::convert::values::pod::POD_FIELDS;
 use crate::convert::values::role::Role;
-use crate::convert::values::scaling::KEDA;
+use crate::convert::values::scaling::keda;
 
 /// Where a role's fields stand below `spec`.
 fn at(role: Role, field: &str) -> String {
@@ -72,7 +72,7 @@ fn scaling(keys: &mut Keys, role: Role, values: &mut Value, draft: &mut Draft) {
     let mut spec = json!({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}});
     put(&mut spec, &["minReplicaCount"], json!(keys.number(&path("minReplicas")).unwrap_or(1)));
     put(&mut spec, &["maxReplicaCount"], json!(keys.number(&path("maxReplicas"))));
-    for field in KEDA {
+    for field in keda() {
         put(&mut spec, &[field], keys.take(&path(&format!("keda.{field}"))).unwrap_or_default());
     }
     draft.beside.push(json!({

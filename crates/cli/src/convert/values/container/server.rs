@@ -1,5 +1,6 @@
 //! The model server, `main` in a service.
 
+use llmisvc_core::build::pod::PROBES;
 use llmisvc_core::tree;
 use serde_json::{Value, json};
 
@@ -115,7 +116,7 @@ impl Server<'_> {
     }
 
     fn probes(&mut self, declared: &[Value], port: Move, main: &mut Value) {
-        for name in probes::PROBES {
+        for name in PROBES {
             let Some(probe) = self.keys.take(name) else { continue };
             if !probes::is_preset(name, &probe) {
                 put(main, &[name], ports::in_probe(probe, declared, port));
