@@ -65,7 +65,7 @@ pub struct Fit {
 pub enum Verdict {
     /// With room.
     Fits,
-    /// With less than a tenth for the KV cache.
+    /// With less than an eighth for the KV cache.
     Tight,
     /// Not.
     TooLarge,
@@ -128,7 +128,7 @@ impl Fit {
     pub fn verdict(&self) -> Verdict {
         match self.left {
             ..0 => Verdict::TooLarge,
-            left if left < self.usable() / 10 => Verdict::Tight,
+            left if left < self.usable() / 8 => Verdict::Tight,
             _ => Verdict::Fits,
         }
     }
