@@ -36,3 +36,12 @@ fn explain_notes_nothing() {
     let explained = run(&["explain", "-f", "services.yaml", "--name", "fits"]);
     assert_eq!((explained.status.success(), error(&explained).as_str()), (true, ""));
 }
+
+#[test]
+fn the_page_shows_what_is_noted() {
+    let page = fs::read_to_string(paths::repository().join("docs/sizing.md")).unwrap();
+    let shown: Vec<&str> = page.lines().filter(|line| line.starts_with("note: ")).collect();
+    let noted = error(&run(&["render", "-f", "services.yaml"]));
+    assert_eq!(shown.len(), 3);
+    assert!(shown.iter().all(|line| noted.lines().any(|it| it == *line)), "{shown:?}");
+}

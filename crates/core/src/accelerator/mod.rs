@@ -60,11 +60,8 @@ pub const ALL: [Accelerator; 9] = [
 
 /// The kind that a resource name stands for.
 fn of_resource(resource: &str) -> Option<&'static Accelerator> {
-    let is = |kind: &&Accelerator| match kind.resource.ends_with('-') {
-        true => resource.starts_with(kind.resource),
-        false => resource == kind.resource,
-    };
-    ALL.iter().find(is)
+    let begins = |kind: &Accelerator| kind.resource.ends_with('-') && resource.starts_with(kind.resource);
+    ALL.iter().find(|kind| kind.resource == resource || begins(kind))
 }
 
 /// The kind that a DeviceClass stands for.

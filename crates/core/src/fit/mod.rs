@@ -92,7 +92,11 @@ fn share(bytes: u64, part: u64, whole: u64) -> Option<u64> {
 /// Parameters as names have them: `32B`, `0.6B`.
 fn shown(parameters: u64) -> String {
     let tenths = parameters.saturating_add(50_000_000) / 100_000_000;
-    if tenths % 10 == 0 { format!("{}B", tenths / 10) } else { format!("{}.{}B", tenths / 10, tenths % 10) }
+    if tenths.is_multiple_of(10) {
+        format!("{}B", tenths / 10)
+    } else {
+        format!("{}.{}B", tenths / 10, tenths % 10)
+    }
 }
 
 /// Thousandths of the memory that vLLM takes, by its flags.

@@ -32,8 +32,8 @@ fn added(service: &ValidService) -> Vec<Option<(String, i64)>> {
     service.decode.templates().map(|template| template.accelerators.clone()).collect()
 }
 
-fn chips(count: i64) -> Option<(String, i64)> {
-    Some(("google.com/tpu".to_owned(), count))
+fn chips(count: i64) -> (String, i64) {
+    ("google.com/tpu".to_owned(), count)
 }
 
 #[rstest]
@@ -52,7 +52,7 @@ fn the_chips_follow_from_the_topology(
 ) {
     let fixture = single(pod(generation, topology, None), parallelism);
     assert_eq!(fixture.outcome().warnings, [""; 0]);
-    assert_eq!(added(&fixture.valid()), [chips(count)]);
+    assert_eq!(added(&fixture.valid()), [Some(chips(count))]);
     assert_eq!(fixture.main()["resources"]["requests"], json!({"google.com/tpu": count.to_string()}));
 }
 
@@ -60,7 +60,7 @@ fn the_chips_follow_from_the_topology(
 fn a_group_shares_the_slice() {
     let fixture = group(&pod(V6E, "4x4", None), json!({"tensor": 4, "pipeline": 4}));
     assert_eq!(fixture.outcome().warnings, [""; 0]);
-    assert_eq!(added(&fixture.valid()), [chips(4), chips(4)]);
+    assert_eq!(added(&fixture.valid()), [Some(chips(4)), Some(chips(4))]);
     assert!(matches!(fixture.valid().decode.pods, Pods::Group(group) if group.size == 4));
 }
 
@@ -68,14 +68,14 @@ fn a_group_shares_the_slice() {
 fn eight_chips_may_be_two_pods() {
     let fixture = group(&pod(V6E, "2x4", None), json!({"tensor": 4, "pipeline": 2}));
     assert_eq!(fixture.outcome().warnings, [""; 0]);
-    assert_eq!(added(&fixture.valid()), [chips(4), chips(4)]);
+    assert_eq!(added(&fixture.valid()), [Some(chips(4)), Some(chips(4))]);
 }
 
 #[test]
 fn an_annotation_takes_the_chips_of_the_topology_too() {
     let mut fixture = single(pod("tpu7x", "2x2x1", None), json!({"tensor": 8}));
     fixture.service["spec"]["annotations"]["llmisvc.io/accelerator"] = json!("google.com/tpu");
-    assert_eq!(added(&fixture.valid()), [chips(4)]);
+    assert_eq!(added(&fixture.valid()), [Some(chips(4))]);
     fixture.service["spec"]["annotations"]["llmisvc.io/accelerator"] = json!("none");
     assert_eq!(added(&fixture.valid()), [None]);
 }
@@ -84,7 +84,7 @@ fn an_annotation_takes_the_chips_of_the_topology_too() {
 fn without_a_topology_each_rank_gets_a_chip_and_a_warning() {
     let mut fixture = single(template(), json!({"tensor": 8}));
     fixture.annotate("llmisvc.io/accelerator", "google.com/tpu");
-    assert_eq!(added(&fixture.valid()), [chips(8)]);
+    assert_eq!(added(&fixture.valid()), [Some(chips(8))]);
     assert_eq!(
         fixture.outcome().warnings,
         [
