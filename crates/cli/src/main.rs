@@ -107,6 +107,7 @@ fn print_rendered(input: &Input) -> Result<bool> {
     let report = report(input)?;
     let findings = report.findings();
     complain(&report.warnings(), &findings);
+    note(&report);
     if findings.is_empty() {
         match input.output.as_str() {
             "json" => println!("{}", serde_json::to_string_pretty(&list(&report))?),
@@ -126,6 +127,7 @@ fn validate(input: &Input, strict: bool) -> Result<bool> {
     let checked = validate::checked(&documents, &offline.cluster, &input.namespace);
     let lines = validate::lines(&documents, &checked, report.findings(), report.warnings());
     complain(&lines.warnings, &lines.findings);
+    note(&report);
     let warnings = lines.warnings.len();
     let ok = lines.findings.is_empty() && (!strict || warnings == 0);
     if ok {
@@ -141,6 +143,12 @@ fn complain(warnings: &[String], findings: &[String]) {
     }
     for line in findings {
         eprintln!("{line}");
+    }
+}
+
+fn note(report: &Report) {
+    for line in report.notes() {
+        eprintln!("note: {line}");
     }
 }
 

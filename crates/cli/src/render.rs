@@ -152,6 +152,14 @@ impl Report {
         warned.chain(stopped).collect()
     }
 
+    /// One line for each thing that is worth knowing and neither wrong nor doubtful, in the same form. These never
+    /// count, not even for `--strict`.
+    pub fn notes(&self) -> Vec<String> {
+        let of =
+            |s: &Rendered| s.decision.notes().iter().map(|note| s.line(&note.finding)).collect::<Vec<_>>();
+        self.services.iter().flat_map(of).collect()
+    }
+
     /// The children of every service, in apply order.
     pub fn objects(&self) -> Vec<Value> {
         let desired = self.services.iter().filter_map(|s| s.decision.outcome.as_ref().ok());

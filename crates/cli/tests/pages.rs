@@ -39,7 +39,7 @@ fn said(name: &str, text: &str) -> Vec<String> {
 #[test]
 fn yaml_on_the_pages_is_valid() {
     let path = |name: &str| format!("paths/{name}.md");
-    let names = PATHS.iter().map(|name| path(name)).chain([ACCELERATORS.to_owned()]);
+    let names = PATHS.iter().map(|name| path(name)).chain([ACCELERATORS.to_owned(), "sizing.md".to_owned()]);
     for name in names {
         let page = page(&name);
         assert!(!blocks(&page).is_empty(), "{name}");

@@ -9,6 +9,7 @@ use crate::adopt::{Adopted, adopt};
 use crate::build::build;
 use crate::ca_bundle;
 use crate::facts::Key;
+use crate::fit::{self, Note};
 use crate::handover::{Held, handover};
 use crate::node::Node;
 use crate::object::Object;
@@ -66,6 +67,11 @@ impl Decision {
             Err(fault) if fault.reason == reason::STOPPED => Some(&[]),
             Err(_) => None,
         }
+    }
+
+    /// What is worth knowing and neither wrong nor doubtful.
+    pub fn notes(&self) -> Vec<Note> {
+        self.outcome.as_ref().map(|desired| fit::notes(&desired.service)).unwrap_or_default()
     }
 
     /// What stays as a former controller made it.

@@ -31,6 +31,10 @@ pub const ADOPT: &str = "llmisvc.io/adopt";
 pub const STOP: &str = "serving.kserve.io/stop";
 /// `none` or a resource name: which accelerator the count goes to.
 pub const ACCELERATOR: &str = "llmisvc.io/accelerator";
+/// Bytes of memory of an accelerator, for the estimate whether weights fit.
+pub const ACCELERATOR_MEMORY: &str = "llmisvc.io/accelerator-memory";
+/// Bytes of the model's weights, for the same.
+pub const MODEL_WEIGHTS: &str = "llmisvc.io/model-weights";
 /// On a config: `pods` where its `template` goes over every pod of a service.
 pub const OVERLAY: &str = "llmisvc.io/overlay";
 /// In `spec.annotations`: flags for vLLM that come after the generated ones and before the user's.

@@ -7,6 +7,7 @@
 //! [`decide()`] runs the steps up to `build`; whatever it has to know about the cluster it asks for as
 //! [`facts::Key`]s, so that the operator answers from its watches and the CLI from files.
 
+pub mod accelerator;
 pub mod admission;
 pub mod adopt;
 pub mod build;
@@ -17,6 +18,7 @@ pub mod decide;
 pub mod deprecated;
 pub mod explain;
 pub mod facts;
+pub mod fit;
 pub mod gateway_class;
 pub mod handover;
 pub mod images;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::labels::Labels;
 
 pub use crate::build::argv::{ExtraArgs, Spread};
+pub use crate::fit::Fit;
 pub use crate::revision::LivePair;
 pub use crate::validate::account::Account;
 pub use crate::validate::dra::{ClaimTemplate, Claims, Devices};
@@ -169,6 +170,8 @@ pub struct PodTemplate {
     pub kv_cache: Option<KvCache>,
     /// Where its traces go.
     pub tracing: Option<Tracing>,
+    /// Whether the weights fit the accelerators, as far as that is known.
+    pub fit: Option<Fit>,
 }
 
 impl PodTemplate {
@@ -192,6 +195,7 @@ impl PodTemplate {
             spread: None,
             kv_cache: None,
             tracing: None,
+            fit: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Request;
 use crate::facts::{Answer, Cluster, Key, Ref, Seen};
+use crate::fit::Verdict;
 use crate::object::Live;
 use crate::pass::{Finding, Inputs};
 use crate::settings::{OciMode, Prometheus, Settings};
@@ -28,7 +29,8 @@ pub fn foresee(request: &Request<'_>, object: &Value) -> Vec<String> {
     let refused = decision.outcome.as_ref().err().map(|fault| fault.findings.as_slice()).unwrap_or_default();
     let own = |finding: &&Finding| !OF_OTHERS.iter().any(|part| finding.path.contains(part));
     let lines = decision.warnings.iter().chain(refused).filter(own).filter(|f| f.origin.is_none());
-    lines.map(ToString::to_string).collect()
+    let too_large = decision.notes().into_iter().filter(|note| note.verdict == Verdict::TooLarge);
+    lines.map(ToString::to_string).chain(too_large.map(|note| note.finding.to_string())).collect()
 }
 
 /// The object with the name and namespace that it is going to have.

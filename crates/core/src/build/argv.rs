@@ -95,6 +95,17 @@ pub enum Spread {
     },
 }
 
+/// Pods that the ranks of a replica are spread over.
+pub fn pods(spread: Option<Spread>) -> i64 {
+    match spread {
+        None => 1,
+        Some(Spread::Data { size, local, .. }) => {
+            (i64::from(size) + i64::from(local) - 1) / i64::from(local.max(1))
+        }
+        Some(Spread::World { nodes }) => nodes,
+    }
+}
+
 /// The generated flags, each with its values.
 pub fn generated(flags: &Flags<'_>) -> Vec<Vec<String>> {
     let mut argv = vec![served_names(flags)];

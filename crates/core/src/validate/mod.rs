@@ -15,6 +15,7 @@ use crate::valid::{Identity, ValidService};
 pub(crate) mod accelerator;
 pub mod account;
 pub mod dra;
+pub(crate) mod fit;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod flags;
@@ -35,6 +36,7 @@ pub mod scaling;
 pub(crate) mod scope;
 pub mod storage;
 pub mod template;
+pub(crate) mod tpu;
 pub mod tracing;
 pub(crate) mod unheard;
 pub mod workload;

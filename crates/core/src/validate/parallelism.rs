@@ -70,20 +70,30 @@ pub struct World {
 /// The world size of one pod: on a single node `data` multiplies, `expert` never does (design: the accelerator
 /// count). A flag that the user gives counts more than the field, since vLLM obeys the flag.
 pub fn world(sizes: &Parallelism, spread: Option<Spread>, user: &[String]) -> World {
-    let flag = |name: &str| argv::value_of(user, name).and_then(|v| v.parse::<i64>().ok()).filter(|n| *n > 0);
-    let tensor = ("tensor", flag("tensor-parallel-size").or(sizes.tensor.map(i64::from)));
-    let pipeline = ("pipeline", flag("pipeline-parallel-size").or(sizes.pipeline.map(i64::from)));
+    let [tensor, pipeline, data] = given(sizes, user);
+    let (tensor, pipeline) = (("tensor", tensor), ("pipeline", pipeline));
     match spread {
-        None => product(
-            &[tensor, pipeline, ("data", flag("data-parallel-size").or(sizes.data.map(i64::from)))],
-            1,
-        ),
+        None => product(&[tensor, pipeline, ("data", data)], 1),
         Some(Spread::Data { local, .. }) => {
-            let local = flag("data-parallel-size-local").unwrap_or(i64::from(local));
+            let local = flag(user, "data-parallel-size-local").unwrap_or(i64::from(local));
             product(&[tensor, ("dataLocal", Some(local))], 1)
         }
         Some(Spread::World { nodes }) => product(&[tensor, pipeline], nodes),
     }
+}
+
+/// Tensor, pipeline and data, by the user's flags and else by the fields.
+pub fn given(sizes: &Parallelism, user: &[String]) -> [Option<i64>; 3] {
+    let fields = [sizes.tensor, sizes.pipeline, sizes.data].map(|size| size.map(i64::from));
+    let flags =
+        ["tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size"].map(|it| flag(user, it));
+    let [tensor, pipeline, data] = flags;
+    let [by_tensor, by_pipeline, by_data] = fields;
+    [tensor.or(by_tensor), pipeline.or(by_pipeline), data.or(by_data)]
+}
+
+fn flag(user: &[String], name: &str) -> Option<i64> {
+    argv::value_of(user, name).and_then(|value| value.parse().ok()).filter(|size| *size > 0)
 }
 
 fn product(parts: &[(&str, Option<i64>)], pods: i64) -> World {

@@ -71,6 +71,39 @@ pub enum Problem {
          set resources.limits or the annotation llmisvc.io/accelerator"
     )]
     AcceleratorKept { needed: i64, resource: String },
+    #[error(
+        "requests {requested} {resource}, each of which runs {ranks} ranks, but the parallelism needs {world} ({sizes}): \
+         set resources.limits or parallelism so that they agree"
+    )]
+    ChipMismatch { requested: i64, resource: String, ranks: String, world: i64, sizes: String },
+    #[error(
+        "claims {claimed} of class {class}, but the parallelism needs {world} ({sizes}): set the annotation \
+         serving.kserve.io/exp-dra-device-count or parallelism so that they agree"
+    )]
+    ClaimMismatch { claimed: i64, class: String, world: i64, sizes: String },
+    #[error(
+        "requests {requested} google.com/tpu, but a node of topology {topology} has {per_node} chips, and a pod needs all \
+         of them: set resources.limits or the topology so that they agree"
+    )]
+    TpuChips { requested: i64, per_node: String, topology: String },
+    #[error(
+        "{topology} is {nodes} nodes with {per_node} chips each, for a group of as many pods, but the pods of a replica \
+         are {pods}: take another topology, or worker and parallelism that make {nodes} pods"
+    )]
+    TpuNodes { topology: String, nodes: i64, per_node: i64, pods: i64 },
+    #[error(
+        "the parallelism makes {world} ranks in a pod ({sizes}), but the {per_node} chips of its node in topology \
+         {topology} run {ranks}: set parallelism or the topology so that they agree"
+    )]
+    TpuRanks { world: i64, sizes: String, per_node: i64, topology: String, ranks: i64 },
+    #[error(
+        "{count} google.com/tpu are added, one for each rank, since the topology is not known, which decides how many chips \
+         a pod has: add the node selectors cloud.google.com/gke-tpu-accelerator and cloud.google.com/gke-tpu-topology, or \
+         set resources.limits"
+    )]
+    TpuUnsized { count: i64 },
+    #[error("{got:?} is no size above zero: write for example 62Gi")]
+    NoSize { got: String },
     #[error("{user:?} replaces the generated {generated:?}")]
     FlagReplaced { user: String, generated: String },
     #[error("{word:?} reaches vLLM with its quotes: no shell removes them, so remove them here")]

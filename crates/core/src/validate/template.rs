@@ -3,12 +3,13 @@
 use llmisvc_api::v1alpha2::Parallelism;
 use serde_json::Value;
 
+use super::accelerator::Server;
 use super::account::Account;
 use super::problem::Problem;
 use super::scope::Scope;
 use super::storage::Target;
-use super::{accelerator, dra, flags, identity, kv_cache, lora, parallelism, running, storage, tracing};
-use crate::build::argv::{self, Flags, Spread, Version};
+use super::{accelerator, dra, fit, flags, identity, kv_cache, lora, parallelism, running, storage, tracing};
+use crate::build::argv::{self, ExtraArgs, Flags, Spread, Version};
 use crate::build::features::{self, Features};
 use crate::build::sidecar;
 use crate::facts::Answer;
@@ -43,7 +44,8 @@ pub fn template(scope: &mut Scope<'_, '_>, draft: Draft, shared: &Shared<'_>) ->
     let words = flags::user_words(main, &extra_args);
     let added = flags::added(scope, composed_for.is_some());
     let world = parallelism::world(shared.sizes, shared.spread, &words);
-    let accelerators = accelerator::accelerators(scope, &pod, &world, live);
+    let server = Server { pod: &pod, world: &world, pods: argv::pods(shared.spread), live };
+    let accelerators = accelerator::accelerators(scope, server);
     let (from, answer) = shared.credentials;
     let from = (from.name().unwrap_or("default"), answer);
     let weights = storage::weights(&mut scope.site(), &pod, Target::SERVER, from, live)?;
@@ -51,8 +53,13 @@ pub fn template(scope: &mut Scope<'_, '_>, draft: Draft, shared: &Shared<'_>) ->
     let kv_cache = kv_cache::kv_cache(scope, main, composed_for.as_deref(), &words, &added.concat());
     let tracing = tracing::tracing(scope, main, composed_for.is_some());
     dra::check(scope, &pod);
+    let flags = [added.concat(), words].concat();
+    let resource = accelerators.as_ref().map(|(resource, _)| resource.as_str());
+    let about = fit::About { pod: &pod, flags: &flags, sizes: shared.sizes, added: resource };
+    let is_known = composed_for.is_some() && extra_args != ExtraArgs::FromReference;
+    let fit = is_known.then(|| fit::fit(scope, &about)).flatten();
     let (position, spread) = (scope.position, shared.spread);
-    let bare = PodTemplate { added, kv_cache, tracing, ..PodTemplate::bare(position, pod) };
+    let bare = PodTemplate { added, kv_cache, tracing, fit, ..PodTemplate::bare(position, pod) };
     let template =
         PodTemplate { account, composed_for, accelerators, weights, extra_args, sidecar, spread, ..bare };
     check_composed(scope, &template, shared.sizes);

@@ -67,3 +67,40 @@ fn a_service_that_builds_on_configs_is_left_to_the_pass() {
     let config = json!({"ref": {"name": "c", "key": "k"}});
     assert_eq!(warnings(json!({"router": {"scheduler": {"config": config}}})), [""; 0]);
 }
+
+fn on(placement: &Value, resources: &Value, tensor: i64) -> Value {
+    let main = json!([{"name": "main", "resources": resources}]);
+    json!({
+        "model": {"uri": "hf://meta-llama/Llama-3.3-70B-Instruct"}, "parallelism": {"tensor": tensor},
+        "template": {"nodeSelector": placement, "containers": main},
+    })
+}
+
+#[test]
+fn weights_that_do_not_fit_are_said_and_those_that_do_are_not() {
+    let h100 = json!({"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"});
+    assert_eq!(warnings(on(&h100, &json!({}), 4)), [""; 0]);
+    assert_eq!(
+        warnings(on(&h100, &json!({}), 1)),
+        [
+            "spec.template: the weights take about 130 GiB (70B parameters of 16 bits), which do not fit into 1 × 79 GiB, of \
+             which vLLM uses 71 GiB (--gpu-memory-utilization 0.9): about 59 GiB are missing; take more or larger \
+             accelerators, or quantized weights"
+        ]
+    );
+}
+
+#[test]
+fn chips_that_are_not_those_of_the_topology_are_said() {
+    let slice = json!({
+        "cloud.google.com/gke-tpu-accelerator": "tpu7x", "cloud.google.com/gke-tpu-topology": "2x2x1",
+    });
+    assert_eq!(warnings(on(&slice, &json!({}), 8)), [""; 0]);
+    assert_eq!(
+        warnings(on(&slice, &json!({"limits": {"google.com/tpu": 8}}), 8)),
+        [
+            "spec.template.containers[main].resources: requests 8 google.com/tpu, but a node of topology 2x2x1 has 4 chips, \
+             and a pod needs all of them: set resources.limits or the topology so that they agree"
+        ]
+    );
+}
