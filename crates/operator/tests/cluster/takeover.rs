@@ -75,7 +75,9 @@ impl<'a> Story<'a> {
         let ready = |pod: &Value| condition(pod, "Ready").is_some_and(|it| it["status"] == "True");
         let all = || {
             let pods = self.world.list("pods")?;
-            Ok((!pods.is_empty() && pods.iter().all(ready)).then_some(()))
+            // A leader may be ready before its workers are made.
+            let wanted: u64 = self.workloads()?.values().map(pods_of).sum();
+            Ok((pods.len() as u64 == wanted && wanted > 0 && pods.iter().all(ready)).then_some(()))
         };
         self.world.eventually("the pods are ready", PATIENCE, all)
     }
@@ -116,6 +118,12 @@ impl<'a> Story<'a> {
         }
         Ok(())
     }
+}
+
+/// How many pods a Deployment or LeaderWorkerSet has.
+fn pods_of(workload: &Value) -> u64 {
+    let number = |pointer| workload.pointer(pointer).and_then(Value::as_u64).unwrap_or(1);
+    number("/spec/replicas") * number("/spec/leaderWorkerTemplate/size")
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
