@@ -1,9 +1,11 @@
 //! Installs the presets that this version ships, under their versioned names.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use llmisvc_core::facts::Ref;
 use llmisvc_core::labels::{APPLIED, MANAGED_BY, MANAGED_BY_VALUE};
 use llmisvc_core::tree;
 use serde_json::{Value, json};
@@ -11,6 +13,28 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::resources;
 use crate::wire::{Place, WireError};
+
+/// How long services wait for the presets that their specs ask for.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the store is asked for them.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Installs the presets, and returns when the watch has shown them: a service that is looked at before would be told that
+/// they are missing. A cluster that does not take them ends the wait, not the tries.
+pub async fn stand(ctx: Arc<Context>, presets: Vec<Value>) {
+    let names = presets.iter().map(|preset| tree::text(preset, &["metadata", "name"]));
+    let places: BTreeSet<Ref> = names.map(|name| Ref::new(&ctx.options.system_namespace, name)).collect();
+    let installing = Arc::clone(&ctx);
+    tokio::spawn(async move { install(&installing, presets).await });
+    let shown = async {
+        while !places.is_subset(&ctx.stores.config_places()) {
+            tokio::time::sleep(GLANCE).await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, shown).await.is_err() {
+        tracing::warn!("presets are still missing: services that need them say so");
+    }
+}
 
 /// Tries until every preset is there: the namespace and the CRD may come later. A preset under whose name another
 /// object stands is left as it is, and used. From then on presets of older releases may go.

@@ -86,18 +86,15 @@ async fn lead(ctx: &Arc<Context>, args: &Args, lease: &mut Lease, stop: watch::R
 }
 
 async fn work(ctx: Arc<Context>, concurrency: u16, shipped: Vec<Value>, stop: watch::Receiver<bool>) {
-    let installing = Arc::clone(&ctx);
-    tokio::spawn(async move { presets::install(&installing, shipped).await });
     tokio::spawn(rest(Arc::clone(&ctx)));
     tokio::spawn(events::keep(Arc::clone(&ctx)));
     for served in [resources::SERVICE, resources::CONFIG] {
         tokio::spawn(storage::keep(Arc::clone(&ctx), served));
     }
     tokio::select! {
-        () = ctx.stores.synced() => {}
+        () = complete(&ctx, shipped) => {}
         () = stopped(stop.clone()) => return,
     }
-    tracing::info!(children = ctx.stores.child_count(), "watches are complete");
     let queue = Arc::clone(&ctx.queue);
     let (of_services, of_configs, last) = (Arc::clone(&ctx), Arc::clone(&ctx), ctx);
     let configs = Arc::clone(&last.stores.configs_due).work(
@@ -125,6 +122,12 @@ async fn work(ctx: Arc<Context>, concurrency: u16, shipped: Vec<Value>, stop: wa
         () = passes => {}
         () = late => tracing::warn!("passes were still running at the end of the grace period"),
     }
+}
+
+/// Returns when there is all that passes need: the watches' lists, and the presets of this release.
+async fn complete(ctx: &Arc<Context>, shipped: Vec<Value>) {
+    tokio::join!(ctx.stores.synced(), presets::stand(Arc::clone(ctx), shipped));
+    tracing::info!(children = ctx.stores.child_count(), "watches are complete");
 }
 
 async fn rest(ctx: Arc<Context>) {

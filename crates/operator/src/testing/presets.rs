@@ -1,11 +1,17 @@
 //! Installing presets.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use llmisvc_core::facts::Cluster;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::Server;
 use crate::context::{Context, Core, Options};
 use crate::stores::Stores;
+use crate::stores::raw::Raw;
+use crate::stores::watched::Watched;
 
 const CONFIGS: &str = "/apis/serving.kserve.io/v1alpha2/namespaces/kserve/llminferenceserviceconfigs";
 
@@ -18,12 +24,46 @@ fn preset(name: &str) -> Value {
     })
 }
 
-async fn install(server: &Server) -> Vec<String> {
+fn context(server: &Server) -> Arc<Context> {
     let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
     let core = Core { decide: llmisvc_core::decide, status: llmisvc_core::status::status };
-    let ctx = Context::new(server.wire(), Stores::new(Cluster::default()), core, options);
-    crate::presets::install(&ctx, vec![preset("a"), preset("b")]).await;
+    Context::new(server.wire(), Stores::new(Cluster::default()), core, options)
+}
+
+async fn install(server: &Server) -> Vec<String> {
+    crate::presets::install(&context(server), vec![preset("a"), preset("b")]).await;
     server.requests()
+}
+
+/// A service that is looked at too early is told that its presets are missing, and is not ready then.
+#[tokio::test(start_paused = true)]
+async fn services_wait_until_the_watch_has_shown_the_presets() {
+    let server = Server::default();
+    let ctx = context(&server);
+    let standing = tokio::spawn(crate::presets::stand(Arc::clone(&ctx), vec![preset("a"), preset("b")]));
+    for name in ["a", "b"] {
+        assert!(!standing.is_finished());
+        let path = format!("{CONFIGS}/{name}");
+        while server.get(&path).is_none() {
+            tokio::task::yield_now().await;
+        }
+        ctx.stores.put(Watched::Configs, Raw::new(server.get(&path).unwrap()));
+    }
+    let begin = Instant::now();
+    standing.await.unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_do_not_wait_for_ever_and_presets_are_tried_on() {
+    let server = Server::default();
+    server.refuse("a", 403);
+    let ctx = context(&server);
+    crate::presets::stand(Arc::clone(&ctx), vec![preset("a")]).await;
+    server.relent("a");
+    while server.get(&format!("{CONFIGS}/a")).is_none() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use llmisvc_testkit::cluster::Variant;
 use llmisvc_testkit::{Cluster, Operator, World, documents, operator, paths};
 use serde_json::{Value, json};
 
-use crate::look::{PATIENCE, SOON, children, condition, container, says, until_ready_is};
+use crate::look::{PATIENCE, SOON, children, condition, container, says, until_ready_is, until_reason};
 
 /// What the fixtures have in place of the namespace and of the service's UID.
 const NAMESPACE: &str = "team-a";
@@ -97,8 +97,13 @@ impl<'a> Story<'a> {
     fn has_gone_on(&self) -> Result<()> {
         // Nobody serves the metric of the autoscaler here, which is no secret.
         let ready = if self.service == "scaled" { "False" } else { "True" };
+        // Until the operator has looked, the status is the former controller's.
+        until_reason(&self.world, &self.service, "Adopted", "FormerKept", PATIENCE)?;
         until_ready_is(&self.world, &self.service, ready, PATIENCE)?;
         self.world.until_quiet(QUIET, PATIENCE)?;
+        let has_failed =
+            |event: &&Value| event["involvedObject"]["name"] == *self.service && event["reason"] == "Error";
+        assert_eq!(self.world.list("events")?.iter().find(has_failed), None, "{}", self.service);
         assert_eq!(self.pods()?, self.pods, "{}: pods were replaced", self.service);
         for (name, now) in self.workloads()? {
             let was = self.before.get(&name).with_context(|| format!("{name} is new"))?;
@@ -111,7 +116,6 @@ impl<'a> Story<'a> {
             );
         }
         let service = self.world.get("llmisvc", &self.service)?;
-        assert_eq!(says(&service, "Adopted", "reason"), "FormerKept", "{service:#}");
         let workloads = self.workloads()?.into_values();
         for child in children(&self.world, &service)?.into_iter().chain(workloads) {
             assert_eq!(former_entries(&self.world, &child)?, 0, "{child:#}");
