@@ -4,7 +4,7 @@ use llmisvc_core::tree;
 use serde_json::Value;
 
 use super::Loss;
-use super::common::source::{Source, scalar};
+use super::common::source::Source;
 
 /// A tree of values and where it stands in the input.
 #[derive(Debug)]
@@ -23,27 +23,37 @@ impl Keys {
         self.source.take(path)
     }
 
-    /// The same as text; numbers and booleans as they are written.
+    /// The same as text; numbers and booleans as they are written. What has no text stays, and so is told at the end.
     pub fn text(&mut self, path: &str) -> Option<String> {
-        self.take(path).as_ref().and_then(scalar).filter(|text| !text.is_empty())
+        self.source.text(path).filter(|text| !text.is_empty())
     }
 
-    /// The same as a positive number; zero is as good as nothing.
+    /// The same as a positive number; zero is as good as nothing, and anything else stays.
     pub fn number(&mut self, path: &str) -> Option<i64> {
-        self.text(path)?.parse().ok().filter(|number| *number > 0)
-    }
-
-    /// The same as a list.
-    pub fn list(&mut self, path: &str) -> Vec<Value> {
-        match self.take(path) {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
+        let is_empty = self.peek(path).is_some_and(|value| value == "");
+        if is_empty {
+            self.take(path).and(None)
+        } else {
+            self.source.number(path).filter(|number| *number > 0)
         }
     }
 
-    /// Whether a switch is on; `default` when nobody says.
+    /// The same as a list; anything else stays.
+    pub fn list(&mut self, path: &str) -> Vec<Value> {
+        self.source.list(path)
+    }
+
+    /// Whether a switch is on; `default` when nobody says, or what is said is no switch and stays.
     pub fn is_on(&mut self, path: &str, default: bool) -> bool {
-        self.text(path).map_or(default, |text| text == "true")
+        let given = match self.peek(path) {
+            Some(Value::Bool(is_on)) => Some(*is_on),
+            Some(Value::String(text)) => text.parse().ok(),
+            _ => None,
+        };
+        if given.is_some() || self.peek(path).is_some_and(|value| value == "") {
+            self.take(path);
+        }
+        given.unwrap_or(default)
     }
 
     /// What stands at the path, and stays.
@@ -110,6 +120,19 @@ mod tests {
         let lost = keys.lost(|path| format!("no {path}"));
         let expected = ["top.a.c[x].d", "top.a.c[x].name"].map(|p| Loss::new(p, format!("no {p}")));
         assert_eq!(lost, expected);
+    }
+
+    #[test]
+    fn what_is_of_another_type_is_lost() {
+        let values = json!({"a": {"x": 1}, "b": "many", "c": {"y": 2}, "d": 3, "e": "", "f": ""});
+        let mut keys = Keys::new(values, "");
+        assert_eq!(
+            (keys.text("a"), keys.number("b"), keys.list("c"), keys.is_on("d", true)),
+            (None, None, vec![], true)
+        );
+        assert_eq!((keys.number("e"), keys.is_on("f", false)), (None, false));
+        let lost: Vec<String> = keys.lost(str::to_owned).into_iter().map(|loss| loss.path).collect();
+        assert_eq!(lost, ["a.x", "b", "c.y", "d"]);
     }
 
     #[test]

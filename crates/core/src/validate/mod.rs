@@ -25,7 +25,7 @@ pub mod kv_cache;
 pub(crate) mod lora;
 pub mod monitoring;
 pub(crate) mod parallelism;
-pub(crate) mod paths;
+pub mod paths;
 pub(crate) mod pod;
 pub(crate) mod problem;
 pub(crate) mod revision;

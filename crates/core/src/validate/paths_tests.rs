@@ -1,7 +1,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{taken, unsupported};
+use super::{Path, missing, taken, unsupported};
 use crate::validate::fixture::fixture;
 
 fn plugin(name: &str) -> Value {
@@ -20,6 +20,14 @@ fn plugin(name: &str) -> Value {
 #[case::tiers(json!({"kvCacheOffloading": {"cpu": "10Gi"}}), &["tiered-prefix-cache"])]
 fn each_path_is_told_by_the_field_that_asks_for_it(#[case] spec: Value, #[case] expected: &[&str]) {
     assert_eq!(taken(&spec).iter().map(|path| path.name).collect::<Vec<_>>(), expected);
+}
+
+#[rstest]
+#[case::decode(json!({"worker": {}}), "worker")]
+#[case::prefill(json!({"prefill": {"worker": {}}}), "prefill.worker")]
+#[case::both(json!({"worker": {}, "prefill": {"worker": {}}}), "worker")]
+fn a_group_is_told_where_it_is_asked_for(#[case] spec: Value, #[case] field: &'static str) {
+    assert_eq!(missing(&spec, "prefill-decode"), [Path { name: "multi-node", field }]);
 }
 
 fn refused(spec: Value) -> Vec<String> {

@@ -5,6 +5,7 @@ pub mod command;
 pub mod container;
 pub mod hub;
 pub mod metadata;
+pub mod overlays;
 pub mod parallelism;
 pub mod pod;
 pub mod service;

@@ -5,6 +5,8 @@ use llmisvc_core::{merge, shape, tree};
 use serde_json::{Map, Value, json};
 
 use super::args::Args;
+use super::overlays::{self, OVERLAY};
+use crate::convert::Loss;
 
 /// One workload, with the arguments of vLLM apart, as these are not merged like a list.
 #[derive(Debug, Clone, Default)]
@@ -79,22 +81,26 @@ fn main(pod: &mut Value) -> &mut Value {
     tree::named_mut(containers, "main").expect("it was made above")
 }
 
-const OVERLAYS: [(&str, &str); 6] = [
-    ("amd.com/gpu", "amd-rocm"),
-    ("google.com/tpu", "google-tpu"),
-    ("gpu.intel.com/xe", "intel-xpu"),
-    ("gpu.intel.com/i915", "intel-xpu-i915"),
-    ("habana.ai/gaudi", "intel-gaudi"),
-    ("aws.amazon.com/neuron", "aws-neuron"),
-];
+/// The accelerator's configs for `baseRefs`. That they are not known to work with the rest of the spec is a loss.
+pub fn accelerator(overlays: &[&str], spec: &Value, at: &str, lost: &mut Vec<Loss>) -> Vec<Value> {
+    match overlays::refuse(overlays, spec) {
+        None => overlays.iter().map(|name| json!({"name": format!("{OVERLAY}{name}")})).collect(),
+        Some(paths) => {
+            let why = format!(
+                "the accelerator's config is not known to work with {paths}: set image, environment and probes, which \
+                 are the presets' now"
+            );
+            lost.push(Loss::new(at, why));
+            Vec::new()
+        }
+    }
+}
 
-/// The config for `baseRefs` that the accelerators of a workload need; NVIDIA's need none.
-pub fn overlay(spec: &Value) -> Option<&'static str> {
-    let is_asked = |resource: &str| resources(spec).any(|name| name == resource);
-    let is_v7 =
-        tree::text(spec, &["template", "nodeSelector", "cloud.google.com/gke-tpu-accelerator"]) == "tpu7x";
-    let found = OVERLAYS.into_iter().find(|(resource, _)| is_asked(resource))?.1;
-    Some(if is_v7 && found == "google-tpu" { "google-tpu-v7" } else { found })
+/// The overlays for the devices that a workload asks for.
+pub fn overlays(spec: &Value) -> &'static [&'static str] {
+    let pod = tree::get(spec, &["template"]).unwrap_or(&Value::Null);
+    let each = resources(spec).map(|resource| overlays::of(resource, pod));
+    each.into_iter().find(|overlays| !overlays.is_empty()).unwrap_or_default()
 }
 
 /// Whether a workload asks for devices, by extended resource or by claim.
@@ -109,11 +115,6 @@ fn resources(spec: &Value) -> impl Iterator<Item = &str> {
     let lists =
         main.flat_map(|main| ["limits", "requests"].map(|list| tree::get(main, &["resources", list])));
     lists.flatten().filter_map(Value::as_object).flatten().map(|(name, _)| name.as_str())
-}
-
-/// The config with this part of a name, as `baseRefs` name it.
-pub fn base_ref(name: &str) -> Value {
-    json!({"name": format!("kserve-config-llm-{name}")})
 }
 
 /// An object of our group; metadata that is empty is left out.
@@ -150,16 +151,31 @@ mod tests {
         assert_eq!(workload.finished(), json!({"template": pod, "worker": pod}));
     }
 
+    fn on(resource: &str) -> Value {
+        json!({"template": {"containers": [{"name": "main", "resources": {"limits": {resource: 1}}}]}})
+    }
+
     #[test]
     fn accelerators_are_told_by_their_resources() {
-        let spec = |resource: &str| json!({"template": {"containers": [{"name": "main", "resources": {"limits": {resource: 1}}}]}});
-        for (resource, name) in OVERLAYS {
-            assert_eq!(overlay(&spec(resource)), Some(name));
-        }
-        assert_eq!((overlay(&spec("nvidia.com/gpu")), overlay(&spec("cpu"))), (None, None));
-        assert_eq!((has_devices(&spec("nvidia.com/gpu")), has_devices(&spec("cpu"))), (true, false));
-        let mut v7 = spec("google.com/tpu");
+        assert_eq!(overlays(&on("amd.com/gpu")), ["amd-rocm"]);
+        assert_eq!(overlays(&on("nvidia.com/gpu")), [""; 0]);
+        assert_eq!((has_devices(&on("nvidia.com/gpu")), has_devices(&on("cpu"))), (true, false));
+        let mut v7 = on("google.com/tpu");
         v7["template"]["nodeSelector"] = json!({"cloud.google.com/gke-tpu-accelerator": "tpu7x"});
-        assert_eq!(overlay(&v7), Some("google-tpu-v7"));
+        assert_eq!(overlays(&v7), ["google-tpu", "google-tpu-v7"]);
+    }
+
+    #[test]
+    fn what_an_overlay_does_not_take_is_a_loss() {
+        let mut spec = on("habana.ai/gaudi");
+        let mut lost = Vec::new();
+        let refs = json!([{"name": "kserve-config-llm-accelerator-intel-gaudi"}]);
+        assert_eq!(json!(accelerator(overlays(&spec), &spec, "spec", &mut lost)), refs);
+        assert_eq!(lost, []);
+        spec["prefill"] = json!({});
+        assert_eq!(json!(accelerator(overlays(&spec), &spec, "spec", &mut lost)), json!([]));
+        let why = "the accelerator's config is not known to work with prefill-decode (supported: inference-scheduling): \
+                   set image, environment and probes, which are the presets' now";
+        assert_eq!(lost, [Loss::new("spec", why)]);
     }
 }

@@ -11,7 +11,7 @@ use super::component::Component;
 /// What of a frontend is about requests.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Frontend {
-    /// The profile of the endpoint picker.
+    /// The config with the profile of the endpoint picker.
     pub profile: Option<&'static str>,
     /// The model's name in requests.
     pub name: Option<String>,
@@ -83,8 +83,8 @@ fn flags(
     let has_events = args.take_switch("kv-events").unwrap_or(true);
     let profile = match mode.as_deref() {
         Some("kv") if is_split => None,
-        Some("kv") if has_events => Some("scheduler-precise-prefix-cache"),
-        Some("kv") => Some("scheduler-prefix-cache"),
+        Some("kv") if has_events => Some("kserve-config-llm-scheduler-precise-prefix-cache"),
+        Some("kv") => Some("kserve-config-llm-scheduler-prefix-cache"),
         Some(other) => {
             let why = format!(
                 "{other}: the endpoint picker goes by load and prefixes; for load alone there is kserve-config-llm-scheduler-load-aware"

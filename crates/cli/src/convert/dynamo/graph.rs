@@ -4,7 +4,7 @@ use llmisvc_api::v1alpha2::KIND;
 use llmisvc_core::tree;
 use serde_json::{Value, json};
 
-use super::super::common::service::{base_ref, object, overlay};
+use super::super::common::service::{accelerator, object, overlays};
 use super::super::common::source::Source;
 use super::super::common::{metadata, service};
 use super::super::{ConvertError, Converted, Loss};
@@ -141,13 +141,13 @@ fn one(
     let reference = worker.reference.take().or_else(|| frontend.name.clone());
     let model = model::of(&uri, &worker.named, reference);
     let name = tree::text(&model, &["name"]).to_owned();
-    let accelerator = overlay(&worker.workload.spec).map(|name| format!("accelerator-{name}"));
-    let profile = frontend.profile.map(str::to_owned);
-    let refs: Vec<Value> = accelerator.into_iter().chain(profile).map(|name| base_ref(&name)).collect();
+    let (overlays, place) = (overlays(&worker.workload.spec), worker.source.place().to_owned());
     let mut spec = finished(worker, &name, lost);
     if let Some(prefill) = prefill {
         *tree::entry(&mut spec, "prefill") = finished(prefill, &name, lost);
     }
+    let mut refs = accelerator(overlays, &spec, &place, lost);
+    refs.extend(frontend.profile.map(|name| json!({"name": name})));
     if !refs.is_empty() {
         *tree::entry(&mut spec, "baseRefs") = Value::Array(refs);
     }

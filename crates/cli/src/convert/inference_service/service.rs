@@ -4,7 +4,8 @@ use llmisvc_api::v1alpha2::KIND;
 use llmisvc_core::tree;
 use serde_json::{Value, json};
 
-use super::super::common::service::{base_ref, has_devices, object, overlay};
+use super::super::common::overlays::CPU;
+use super::super::common::service::{accelerator, has_devices, object, overlays};
 use super::super::common::source::Source;
 use super::super::common::{args::Args, metadata, parallelism};
 use super::super::{ConvertError, Loss};
@@ -32,7 +33,7 @@ pub fn convert(
     let rollout = rollout(&mut predictor, lost);
     group(&mut layers, &predictor.at("workerSpec"), lost);
     let spec = &mut layers.spec;
-    let refs = base_refs(&layers.whole.workload.spec, &used);
+    let refs = base_refs(&layers.whole.workload.spec, &used, &predictor.at("model"), lost);
     let router = json!({"gateway": {}, "route": {}, "scheduler": {}});
     let fields = [("model", model), ("router", router)].into_iter().chain(count).chain(refs).chain(rollout);
     for (field, value) in fields {
@@ -135,12 +136,13 @@ fn layers(own: Part, used: &Use<'_>, service: &Value, model: &mut Source, lost: 
 
 /// The runtime's config above the accelerator's. Without devices KServe serves from CPUs; what a runtime says that is
 /// not in the input, nobody knows.
-fn base_refs(spec: &Value, used: &Use<'_>) -> Option<(&'static str, Value)> {
+fn base_refs(spec: &Value, used: &Use<'_>, at: &str, lost: &mut Vec<Loss>) -> Option<(&'static str, Value)> {
     let is_known = !matches!(used, Use::Missing(_)) && spec.get("worker").is_none();
-    let cpu = (is_known && !has_devices(spec)).then_some("cpu");
-    let accelerator = overlay(spec).or(cpu).map(|name| base_ref(&format!("accelerator-{name}")));
-    let config = if let Use::Shared(runtime) = used { Some(json!({"name": runtime.name()})) } else { None };
-    let refs: Vec<Value> = accelerator.into_iter().chain(config).collect();
+    let overlays = if is_known && !has_devices(spec) { CPU } else { overlays(spec) };
+    let mut refs = accelerator(overlays, spec, at, lost);
+    if let Use::Shared(runtime) = used {
+        refs.push(json!({"name": runtime.name()}));
+    }
     (!refs.is_empty()).then_some(("baseRefs", Value::Array(refs)))
 }
 

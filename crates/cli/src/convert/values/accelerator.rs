@@ -10,11 +10,10 @@ use super::Draft;
 use super::container::Containers;
 use super::parallelism::Ranks;
 use super::role::{Role, Shared};
+use crate::convert::common::overlays::{OVERLAY, refuse};
 use crate::convert::keys::{Keys, put};
 
-pub use kinds::{KINDS, Kind, OVERLAY, SIMULATOR_COMMAND, is_replaced, is_simulator};
-
-const TPU_LABEL: &str = "cloud.google.com/gke-tpu-accelerator";
+pub use kinds::{KINDS, Kind, SIMULATOR_COMMAND, is_replaced, is_simulator};
 
 /// The accelerators of a service.
 #[derive(Debug)]
@@ -22,8 +21,7 @@ pub struct Accelerator {
     decode: String,
     prefill: String,
     claims: bool,
-    overlays: Vec<&'static str>,
-    is_v7: bool,
+    overlays: &'static [&'static str],
 }
 
 impl Accelerator {
@@ -35,10 +33,8 @@ impl Accelerator {
         let (decode, prefill) = (of(Role::Decode), of(Role::Prefill));
         let prefill = if shared.split { prefill } else { decode.clone() };
         let claims = keys.is_on("accelerator.dra", false);
-        let selector = keys.peek("decode.nodeSelector").and_then(|s| s.get(TPU_LABEL));
-        let is_v7 = selector == Some(&json!("tpu7x"));
         let overlays = overlays(keys, shared, &decode, &prefill);
-        Self { decode, prefill, claims, overlays, is_v7 }
+        Self { decode, prefill, claims, overlays }
     }
 
     fn kind(&self, role: Role) -> Option<&'static Kind> {
@@ -93,11 +89,8 @@ impl Accelerator {
 
     /// Names the overlays in the service.
     pub fn choose(&self, keys: &mut Keys, draft: &mut Draft) {
-        for overlay in &self.overlays {
+        for overlay in self.overlays {
             draft.base(&format!("{OVERLAY}{overlay}"));
-        }
-        if self.is_v7 && self.overlays.contains(&"google-tpu") {
-            draft.base(&format!("{OVERLAY}google-tpu-v7"));
         }
         if self.decode == "cpu" && self.overlays.is_empty() {
             draft.put(&["spec", "annotations", labels::ACCELERATOR], json!("none"));
@@ -117,16 +110,24 @@ impl Accelerator {
 }
 
 /// Overlays reach every pod, so both roles have to have the same accelerator and its usual image.
-fn overlays(keys: &Keys, shared: &Shared, decode: &str, prefill: &str) -> Vec<&'static str> {
-    let Some(kind) = KINDS.iter().find(|kind| kind.name == decode) else { return Vec::new() };
-    let takes = (!shared.split || kind.paths.0) && (!shared.is_group || kind.paths.1);
+fn overlays(keys: &Keys, shared: &Shared, decode: &str, prefill: &str) -> &'static [&'static str] {
+    let Some(kind) = KINDS.iter().find(|kind| kind.name == decode) else { return &[] };
     let is_usual = |role: Role| {
         let containers = keys.peek(&format!("{}.containers", role.key())).and_then(Value::as_array);
         let image = containers.and_then(|all| all.first()).map_or("", |main| tree::text(main, &["image"]));
         image.is_empty() || kind.images.contains(&repository(image))
     };
-    let fits = takes && decode == prefill && Role::of(shared.split).all(is_usual);
-    if fits { kind.overlays.to_vec() } else { Vec::new() }
+    let overlays = kind.overlays(&json!({"nodeSelector": keys.peek("decode.nodeSelector")}));
+    let takes = refuse(overlays, &shape(shared)).is_none();
+    if takes && decode == prefill && Role::of(shared.split).all(is_usual) { overlays } else { &[] }
+}
+
+/// What of the service decides whether its accelerator can serve it so.
+fn shape(shared: &Shared) -> Value {
+    let mut spec = json!({});
+    put(&mut spec, &["prefill", "replicas"], shared.split.then_some(json!(1)).unwrap_or_default());
+    put(&mut spec, &["worker", "containers"], shared.is_group.then_some(json!(["main"])).unwrap_or_default());
+    spec
 }
 
 fn server(containers: &mut Containers) -> &mut Value {

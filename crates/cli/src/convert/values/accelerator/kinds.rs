@@ -1,97 +1,75 @@
 //! The accelerators that the chart knows, and their images (`reference/llm-d.md §2`).
 
 use llmisvc_core::images::repository;
+use serde_json::Value;
+
+use crate::convert::common::overlays;
 
 /// An `accelerator.type` of the chart.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
     /// As the chart names it.
     pub name: &'static str,
-    /// Overlays, without their prefix, in the order of `baseRefs`.
-    pub overlays: &'static [&'static str],
     /// Extended resource; none for CPUs.
     pub resource: Option<&'static str>,
     /// DRA device class.
     pub class: &'static str,
     /// Repositories of its usual images.
     pub images: &'static [&'static str],
-    /// The overlay takes prefill and groups of pods.
-    pub paths: (bool, bool),
 }
 
 /// All of them, the chart's default first.
 pub const KINDS: [Kind; 8] = [
     Kind {
         name: "nvidia",
-        overlays: &[],
         resource: Some("nvidia.com/gpu"),
         class: "gpu.nvidia.com",
         images: &["llm-d-cuda", "llm-d-aws", "vllm-openai"],
-        paths: (true, true),
     },
     Kind {
         name: "amd",
-        overlays: &["amd-rocm"],
         resource: Some("amd.com/gpu"),
         class: "gpu.amd.com",
         images: &["llm-d-rocm", "vllm-openai-rocm"],
-        paths: (true, true),
     },
-    Kind {
-        name: "google",
-        overlays: &["google-tpu"],
-        resource: Some("google.com/tpu"),
-        class: "tpu.google.com",
-        images: &["vllm-tpu"],
-        paths: (true, false),
-    },
+    Kind { name: "google", resource: Some("google.com/tpu"), class: "tpu.google.com", images: &["vllm-tpu"] },
     Kind {
         name: "intel-xe",
-        overlays: &["intel-xpu"],
         resource: Some("gpu.intel.com/xe"),
         class: "gpu.intel.com",
         images: &["llm-d-xpu", "vllm-openai-xpu"],
-        paths: (true, true),
     },
     Kind {
         name: "intel-i915",
-        overlays: &["intel-xpu", "intel-xpu-i915"],
         resource: Some("gpu.intel.com/i915"),
         class: "gpu.intel.com",
         images: &["llm-d-xpu", "vllm-openai-xpu"],
-        paths: (true, true),
     },
     Kind {
         name: "intel-gaudi",
-        overlays: &["intel-gaudi"],
         resource: Some("habana.ai/gaudi"),
         class: "gaudi.intel.com",
         images: &["vllm-gaudi"],
-        paths: (false, false),
     },
-    Kind {
-        name: "cpu",
-        overlays: &["cpu"],
-        resource: None,
-        class: "",
-        images: &["llm-d-cpu", "vllm-openai-cpu"],
-        paths: (false, false),
-    },
+    Kind { name: "cpu", resource: None, class: "", images: &["llm-d-cpu", "vllm-openai-cpu"] },
     Kind {
         name: "rebellions-atom",
-        overlays: &[],
         resource: Some("rebellions.ai/ATOM"),
         class: "npu.rebellions.ai",
         images: &[],
-        paths: (true, true),
     },
 ];
 
 const SIMULATOR: &str = "llm-d-inference-sim";
 /// What the image of the simulator runs.
 pub const SIMULATOR_COMMAND: &str = "/app/llm-d-inference-sim";
-/// Prefix of the overlays' names.
-pub const OVERLAY: &str = "kserve-config-llm-accelerator-";
+
+impl Kind {
+    /// Its overlays in a pod.
+    pub fn overlays(&self, pod: &Value) -> &'static [&'static str] {
+        self.resource.map_or(overlays::CPU, |resource| overlays::of(resource, pod))
+    }
+}
 
 /// The image holds vLLM and no command of its own that would matter.
 pub fn is_vllm(image: &str) -> bool {
@@ -110,8 +88,6 @@ pub fn is_simulator(image: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use llmisvc_core::tree;
-
     use super::*;
 
     #[test]
@@ -123,16 +99,5 @@ mod tests {
         );
         assert!(is_replaced("ghcr.io/llm-d/llm-d-cuda:v0.3.0"));
         assert!(!is_vllm("ghcr.io/llm-d/llm-d-inference-sim:v0.6.1"));
-    }
-
-    /// The overlays have to be there under these names.
-    #[test]
-    fn every_overlay_is_shipped() {
-        let shipped = llmisvc_core::presets::shipped("kserve-");
-        let names: Vec<&str> =
-            shipped.iter().map(|preset| tree::text(preset, &["metadata", "name"])).collect();
-        for overlay in KINDS.iter().flat_map(|kind| kind.overlays) {
-            assert!(names.contains(&format!("{OVERLAY}{overlay}").as_str()), "{overlay}");
-        }
     }
 }

@@ -53,8 +53,8 @@ pub fn merged(service: &Value, objects: &[Value]) -> Result<(Value, Overlay), Co
 impl Overlay {
     /// One more overlay, which is for the accelerator of an earlier one or names its own.
     fn take(&mut self, short: &str) {
-        let named =
-            |kind: &&Kind| kind.overlays.last().is_some_and(|last| short == format!("{ACCELERATOR}{last}"));
+        let is_last = |last: &&str| short == format!("{ACCELERATOR}{last}");
+        let named = |kind: &&Kind| kind.overlays(&Value::Null).last().is_some_and(is_last);
         self.kind = KINDS.iter().find(named).or(self.kind);
         let own = image(short);
         if !own.is_empty() {
