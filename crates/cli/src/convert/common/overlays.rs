@@ -37,11 +37,28 @@ pub fn refuse(overlays: &[&str], spec: &Value) -> Option<String> {
     (!lacking.is_empty()).then(|| format!("{} (supported: {list})", lacking.join(" and ")))
 }
 
+/// The image of `main` that these overlays bring, else the presets' own.
+pub fn image(overlays: &[&str]) -> String {
+    let each = overlays.iter().rev().map(|overlay| format!("{OVERLAY}{overlay}"));
+    let images = each.chain(["kserve-config-llm-template".to_owned()]).map(|name| image_of(&name));
+    images.into_iter().find(|image| !image.is_empty()).unwrap_or_default()
+}
+
+/// The image of `main` in a shipped config; empty where it has none.
+pub fn image_of(name: &str) -> String {
+    let preset = shipped(name).unwrap_or_default();
+    let containers = tree::list(&preset, &["spec", "template", "containers"]);
+    tree::named(containers, "main").map_or("", |main| tree::text(main, &["image"])).to_owned()
+}
+
 fn supported(overlay: &str) -> String {
-    let name = format!("{OVERLAY}{overlay}");
-    let shipped = presets::shipped("kserve-");
-    let preset = shipped.iter().find(|preset| tree::text(preset, &["metadata", "name"]) == name);
-    preset.map_or("", |it| tree::text(it, &["spec", "annotations", labels::SUPPORTED_PATHS])).to_owned()
+    let preset = shipped(&format!("{OVERLAY}{overlay}")).unwrap_or_default();
+    tree::text(&preset, &["spec", "annotations", labels::SUPPORTED_PATHS]).to_owned()
+}
+
+/// A shipped config by its name.
+pub fn shipped(name: &str) -> Option<Value> {
+    presets::shipped("kserve-").into_iter().find(|preset| tree::text(preset, &["metadata", "name"]) == name)
 }
 
 #[cfg(test)]
@@ -64,19 +81,16 @@ mod tests {
     /// The overlays have to be there under these names, and each that counts devices under its resource.
     #[test]
     fn every_overlay_is_shipped() {
-        let shipped = presets::shipped("kserve-");
         for (resource, _, overlays) in OVERLAYS {
             let annotation = |overlay: &&str| {
-                let is_it =
-                    |it: &&Value| tree::text(it, &["metadata", "name"]) == format!("{OVERLAY}{overlay}");
-                let preset = shipped.iter().find(is_it).unwrap_or_else(|| panic!("{overlay}"));
-                tree::text(preset, &["spec", "annotations", labels::ACCELERATOR])
+                let preset = shipped(&format!("{OVERLAY}{overlay}")).unwrap_or_else(|| panic!("{overlay}"));
+                tree::text(&preset, &["spec", "annotations", labels::ACCELERATOR]).to_owned()
             };
-            let named: Vec<&str> = overlays.iter().map(annotation).filter(|it| !it.is_empty()).collect();
+            let named: Vec<String> = overlays.iter().map(annotation).filter(|it| !it.is_empty()).collect();
             // Chips of Neuron are counted by the user, the overlay counts cores.
             let counted =
                 if resource == "aws.amazon.com/neuron" { "aws.amazon.com/neuroncore" } else { resource };
-            assert_eq!(named.last(), Some(&counted));
+            assert_eq!(named.last().map(String::as_str), Some(counted));
         }
     }
 

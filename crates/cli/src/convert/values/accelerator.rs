@@ -10,7 +10,7 @@ use super::Draft;
 use super::container::Containers;
 use super::parallelism::Ranks;
 use super::role::{Role, Shared};
-use crate::convert::common::overlays::{OVERLAY, refuse};
+use crate::convert::common::overlays::{self, OVERLAY};
 use crate::convert::keys::{Keys, put};
 
 pub use kinds::{KINDS, Kind, SIMULATOR_COMMAND, is_replaced, is_simulator};
@@ -33,7 +33,7 @@ impl Accelerator {
         let (decode, prefill) = (of(Role::Decode), of(Role::Prefill));
         let prefill = if shared.split { prefill } else { decode.clone() };
         let claims = keys.is_on("accelerator.dra", false);
-        let overlays = overlays(keys, shared, &decode, &prefill);
+        let overlays = chosen(keys, shared, &decode, &prefill);
         Self { decode, prefill, claims, overlays }
     }
 
@@ -62,7 +62,7 @@ impl Accelerator {
         if keys.is_on(&format!("{}.accelerator.dra", role.key()), self.claims) {
             return claim(keys, kind, role, ranks, server(containers), pod, draft);
         }
-        let has_device = tree::named(&containers.list, "main").is_some_and(has_device);
+        let has_device = tree::named(&containers.list, "main").is_some_and(|main| requested(main).is_some());
         if let Some(resource) = self.resource(keys, kind).filter(|_| !has_device) {
             let count = json!(ranks.devices().to_string());
             put(server(containers), &["resources", "limits", &resource], count);
@@ -80,11 +80,16 @@ impl Accelerator {
         kind.name == KINDS[0].name || !self.overlays.is_empty()
     }
 
+    /// The image that our presets give the pods of a role; none where they are not for its accelerator.
+    pub fn image(&self, role: Role) -> Option<String> {
+        self.kind(role).filter(|kind| self.is_preset(kind)).map(|_| overlays::image(self.overlays))
+    }
+
     /// The number of accelerators follows from `parallelism`, which therefore has to be said.
     pub fn is_counted(&self, role: Role, pod: &Value) -> bool {
         let main = tree::named(tree::list(pod, &["containers"]), "main").cloned().unwrap_or_default();
         let counted = self.kind(role).is_some_and(|kind| kind.resource.is_some() && self.is_preset(kind));
-        counted && !simulates(&main) && !has_device(&main) && pod.get("resourceClaims").is_none()
+        counted && !simulates(&main) && requested(&main).is_none() && pod.get("resourceClaims").is_none()
     }
 
     /// Names the overlays in the service.
@@ -110,7 +115,7 @@ impl Accelerator {
 }
 
 /// Overlays reach every pod, so both roles have to have the same accelerator and its usual image.
-fn overlays(keys: &Keys, shared: &Shared, decode: &str, prefill: &str) -> &'static [&'static str] {
+fn chosen(keys: &Keys, shared: &Shared, decode: &str, prefill: &str) -> &'static [&'static str] {
     let Some(kind) = KINDS.iter().find(|kind| kind.name == decode) else { return &[] };
     let is_usual = |role: Role| {
         let containers = keys.peek(&format!("{}.containers", role.key())).and_then(Value::as_array);
@@ -118,7 +123,7 @@ fn overlays(keys: &Keys, shared: &Shared, decode: &str, prefill: &str) -> &'stat
         image.is_empty() || kind.images.contains(&repository(image))
     };
     let overlays = kind.overlays(&json!({"nodeSelector": keys.peek("decode.nodeSelector")}));
-    let takes = refuse(overlays, &shape(shared)).is_none();
+    let takes = overlays::refuse(overlays, &shape(shared)).is_none();
     if takes && decode == prefill && Role::of(shared.split).all(is_usual) { overlays } else { &[] }
 }
 
@@ -141,12 +146,12 @@ fn simulates(container: &Value) -> bool {
     is_simulator(tree::text(container, &["image"]))
 }
 
-/// The container asks for some accelerator by itself.
-fn has_device(container: &Value) -> bool {
+/// The accelerator that a container asks for by itself.
+pub fn requested(container: &Value) -> Option<&'static Kind> {
     let names = ["limits", "requests"]
         .into_iter()
         .filter_map(|kind| tree::get(container, &["resources", kind])?.as_object());
-    names.flat_map(|map| map.keys()).any(|name| KINDS.iter().any(|kind| kind.resource == Some(name)))
+    names.flat_map(|map| map.keys()).find_map(|name| KINDS.iter().find(|kind| kind.resource == Some(name)))
 }
 
 /// A claim, and its template beside the service.

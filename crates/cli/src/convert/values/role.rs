@@ -68,6 +68,8 @@ pub struct Shared {
     pub account: Option<String>,
     /// Scheduler of all pods.
     pub scheduler: Option<String>,
+    /// The image that presets give a role, where they are for its accelerator.
+    pub images: Vec<(Role, String)>,
 }
 
 impl Shared {
@@ -85,7 +87,13 @@ impl Shared {
             decode_port: if proxy { target } else { service_port },
             account: keys.text("serviceAccountOverride"),
             scheduler: keys.text("schedulerName"),
+            images: Vec::new(),
         }
+    }
+
+    /// The image that presets give a role; none where they are not for its accelerator.
+    pub fn image(&self, role: Role) -> Option<&str> {
+        self.images.iter().find(|(of, _)| *of == role).map(|(_, image)| image.as_str())
     }
 
     /// The port of a role's server, there and here.

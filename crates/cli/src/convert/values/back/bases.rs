@@ -4,9 +4,10 @@ use llmisvc_api::v1alpha2::CONFIG_KIND;
 use llmisvc_core::facts::OWN_PREFIX;
 use llmisvc_core::merge::merge;
 use llmisvc_core::node::Node;
-use llmisvc_core::{presets, shape, tree};
+use llmisvc_core::{shape, tree};
 use serde_json::Value;
 
+use crate::convert::common::overlays::{image, image_of, shipped};
 use crate::convert::values::accelerator::{KINDS, Kind};
 use crate::convert::{ConvertError, Loss};
 
@@ -29,7 +30,7 @@ pub struct Overlay {
 
 /// The spec with its configs below it. Overlays of accelerators are not laid below, as the chart has them too.
 pub fn merged(service: &Value, objects: &[Value]) -> Result<(Value, Overlay), ConvertError> {
-    let mut overlay = Overlay { image: image("config-llm-template"), ..Overlay::default() };
+    let mut overlay = Overlay { image: image(&[]), ..Overlay::default() };
     let mut below = Node::empty(0);
     for (at, base) in tree::list(service, &["spec", "baseRefs"]).iter().enumerate() {
         let name = tree::text(base, &["name"]);
@@ -38,7 +39,7 @@ pub fn merged(service: &Value, objects: &[Value]) -> Result<(Value, Overlay), Co
             (None, PREDICTED) => overlay.predicts = true,
             (None, short) if short.starts_with(ACCELERATOR) => overlay.take(short),
             (None, short) => {
-                let preset = shipped(short).ok_or_else(|| missing(at, name))?;
+                let preset = shipped(&preset(short)).ok_or_else(|| missing(at, name))?;
                 below = laid(below, preset.get("spec"));
             }
         }
@@ -56,7 +57,7 @@ impl Overlay {
         let is_last = |last: &&str| short == format!("{ACCELERATOR}{last}");
         let named = |kind: &&Kind| kind.overlays(&Value::Null).last().is_some_and(is_last);
         self.kind = KINDS.iter().find(named).or(self.kind);
-        let own = image(short);
+        let own = image_of(&preset(short));
         if !own.is_empty() {
             self.image = own;
         }
@@ -82,14 +83,9 @@ fn short(name: &str) -> &str {
     name.strip_prefix(OWN_PREFIX).or(name.strip_prefix("kserve-")).unwrap_or(name)
 }
 
-fn shipped(short: &str) -> Option<Value> {
-    presets::shipped("").into_iter().find(|preset| tree::text(preset, &["metadata", "name"]) == short)
-}
-
-fn image(short: &str) -> String {
-    let preset = shipped(short).unwrap_or_default();
-    let containers = tree::list(&preset, &["spec", "template", "containers"]);
-    tree::named(containers, "main").map_or("", |main| tree::text(main, &["image"])).to_owned()
+/// A shipped config by its name without prefix.
+fn preset(short: &str) -> String {
+    format!("kserve-{short}")
 }
 
 fn missing(at: usize, name: &str) -> ConvertError {

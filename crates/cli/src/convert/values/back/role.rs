@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Draft, container};
 use crate::convert::keys::{Keys, put};
+use crate::convert::values::accelerator::{self, KINDS, Kind};
 use crate::convert::values::parallelism::Ranks;
 use crate::convert::values::pod::POD_FIELDS;
 use crate::convert::values::role::Role;
@@ -99,6 +100,7 @@ fn pod(
     }
     let mut pod = Keys::new(template.unwrap_or_else(|| json!({})), keys.at(&at(role, "template")));
     put(values, &["containers"], Value::Array(container::all(&mut pod, role, ranks, flags, draft)));
+    accelerator(draft.overlay.kind, values);
     sidecar(&mut pod, draft);
     for (key, field) in POD_FIELDS {
         put(values, &[key], pod.take(field).unwrap_or_default());
@@ -107,6 +109,15 @@ fn pod(
         draft.put(&["serviceAccountOverride"], account);
     }
     put(values, &["extraConfig"], pod.rest());
+}
+
+/// A role whose server asks for devices that no overlay brings has a type of its own.
+fn accelerator(of_all: Option<&Kind>, values: &mut Value) {
+    let server = tree::list(values, &["containers"]).first();
+    let kind = server.and_then(accelerator::requested).filter(|kind| *kind != of_all.unwrap_or(&KINDS[0]));
+    if let Some(kind) = kind {
+        put(values, &["accelerator", "type"], json!(kind.name));
+    }
 }
 
 /// The chart has keys for the sidecar's image and connector.

@@ -11,6 +11,8 @@ use crate::convert::values::ports::{self, Move};
 use crate::convert::values::role::{Role, Shared};
 use crate::convert::values::{Draft, accelerator, args, probes};
 
+const VERSION: &str = "say in the annotation llmisvc.io/vllm-version for which vLLM flags are made";
+
 /// The container of the model server, on its way.
 pub struct Server<'a> {
     /// What the values say.
@@ -151,12 +153,17 @@ impl Server<'_> {
     /// Flags are composed for the vLLM of the preset's image, so an older one of llm-d makes way for it.
     fn image(&mut self, start: Start, main: &mut Value) {
         let image = tree::text(main, &["image"]).to_owned();
-        if start == Start::Serve && accelerator::is_replaced(&image) {
-            main.as_object_mut().map(|fields| fields.remove("image"));
-            let why = format!(
-                "{image}: the preset's image is used, for whose vLLM the flags are made; to stay, set image together with \
-                 the annotation llmisvc.io/vllm-version"
-            );
+        if start != Start::Serve || !accelerator::is_replaced(&image) {
+            return;
+        }
+        let Some(preset) = self.shared.image(self.role) else {
+            let why = format!("{image} stays, as no preset is for this accelerator: {VERSION}");
+            return self.draft.lose(self.keys.at("image"), why);
+        };
+        main.as_object_mut().map(|fields| fields.remove("image"));
+        if image != preset {
+            let why =
+                format!("{image}: the preset's {preset} takes its place; to stay, set image, and {VERSION}");
             self.draft.lose(self.keys.at("image"), why);
         }
     }
