@@ -3,7 +3,7 @@
 
 mod targets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,8 +26,8 @@ const OF_PAIR: [&str; 3] = [
     "PodMonitor pair-kserve-prefill-monitor",
     "ServiceMonitor pair-epp-monitor",
 ];
-/// Of the service with groups of pods and no picker.
-const OF_MANY: &str = "PodMonitor many-kserve-monitor";
+/// Of the service with groups of pods.
+const OF_MANY: [&str; 2] = ["PodMonitor many-kserve-monitor", "ServiceMonitor many-epp-monitor"];
 
 fn service(name: &str, wanted: Option<&str>, spec: &Value) -> String {
     let mut spec = spec.clone();
@@ -45,13 +45,16 @@ fn pair() -> String {
     service("pair", Some("enabled"), &json!({"replicas": 2, "prefill": {"replicas": 1}, "router": router}))
 }
 
-/// Two groups of two pods, of which only the first answers requests. It does not say whether it is monitored.
+/// Two groups of two pods, of which only the first answers requests, at two ports. It does not say whether it is monitored.
 fn many() -> String {
     let worker = json!({"containers": [{"name": "main"}]});
+    let parallelism = json!({"pipeline": 2, "tensor": 1});
+    let pool = json!({"spec": {"targetPorts": [{"number": 8000}, {"number": 8001}]}});
+    let router = json!({"route": {}, "gateway": {}, "scheduler": {"pool": pool}});
     service(
         "many",
         None,
-        &json!({"replicas": 2, "parallelism": {"pipeline": 2, "tensor": 1}, "worker": worker}),
+        &json!({"replicas": 2, "parallelism": parallelism, "worker": worker, "router": router}),
     )
 }
 
@@ -65,7 +68,8 @@ fn monitors(world: &World<'_>) -> Result<BTreeMap<String, Value>> {
 }
 
 fn until_there_are(world: &World<'_>, expected: &[&str]) -> Result<BTreeMap<String, Value>> {
-    let same = || Ok(Some(monitors(world)?).filter(|found| found.keys().eq(expected)));
+    let expected: BTreeSet<&str> = expected.iter().copied().collect();
+    let same = || Ok(Some(monitors(world)?).filter(|found| found.keys().eq(&expected)));
     world.eventually(&format!("there are {expected:?}"), PATIENCE, same)
 }
 
@@ -181,7 +185,7 @@ fn the_settings_hold_where_a_service_does_not_say(world: &World<'_>, cluster: &C
         cluster,
         &json!({"podMonitors": true, "interval": "15s", "labels": labels, "schedulerTokenSecret": "reader"}),
     )?;
-    let all = [&[OF_MANY], &OF_PAIR[..]].concat();
+    let all = [&OF_MANY[..], &OF_PAIR[..]].concat();
     until_there_are(world, &all)?;
     let endpoint = |it: &Value| ["podMetricsEndpoints", "endpoints"].map(|list| it["spec"][list][0].clone());
     let changed = |it: &Value| {
@@ -202,23 +206,25 @@ fn they_read_what_serves_metrics(world: &World<'_>) -> Result<()> {
     for (monitor, expected) in [
         (OF_PAIR[0], vec![target("pair", "decode", "8001"), target("pair", "decode", "8001")]),
         (OF_PAIR[1], vec![target("pair", "prefill", "8000")]),
-        (OF_MANY, vec![target("many", "both", "8000"), target("many", "both", "8000")]),
+        (OF_MANY[0], ["8000", "8000", "8001", "8001"].map(|port| target("many", "both", port)).to_vec()),
     ] {
         let read = of_pods(world, &found[monitor])?;
         assert_eq!(read.iter().map(|it| it.target.clone()).collect::<Vec<_>>(), expected, "{monitor}");
         ensure!(read.iter().all(|it| !it.revision.is_empty()), "{monitor}: {read:?}");
     }
-    let picker = [("pair-epp-service".to_owned(), target("pair", "scheduler", "9090"))];
-    assert_eq!(of_services(world, &found[OF_PAIR[2]])?, picker);
+    for (monitor, name) in [(OF_PAIR[2], "pair"), (OF_MANY[1], "many")] {
+        let picker = [(format!("{name}-epp-service"), target(name, "scheduler", "9090"))];
+        assert_eq!(of_services(world, &found[monitor])?, picker);
+    }
     Ok(())
 }
 
 fn they_go_when_nobody_wants_them(world: &World<'_>, cluster: &Cluster) -> Result<()> {
     world
         .kubectl(&["annotate", "--overwrite", "llmisvc", "pair", &format!("{ANNOTATION}=disabled")], None)?;
-    until_there_are(world, &[OF_MANY])?;
+    until_there_are(world, &OF_MANY)?;
     world.kubectl(&["annotate", "llmisvc", "pair", &format!("{ANNOTATION}-")], None)?;
-    until_there_are(world, &[&[OF_MANY], &OF_PAIR[..]].concat())?;
+    until_there_are(world, &[&OF_MANY[..], &OF_PAIR[..]].concat())?;
     settings(cluster, &json!({"podMonitors": false}))?;
     until_there_are(world, &[])?;
     for name in ["many", "pair"] {
