@@ -32,12 +32,23 @@ control-plane: llmisvc-controller-manager
 {{- end }}
 {{- end }}
 
-{{- /* The ConfigMap's keys. With a registry of one's own, the download's image comes from there, too. */ -}}
+{{- /* The ConfigMap's keys. With a registry of one's own, the download's image comes from there, too. What `monitoring` says of
+monitors goes into the key of that name, unless `settings` says it. */ -}}
 {{- define "llmisvc.settings" -}}
 {{- $settings := deepCopy .Values.settings -}}
 {{- with .Values.imageRegistry -}}
 {{- $image := include "llmisvc.relocated" (dict "registry" . "image" "kserve/storage-initializer:latest") -}}
 {{- $settings = mergeOverwrite (dict "storageInitializer" (dict "image" $image)) $settings -}}
+{{- end -}}
+{{- $monitoring := get $settings "monitoring" | default dict -}}
+{{- range $name := list "podMonitors" "interval" "labels" "schedulerTokenSecret" -}}
+{{- $value := index $.Values.monitoring $name -}}
+{{- if and $value (not (hasKey $monitoring $name)) -}}
+{{- $_ := set $monitoring $name $value -}}
+{{- end -}}
+{{- end -}}
+{{- with $monitoring -}}
+{{- $_ := set $settings "monitoring" . -}}
 {{- end -}}
 {{ toYaml $settings }}
 {{- end }}

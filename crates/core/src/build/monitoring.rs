@@ -1,13 +1,16 @@
 //! Monitors for the Prometheus operator (`reference/llm-d.md §3.2`, `§4.1`): one for each role of each service, since
 //! services differ in TLS (`asks` M5), and one for the endpoint picker.
 
+use std::collections::BTreeSet;
+
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
+use super::argv::{Spread, words};
 use super::propagation;
 use crate::labels::{self, Component, Labels};
 use crate::object::Object;
-use crate::valid::{Scheduler, ValidService, Workload};
+use crate::valid::{Pods, Scheduler, ValidService, Workload};
 use crate::{names, tree};
 
 const PATH: &str = "/metrics";
@@ -24,14 +27,20 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
 }
 
 fn pod_monitor(svc: &ValidService, of: &Workload) -> Object {
-    let mut endpoint = endpoint(svc, &servers_series(svc, of));
+    let (own, ports) = (i64::from(of.serving().port()), ports(svc, of));
+    let endpoints: Vec<Value> = ports.iter().map(|port| server(svc, &address(own, &ports, *port))).collect();
+    let spec = json!({"selector": {"matchLabels": selector(svc, of)}, "podMetricsEndpoints": endpoints});
+    let name = names::pod_monitor(&svc.id.name, of.role);
+    monitor(svc, Kind::PodMonitor, &name, Component::Workload, &spec)
+}
+
+fn server(svc: &ValidService, address: &[Value]) -> Value {
+    let mut endpoint = endpoint(svc, &[address, &servers_series()].concat());
     if svc.tls {
         *tree::entry(&mut endpoint, "scheme") = json!("https");
         *tree::entry(&mut endpoint, "tlsConfig") = trust(svc);
     }
-    let spec = json!({"selector": {"matchLabels": selector(svc, of)}, "podMetricsEndpoints": [endpoint]});
-    let name = names::pod_monitor(&svc.id.name, of.role);
-    monitor(svc, Kind::PodMonitor, &name, Component::Workload, &spec)
+    endpoint
 }
 
 fn monitor(svc: &ValidService, kind: Kind, name: &str, component: Component, spec: &Value) -> Object {
@@ -49,18 +58,44 @@ fn selector(svc: &ValidService, of: &Workload) -> Labels {
     let carried = propagation::pod_labels(&svc.id, of, of.serving().position).remove(labels::ROLE);
     let mut selector = labels::endpoints(&svc.id.name);
     selector.extend(carried.map(|role| (labels::ROLE.to_owned(), role)));
+    if only_first_answers(of) {
+        selector.insert(labels::GROUP_WORKER_INDEX.to_owned(), "0".to_owned());
+    }
     selector
 }
 
+/// Without a leader's template all pods of a group look as if they answered (W-12). Only the first does where the group is
+/// one world of ranks, or where a command of the user's own has others without a port.
+fn only_first_answers(of: &Workload) -> bool {
+    let Pods::Group(group) = &of.pods else { return false };
+    let main = tree::named(tree::list(&group.worker.pod, &["containers"]), "main");
+    let says = |field| main.is_some_and(|it| words(it, field).iter().any(|word| word.contains("--headless")));
+    let is_world = matches!(group.worker.spread, Some(Spread::World { .. }));
+    group.leader.is_none() && (is_world || says("command") || says("args"))
+}
+
 /// The port is chosen by a rule, not by `portNumber`, which younger releases of the Prometheus operator know, nor by
-/// `targetPort`, which they want no more. One rule takes any number of ports.
-fn servers_series(svc: &ValidService, of: &Workload) -> Vec<Value> {
-    let ports: Vec<String> = ports(svc, of).iter().map(ToString::to_string).collect();
+/// `targetPort`, which they want no more. There is a target for each port that a container declares, so a rank whose port
+/// nobody declares is reached through another one; targets that come to the same address are one.
+fn address(own: i64, ports: &[i64], port: i64) -> Vec<Value> {
+    let declared: BTreeSet<i64> = ports.iter().copied().chain([own]).collect();
+    let declared: Vec<String> = declared.iter().map(ToString::to_string).collect();
     let is_server = json!({
         "sourceLabels": ["__meta_kubernetes_pod_container_port_number"],
-        "regex": ports.join("|"),
+        "regex": declared.join("|"),
         "action": "keep",
     });
+    let moved = json!({
+        "sourceLabels": ["__address__"],
+        "regex": "(.+):[0-9]+",
+        "replacement": format!("$1:{port}"),
+        "targetLabel": "__address__",
+        "action": "replace",
+    });
+    if ports == [own] { vec![is_server] } else { vec![is_server, moved] }
+}
+
+fn servers_series() -> Vec<Value> {
     let revisions = REVISIONS.map(|label| {
         let from = format!("__meta_kubernetes_pod_label_{label}");
         // A pod without the label keeps what the other rule found.
@@ -68,8 +103,7 @@ fn servers_series(svc: &ValidService, of: &Workload) -> Vec<Value> {
     });
     let from = |label: &str, to| copied(&format!("__meta_kubernetes_pod_label_{label}"), to);
     let name = from("app_kubernetes_io_name", "llm_isvc_name");
-    let series = vec![is_server, name, from("llm_d_ai_role", "llm_isvc_role")];
-    series.into_iter().chain(revisions).collect()
+    [name, from("llm_d_ai_role", "llm_isvc_role")].into_iter().chain(revisions).collect()
 }
 
 fn copied(from: &str, to: &str) -> Value {

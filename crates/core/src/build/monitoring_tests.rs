@@ -1,8 +1,9 @@
 use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
+use crate::build::argv::Spread;
 use crate::labels;
-use crate::valid::{Pods, ValidService};
+use crate::valid::{Group, PodTemplate, Pods, Position, ValidService};
 use crate::validate::routing::fixture::{World, spec};
 
 const KINDS: [Kind; 2] = [Kind::PodMonitor, Kind::ServiceMonitor];
@@ -132,11 +133,72 @@ fn with_picker(ports: &Value, pool: Value) -> ValidService {
     svc
 }
 
+/// An endpoint of a port that is reached through those that containers declare.
+fn moved(declared: &str, port: i64) -> Value {
+    let mut endpoint = plain(declared);
+    let rule = json!({
+        "sourceLabels": ["__address__"],
+        "regex": "(.+):[0-9]+",
+        "replacement": format!("$1:{port}"),
+        "targetLabel": "__address__",
+        "action": "replace",
+    });
+    endpoint["relabelings"].as_array_mut().unwrap().insert(1, rule);
+    endpoint
+}
+
 #[test]
-fn each_rank_of_a_pool_with_several_ports_is_read() {
+fn each_rank_of_a_pool_with_several_ports_is_read_whether_it_is_declared_or_not() {
     let svc = with_picker(&json!([]), json!({"targetPorts": [{"number": 8000}, {"number": 8001}]}));
-    let expected = pod_monitor("llama-kserve-monitor", "both", &plain("8000|8001"));
+    let mut expected = pod_monitor("llama-kserve-monitor", "both", &moved("8000|8001", 8000));
+    expected["spec"]["podMetricsEndpoints"].as_array_mut().unwrap().push(moved("8000|8001", 8001));
     assert_eq!(bodies(&svc), [expected], "and there is no monitor of a picker without a port metrics");
+}
+
+#[test]
+fn a_pool_of_another_port_is_read_there() {
+    let svc = with_picker(&json!([]), json!({"targetPorts": [{"number": 9000}]}));
+    let expected = pod_monitor("llama-kserve-monitor", "both", &moved("8000|9000", 9000));
+    assert_eq!(bodies(&svc), [expected]);
+}
+
+#[test]
+fn behind_a_sidecar_the_ports_of_the_pool_are_not_those_of_the_server() {
+    let mut svc = with_picker(&json!([]), json!({"targetPorts": [{"number": 8000}, {"number": 8001}]}));
+    let Pods::Single(decode) = &mut svc.decode.pods else { panic!("a Deployment") };
+    decode.sidecar = true;
+    assert_eq!(bodies(&svc), [pod_monitor("llama-kserve-monitor", "both", &plain("8001"))]);
+}
+
+/// Labels by which the pods of a group are selected, besides those of every pod that answers.
+fn selected(leader: bool, spread: Spread, args: &Value) -> Value {
+    let mut svc = valid(&mut World::new(), json!({}));
+    let pod = |position, args: &Value| PodTemplate {
+        spread: Some(spread),
+        ..PodTemplate::bare(position, json!({"containers": [{"name": "main", "args": args}]}))
+    };
+    let leader = leader.then(|| pod(Position::Leader, &json!([])));
+    let group = Group { size: 2, sub_group: None, leader, worker: pod(Position::Worker, args) };
+    svc.decode.pods = Pods::Group(Box::new(group));
+    let mut selector = bodies(&svc).remove(0)["spec"]["selector"]["matchLabels"].take();
+    let expected = pod_monitor("", "both", &json!({}))["spec"]["selector"]["matchLabels"].take();
+    selector.as_object_mut().unwrap().retain(|key, value| expected.get(key) != Some(value));
+    selector
+}
+
+// W-12
+#[test]
+fn pods_of_a_group_that_have_no_port_are_not_read() {
+    let first = json!({"leaderworkerset.sigs.k8s.io/worker-index": "0"});
+    let world = Spread::World { nodes: 2 };
+    let data = Spread::Data { size: 16, local: 8, port: 5555 };
+    let script = json!(["-c", "if [ $LWS_WORKER_INDEX = 0 ]; then serve; else serve --headless; fi"]);
+    // A leader has labels that its workers have not.
+    assert_eq!(selected(true, world, &json!(["--headless"])), json!({}));
+    assert_eq!(selected(true, data, &json!(["--headless"])), json!({}));
+    assert_eq!(selected(false, world, &json!(["serve"])), first);
+    assert_eq!(selected(false, data, &script), first);
+    assert_eq!(selected(false, data, &json!(["serve"])), json!({}), "each pod has servers of its own");
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod handover;
 mod lifecycle;
 mod look;
 mod matrix;
+mod monitors;
 mod node;
 mod older_version;
 mod pairs;

@@ -128,6 +128,11 @@ impl Cluster {
         install::crds(self, &install::texts(&Tools::manifests_only()?.manifests("keda-crds"))?)
     }
 
+    /// The Prometheus operator's CRDs of monitors, alike; nobody acts on these here.
+    pub fn add_monitors(&self) -> Result<()> {
+        install::crds(self, &install::texts(&Tools::manifests_only()?.manifests("monitoring-crds"))?)
+    }
+
     /// The CRDs of gateway implementations, of the kinds that the operator makes. CRDs of others stay as they are.
     pub fn add_gateway_kinds(&self) -> Result<()> {
         install::crds(self, &install::texts(&Tools::manifests_only()?.manifests("gateway-crds"))?)

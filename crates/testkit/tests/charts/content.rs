@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 use llmisvc_testkit::chart::{self, Chart};
 use llmisvc_testkit::cluster::capture;
-use llmisvc_testkit::{documents, operator};
+use llmisvc_testkit::{documents, operator, paths};
 use serde_json::Value;
 
 #[test]
@@ -49,6 +49,34 @@ fn presets_of_the_chart_are_those_of_the_operator() -> Result<()> {
         assert_eq!(preset["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
         assert_eq!(preset["metadata"]["namespace"], "models");
     }
+    Ok(())
+}
+
+/// Monitors of a service, as `llmisvc render` prints them beside the ConfigMap of the chart with these values.
+fn monitors(values: &str) -> Result<Vec<Value>> {
+    let folder = tempfile::tempdir()?;
+    let mut rendered = chart::rendered(Chart::Operator, "kserve", &["--set", values])?;
+    rendered.retain(|it| it["metadata"]["name"] == "inferenceservice-config");
+    for (index, object) in rendered.iter().enumerate() {
+        fs::write(folder.path().join(format!("{index}.yaml")), object.to_string())?;
+    }
+    let example = paths::repository().join("examples/basic-model");
+    let mut command = Command::new(operator::cli()?);
+    command.args(["render", "-f"]).arg(example).arg("-f").arg(folder.path());
+    let mut objects = documents::parse(&capture(&mut command, None)?)?;
+    objects.retain(|it| it["apiVersion"] == "monitoring.coreos.com/v1");
+    Ok(objects)
+}
+
+#[test]
+fn monitors_are_made_as_the_chart_says_unless_the_settings_say_otherwise() -> Result<()> {
+    let on = "monitoring.podMonitors=true,monitoring.interval=15s,monitoring.labels.release=prometheus";
+    let made = monitors(on)?;
+    assert_eq!(made[0]["kind"], "PodMonitor");
+    assert_eq!(made[0]["metadata"]["labels"]["release"], "prometheus");
+    assert_eq!(made[0]["spec"]["podMetricsEndpoints"][0]["interval"], "15s");
+    assert_eq!(monitors(&format!("{on},settings.monitoring.podMonitors=false"))?, Vec::<Value>::new());
+    assert_eq!(monitors("settings.monitoring.podMonitors=true")?.len(), made.len());
     Ok(())
 }
 

@@ -65,6 +65,8 @@ fn values_that_can_not_be_right_are_refused() -> Result<()> {
         ("imageRegistry=https://r.example", "imageRegistry"),
         ("terminationGracePeriodSeconds=1", "terminationGracePeriodSeconds"),
         ("settings.ingress=text", "ingress"),
+        ("monitoring.interval=soon", "interval"),
+        ("monitoring.podMonitors=some", "podMonitors"),
     ];
     for (given, named) in cases {
         let refused = chart::rendered(Chart::Operator, "models", &["--set", given]);

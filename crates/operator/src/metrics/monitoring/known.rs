@@ -13,9 +13,10 @@ use super::super::*;
 use super::repository;
 
 /// Labels that Prometheus adds, or a monitor of ours.
-const OF_TARGETS: [&str; 6] = ["namespace", "pod", "job", "instance", "llm_isvc_name", "llm_isvc_role"];
+pub const OF_TARGETS: [&str; 6] = ["namespace", "pod", "job", "instance", "llm_isvc_name", "llm_isvc_role"];
 /// Labels of model servers and pickers that expressions may use (reference/llm-d.md §1.8, §4.3; vLLM's documentation).
-const OF_SERVERS: [&str; 4] = ["model_name", "finished_reason", "decision_type", "plugin_type"];
+const OF_SERVERS: [&str; 5] =
+    ["model_name", "finished_reason", "decision_type", "plugin_type", "inference_pool"];
 
 /// Series by name, each with its labels.
 pub struct Known(BTreeMap<String, BTreeSet<String>>);

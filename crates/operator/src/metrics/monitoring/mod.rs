@@ -3,6 +3,7 @@
 mod expression;
 mod known;
 mod rules;
+mod triggers;
 
 use std::collections::BTreeMap;
 use std::fs;
