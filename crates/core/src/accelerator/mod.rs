@@ -74,6 +74,15 @@ pub fn is_accelerator(resource: &str) -> bool {
     of_resource(resource).is_some() || resource.ends_with("/gpu")
 }
 
+/// Begins of the names of network devices, which pods have beside accelerators (`reference/llm-d.md §1.2, §1.3`).
+const NETWORKS: [&str; 4] =
+    ["rdma/", "networking.gke.io.networks/", "vpc.amazonaws.com/efa", "nvidia.com/sriov-"];
+
+/// A device of the network, which says nothing about accelerators.
+pub fn is_network(resource: &str) -> bool {
+    NETWORKS.iter().any(|begin| resource.starts_with(begin))
+}
+
 /// How many ranks may run on one device in this pod; empty where the device does not say.
 pub fn ranks(resource: &str, pod: &Value) -> &'static [i64] {
     match of_resource(resource).map(|kind| kind.ranks) {
@@ -136,6 +145,17 @@ mod tests {
     #[case("nvidia.com/sriov-rdma-vf")]
     fn other_resources_are_none(#[case] resource: &str) {
         assert!(!is_accelerator(resource));
+    }
+
+    #[rstest]
+    #[case("rdma/roce_gdr", true)]
+    #[case("networking.gke.io.networks/rdma-0", true)]
+    #[case("vpc.amazonaws.com/efa", true)]
+    #[case("nvidia.com/sriov-rdma-vf", true)]
+    #[case("nvidia.com/gpu", false)]
+    #[case("rebellions.ai/ATOM", false)]
+    fn networks_are_told_by_their_names(#[case] resource: &str, #[case] expected: bool) {
+        assert_eq!(is_network(resource), expected);
     }
 
     #[rstest]

@@ -20,6 +20,12 @@ pub fn is_extended(resource: &str) -> bool {
     !native || resource.starts_with("hugepages-")
 }
 
+/// What may be an accelerator among the extended resources of a container: neither memory nor network.
+fn devices(container: &Value) -> Vec<(&String, &Value)> {
+    let is_other = |name: &str| name.starts_with("hugepages-") || accelerator::is_network(name);
+    extended(container).into_iter().filter(|(name, _)| !is_other(name)).collect()
+}
+
 /// Extended resources of a container with their quantities, limits before requests.
 pub fn extended(container: &Value) -> Vec<(&String, &Value)> {
     let of = |kind| tree::get(container, &["resources", kind]).and_then(Value::as_object);
@@ -43,7 +49,7 @@ pub struct Server<'a> {
 /// The resource that the count goes to, and the count; none when anything says otherwise.
 pub fn accelerators(scope: &mut Scope<'_, '_>, server: Server<'_>) -> Option<(String, i64)> {
     let main = tree::named(tree::list(server.pod, &["containers"]), "main")?;
-    let own: Vec<_> = extended(main).into_iter().filter(|(n, _)| !n.starts_with("hugepages-")).collect();
+    let own = devices(main);
     if !own.is_empty() {
         compare(scope, &own, server);
         return None;
@@ -175,7 +181,7 @@ fn usual(pod: &Value, main: &Value) -> Option<&'static str> {
 /// A live pod without accelerators: adding some would replace pods that the user did not touch.
 fn runs_without(live: &Value) -> bool {
     let containers = tree::list(live, &["containers"]);
-    tree::named(containers, "main").is_some_and(|main| extended(main).is_empty())
+    tree::named(containers, "main").is_some_and(|main| devices(main).is_empty())
 }
 
 #[cfg(test)]

@@ -75,6 +75,35 @@ fn each_name_gets_a_device_for_each_rank() {
     }
 }
 
+/// A pod with devices of the network only.
+fn networked(name: &str) -> Fixture {
+    service(name, 1, json!({"tensor": 4}), false)
+}
+
+#[rstest]
+#[case("rdma/ib")]
+#[case("vpc.amazonaws.com/efa")]
+#[case("networking.gke.io.networks/rdma-0")]
+fn devices_of_the_network_are_no_accelerators(#[case] name: &str) {
+    let service = networked(name).valid();
+    let added = service.decode.serving().accelerators.clone();
+    assert_eq!(added, Some(("nvidia.com/gpu".to_owned(), 4)));
+}
+
+#[test]
+fn a_pod_that_runs_with_a_network_and_no_accelerators_keeps_running() {
+    let mut fixture = networked("rdma/ib");
+    let main = json!({"name": "main", "resources": {"limits": {"rdma/ib": "1"}}});
+    fixture.live_deployment("llama-kserve", json!({"spec": {"template": {"spec": {"containers": [main]}}}}));
+    assert_eq!(fixture.valid().decode.serving().accelerators, None);
+    assert!(fixture.outcome().warnings[0].contains("4 nvidia.com/gpu are needed"));
+}
+
+#[test]
+fn a_resource_that_is_not_known_may_be_an_accelerator() {
+    assert_eq!(networked("rebellions.ai/ATOM").valid().decode.serving().accelerators, None);
+}
+
 #[rstest]
 #[case::of_two("inf2.48xlarge", 4, "2")]
 #[case::of_four_or_eight("trn2.48xlarge", 4, "4 or 8")]
