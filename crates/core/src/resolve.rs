@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use llmisvc_api::conditions::reason;
 use llmisvc_api::v1alpha2::{AppliedConfig, ConfigSource};
 use serde_json::{Value, json};
+use strsim::levenshtein;
 
 use crate::facts::{Answer, Cluster, Key, PLAIN_PREFIX, Ref};
 use crate::merge::merge;
@@ -17,6 +18,9 @@ mod presets;
 pub(crate) mod reference;
 pub(crate) use presets::{Plugins, is_set};
 pub use presets::{Preset, implicit};
+
+/// So many names are offered in place of one that is not found.
+const SHOWN: usize = 5;
 
 /// The layers of a service, lowest precedence first; the service itself is not among them.
 #[derive(Debug, Default)]
@@ -33,7 +37,7 @@ pub struct Layers {
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// It does not exist.
-    #[error("LLMInferenceServiceConfig {name:?} not found in namespaces [{}]{}", searched.join(" "), hint(.available))]
+    #[error("LLMInferenceServiceConfig {name:?} not found in namespaces [{}]{}", searched.join(" "), hint(name, available))]
     NotFound {
         /// The name asked for.
         name: String,
@@ -56,10 +60,16 @@ pub enum ResolveError {
     },
 }
 
-fn hint(available: &[String]) -> String {
-    match available {
-        [] => "; create it, or remove the reference".to_owned(),
-        names => format!("; create it, or name one of these: {}", names.join(", ")),
+/// Those that are spelled most like it, as there are many presets.
+fn hint(name: &str, available: &[String]) -> String {
+    let spelled = |it: &&String| levenshtein(name, it.rsplit('/').next().unwrap_or(it));
+    let mut near: Vec<&String> = available.iter().collect();
+    near.sort_by_cached_key(spelled);
+    let shown: Vec<&str> = near.iter().take(SHOWN).map(|it| it.as_str()).collect();
+    match near.len().saturating_sub(SHOWN) {
+        0 if shown.is_empty() => "; create it, or remove the reference".to_owned(),
+        0 => format!("; create it, or name one of these: {}", shown.join(", ")),
+        more => format!("; create it, or name one of these: {} and {more} more", shown.join(", ")),
     }
 }
 

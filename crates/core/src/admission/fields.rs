@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use llmisvc_api::rules::{Rule, Violation};
 use llmisvc_api::v1alpha2::POD_SPECS;
 use serde_json::Value;
+use strsim::levenshtein;
 
 use crate::shape::{self, Field, Kind, Shape};
 use crate::tree;
@@ -131,7 +132,7 @@ const fn found_kind(value: &Value) -> &'static str {
 
 /// With the field that is nearest to it, where one is near.
 fn unknown(shape: &Shape, name: &str) -> String {
-    let near = names(shape).into_iter().map(|known| (distance(known, name), known));
+    let near = names(shape).into_iter().map(|known| (levenshtein(known, name), known));
     match near.min().filter(|(distance, _)| *distance <= 2) {
         Some((_, near)) => format!("unknown field; did you mean {near}?"),
         None => "unknown field: Kubernetes has none of this name here; remove it".to_owned(),
@@ -145,22 +146,6 @@ fn names(shape: &Shape) -> Vec<&'static str> {
         name => vec![name],
     };
     shape.fields().iter().flat_map(name).collect()
-}
-
-/// Letters that are to be added, removed or replaced to get from one word to the other.
-pub fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for ((other, pair), left) in b.iter().zip(row.windows(2)).zip(0..) {
-            let [diagonal, above] = pair else { continue };
-            let beside = next.get(left).copied().unwrap_or(usize::MAX - 1);
-            next.push((diagonal + usize::from(letter != *other)).min(above + 1).min(beside + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 fn add(found: &mut Vec<Violation>, rule: Rule, path: String, message: String) {

@@ -83,6 +83,28 @@ fn presets_follow_the_precedence_of_the_final_merge() {
     assert_eq!(world.names(), ["kserve/v1-config-llm-template", "team/pd"]);
 }
 
+#[test]
+fn of_many_configs_those_spelled_most_like_it_are_named() {
+    let mut world = World::new(json!({"baseRefs": [{"name": "llm-amd-rcom"}]}));
+    let all = json!([
+        "a",
+        "llm-amd-rocm",
+        "llm-cpu",
+        "llm-google-tpu",
+        "llm-nvidia",
+        "llm-xpu",
+        "zzzzzzzzzzzzzzzzz"
+    ]);
+    world.seen.insert(Key::ConfigNames("kserve".to_owned()), Answer::Found(Arc::new(all)));
+    let fault = world.resolve().expect_err("must not resolve");
+    assert_eq!(
+        fault.findings[0].to_string(),
+        "spec.baseRefs[0].name: LLMInferenceServiceConfig \"llm-amd-rcom\" not found in namespaces [team kserve]; create it, \
+         or name one of these: kserve/llm-amd-rocm, kserve/llm-cpu, kserve/llm-nvidia, kserve/llm-xpu, \
+         kserve/llm-google-tpu and 2 more"
+    );
+}
+
 // E-51
 #[test]
 fn a_missing_config_names_where_it_was_looked_for_and_what_there_is() {
