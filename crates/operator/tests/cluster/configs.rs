@@ -235,7 +235,12 @@ fn a_change_of_a_config_is_a_pass_over_its_users_and_the_system_namespace_ends_a
     let world = World::new(&cluster)?;
     world.apply(&config("base", "{replicas: 1}"))?;
     world.apply(&config("other", "{replicas: 1}"))?;
-    world.until_quiet(Duration::from_secs(2), PATIENCE)?;
+    // Each of the presets gets one, too, when the operator has begun.
+    world.eventually("every config has a status", PATIENCE, || {
+        let mut configs = cluster.list(KIND, "kserve")?;
+        configs.extend(world.list(KIND)?);
+        Ok((configs.len() > 30 && configs.iter().all(|it| it["status"].is_object())).then_some(()))
+    })?;
     let writes =
         || Ok::<_, anyhow::Error>(counted(&operator.metrics()?, "llmisvc_config_writes_total", "status"));
     let before = writes()?;
