@@ -1,5 +1,6 @@
 //! The runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -101,14 +102,15 @@ impl Bench {
     /// The operator, from the first create to idle, and once more over settled services.
     pub async fn operator(&self, load: &Load, idle: Duration) -> Result<Figures> {
         self.namespace(&load.namespace)?;
-        let expected = load.children().len();
+        let wanted = load.children();
+        let expected = wanted.len();
         let running = self.run()?;
         let mut audit = Audit::open(&self.audit)?;
         audit.until_quiet(QUIET).await?;
         let before = process::cpu(running.id())?;
         let start = Instant::now();
         self.post(&load.services).await?;
-        self.until_children(load, expected).await?;
+        self.until_children(load, &wanted).await?;
         let children = start.elapsed();
         let requests = audit.until_quiet(QUIET).await?;
         let settled = start.elapsed().saturating_sub(QUIET);
@@ -155,8 +157,10 @@ impl Bench {
     }
 
     /// Waits until every child exists, by counting them in short intervals.
-    async fn until_children(&self, load: &Load, expected: usize) -> Result<()> {
-        let mut last = 0;
+    async fn until_children(&self, load: &Load, wanted: &[Value]) -> Result<()> {
+        let kind = |it: &Value| Kind::of(tree::text(it, &["apiVersion"]), tree::text(it, &["kind"]));
+        let kinds: BTreeSet<Kind> = wanted.iter().filter_map(kind).collect();
+        let (mut last, expected) = (0, wanted.len());
         let begin = Instant::now();
         while last < expected {
             ensure!(
@@ -165,14 +169,14 @@ impl Bench {
             );
             // Only the kind that is applied last is counted until it is complete: counting costs the server too.
             let routes = self.count(Kind::HTTPRoute, &load.namespace).await?;
-            last = if routes < load.services.len() { 0 } else { self.count_all(&load.namespace).await? };
+            last = if routes < load.services.len() { 0 } else { self.count_all(&kinds, &load.namespace).await? };
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
     }
 
-    async fn count_all(&self, namespace: &str) -> Result<usize> {
-        let counts = stream::iter(Kind::ALL.iter().map(|kind| self.count(*kind, namespace)));
+    async fn count_all(&self, kinds: &BTreeSet<Kind>, namespace: &str) -> Result<usize> {
+        let counts = stream::iter(kinds.iter().map(|kind| self.count(*kind, namespace)));
         let counts: Vec<usize> = counts.buffer_unordered(4).try_collect().await?;
         Ok(counts.iter().sum())
     }
