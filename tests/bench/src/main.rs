@@ -61,6 +61,11 @@ fn rows(args: &Args, raw: &[Duration], ours: &measure::Figures) -> Vec<Row> {
             format!("{:.1} ms", (ours.cpu / services).as_secs_f64() * 1000.0),
             "20 ms",
         ),
+        Row::new(
+            "validation by the webhook, on average",
+            format!("{:.1} ms", ours.review.as_secs_f64() * 1000.0),
+            "200 ms",
+        ),
         Row::new("resident memory right after the burst", format!("{:.1} MB", ours.burst), ""),
         Row::new("resident memory after idling", format!("{:.1} MB", ours.memory), "40 MB"),
         Row::new(

@@ -54,6 +54,8 @@ pub struct Figures {
     pub restart_writes: u64,
     /// Requests while idle.
     pub idle: usize,
+    /// Time of a webhook call for a service, on average: validation when it is created.
+    pub review: Duration,
 }
 
 impl Bench {
@@ -116,6 +118,7 @@ impl Bench {
         let settled = start.elapsed().saturating_sub(QUIET);
         let cpu = process::cpu(running.id())?.saturating_sub(before);
         let burst = process::memory(running.id())?;
+        let review = average(&running.metrics()?);
         self.controllers_settle().await?;
         audit.until_quiet(QUIET).await?;
         tokio::time::sleep(idle).await;
@@ -134,6 +137,7 @@ impl Bench {
             children_each,
             restart_writes,
             idle: quiet,
+            review,
         })
     }
 
@@ -169,7 +173,11 @@ impl Bench {
             );
             // Only the kind that is applied last is counted until it is complete: counting costs the server too.
             let routes = self.count(Kind::HTTPRoute, &load.namespace).await?;
-            last = if routes < load.services.len() { 0 } else { self.count_all(&kinds, &load.namespace).await? };
+            last = if routes < load.services.len() {
+                0
+            } else {
+                self.count_all(&kinds, &load.namespace).await?
+            };
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
@@ -210,6 +218,17 @@ impl Bench {
             tokio::time::sleep(QUIET).await;
         }
     }
+}
+
+/// The webhooks' own measure of validation; zero when there was none.
+fn average(metrics: &str) -> Duration {
+    let value = |of: &str| -> f64 {
+        let name = format!("llmisvc_webhook_duration_seconds_{of}{{path=\"validate\"");
+        let line = metrics.lines().find(|line| line.starts_with(&name));
+        line.and_then(|line| line.rsplit_once(' ')?.1.parse().ok()).unwrap_or_default()
+    };
+    let calls = value("count");
+    if calls > 0.0 { Duration::from_secs_f64(value("sum") / calls) } else { Duration::ZERO }
 }
 
 async fn client(kubeconfig: &Path) -> Result<Client> {

@@ -159,38 +159,3 @@ async fn after_the_stop_the_server_ends() {
     hooks.running.ended().await;
     assert!(TcpStream::connect(hooks.address).await.is_err());
 }
-
-/// A review takes far less than what an API server waits. The bound is generous: tests are not optimised, and share their
-/// processors.
-#[test]
-fn reviews_take_milliseconds() {
-    let object = json!({
-        "apiVersion": "serving.kserve.io/v1alpha2",
-        "kind": "LLMInferenceService",
-        "metadata": {"name": "m", "namespace": "ns"},
-        "spec": {
-            "model": {"uri": "hf://o/m"},
-            "template": {"containers": vec![json!({"name": "main", "env": vec![json!({"name": "A", "value": "b"}); 50]}); 5]},
-        },
-    });
-    let kind = json!({"group": "serving.kserve.io", "version": "v1alpha2", "kind": "LLMInferenceService"});
-    let request = json!({"uid": "u", "operation": "CREATE", "kind": kind, "object": object});
-    let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
-    let body = review.to_string().into_bytes();
-    let site = Site {
-        system_namespace: "kserve".to_owned(),
-        config_prefix: String::new(),
-        prevent_config_deletion: true,
-    };
-    let desk = Desk::new(site, false, Arc::default());
-    let mut times: Vec<Duration> = (0..500)
-        .map(|_| {
-            let begin = Instant::now();
-            desk.answer(Call::Validate, &body).unwrap();
-            begin.elapsed()
-        })
-        .collect();
-    times.sort();
-    println!("{} bytes: p50 {:?}, p99 {:?}", body.len(), times[250], times[495]);
-    assert!(times[250] < Duration::from_millis(200), "{:?}", times[250]);
-}
