@@ -30,11 +30,14 @@ impl Keys {
 
     /// The same as a positive number; zero is as good as nothing, and anything else stays.
     pub fn number(&mut self, path: &str) -> Option<i64> {
-        let is_empty = self.peek(path).is_some_and(|value| value == "");
-        if is_empty {
-            self.take(path).and(None)
-        } else {
-            self.source.number(path).filter(|number| *number > 0)
+        self.drop_empty(path);
+        self.source.number(path).filter(|number| *number > 0)
+    }
+
+    /// Text that is empty says nothing, of whatever type the key is.
+    fn drop_empty(&mut self, path: &str) {
+        if self.peek(path).is_some_and(|value| value == "") {
+            self.take(path);
         }
     }
 
@@ -45,12 +48,13 @@ impl Keys {
 
     /// Whether a switch is on; `default` when nobody says, or what is said is no switch and stays.
     pub fn is_on(&mut self, path: &str, default: bool) -> bool {
+        self.drop_empty(path);
         let given = match self.peek(path) {
             Some(Value::Bool(is_on)) => Some(*is_on),
             Some(Value::String(text)) => text.parse().ok(),
             _ => None,
         };
-        if given.is_some() || self.peek(path).is_some_and(|value| value == "") {
+        if given.is_some() {
             self.take(path);
         }
         given.unwrap_or(default)

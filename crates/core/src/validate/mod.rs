@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::pass::{Fault, Finding, Inputs, is_stopped};
 use crate::valid::{Identity, ValidService};
 
-pub(crate) mod accelerator;
+pub mod accelerator;
 pub mod account;
 pub mod dra;
 pub(crate) mod fit;

@@ -1,14 +1,22 @@
 //! The shipped configs for accelerators, which go into `baseRefs` (`reference/llm-d.md §2`).
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use llmisvc_core::accelerator::tpu::GENERATION;
 use llmisvc_core::validate::paths::missing;
 use llmisvc_core::{labels, presets, tree};
 use serde_json::Value;
 
 /// Prefix of their names.
-pub const OVERLAY: &str = "kserve-config-llm-accelerator-";
+pub const ACCELERATOR: &str = "config-llm-accelerator-";
 /// For pods without accelerators.
 pub const CPU: &[&str] = &["cpu"];
-const TPU_LABEL: &str = "cloud.google.com/gke-tpu-accelerator";
+/// Shipped configs by name; parsed once, as they are many.
+static SHIPPED: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    let named = |preset: Value| (tree::text(&preset, &["metadata", "name"]).to_owned(), preset);
+    presets::shipped("").into_iter().map(named).collect()
+});
 
 /// By resource, and by the generation of TPUs, in the order of `baseRefs`. The presets are NVIDIA's without one.
 const OVERLAYS: [(&str, &str, &[&str]); 8] = [
@@ -24,7 +32,7 @@ const OVERLAYS: [(&str, &str, &[&str]); 8] = [
 
 /// The overlays of a resource in a pod.
 pub fn of(resource: &str, pod: &Value) -> &'static [&'static str] {
-    let selected = tree::text(pod, &["nodeSelector", TPU_LABEL]);
+    let selected = tree::text(pod, &["nodeSelector", GENERATION]);
     let is_it =
         |(name, generation, _): &&(&str, &str, _)| *name == resource && ["", selected].contains(generation);
     OVERLAYS.iter().find(is_it).map_or(&[], |(.., overlays)| *overlays)
@@ -33,32 +41,40 @@ pub fn of(resource: &str, pod: &Value) -> &'static [&'static str] {
 /// What the overlays are not known to work with in this spec, in words: the paths that it takes, and those they support.
 pub fn refuse(overlays: &[&str], spec: &Value) -> Option<String> {
     let list = overlays.iter().rev().map(|overlay| supported(overlay)).find(|list| !list.is_empty())?;
-    let lacking: Vec<&str> = missing(spec, &list).iter().map(|path| path.name).collect();
+    let lacking: Vec<&str> = missing(spec, list).iter().map(|path| path.name).collect();
     (!lacking.is_empty()).then(|| format!("{} (supported: {list})", lacking.join(" and ")))
 }
 
 /// The image of `main` that these overlays bring, else the presets' own.
-pub fn image(overlays: &[&str]) -> String {
-    let each = overlays.iter().rev().map(|overlay| format!("{OVERLAY}{overlay}"));
-    let images = each.chain(["kserve-config-llm-template".to_owned()]).map(|name| image_of(&name));
-    images.into_iter().find(|image| !image.is_empty()).unwrap_or_default()
+pub fn image(overlays: &[&str]) -> &'static str {
+    let own = overlays.iter().rev().map(|overlay| image_of(overlay)).find(|image| !image.is_empty());
+    own.unwrap_or_else(|| tree::text(main_of("config-llm-template"), &["image"]))
 }
 
-/// The image of `main` in a shipped config; empty where it has none.
-pub fn image_of(name: &str) -> String {
-    let preset = shipped(name).unwrap_or_default();
-    let containers = tree::list(&preset, &["spec", "template", "containers"]);
-    tree::named(containers, "main").map_or("", |main| tree::text(main, &["image"])).to_owned()
+/// The image that an overlay brings; empty where it has none.
+pub fn image_of(overlay: &str) -> &'static str {
+    tree::text(main_of(&format!("{ACCELERATOR}{overlay}")), &["image"])
 }
 
-fn supported(overlay: &str) -> String {
-    let preset = shipped(&format!("{OVERLAY}{overlay}")).unwrap_or_default();
-    tree::text(&preset, &["spec", "annotations", labels::SUPPORTED_PATHS]).to_owned()
+/// Container `main` of a shipped config.
+pub fn main_of(name: &str) -> &'static Value {
+    let containers = shipped(name).map(|it| tree::list(it, &["spec", "template", "containers"]));
+    tree::named(containers.unwrap_or_default(), "main").unwrap_or(&Value::Null)
 }
 
-/// A shipped config by its name.
-pub fn shipped(name: &str) -> Option<Value> {
-    presets::shipped("kserve-").into_iter().find(|preset| tree::text(preset, &["metadata", "name"]) == name)
+/// How `baseRefs` name an overlay.
+pub fn reference(overlay: &str) -> String {
+    format!("kserve-{ACCELERATOR}{overlay}")
+}
+
+fn supported(overlay: &str) -> &'static str {
+    let preset = shipped(&format!("{ACCELERATOR}{overlay}"));
+    preset.map_or("", |it| tree::text(it, &["spec", "annotations", labels::SUPPORTED_PATHS]))
+}
+
+/// A shipped config by its name without prefix.
+pub fn shipped(name: &str) -> Option<&'static Value> {
+    SHIPPED.get(name)
 }
 
 #[cfg(test)]
@@ -69,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_resource_has_its_overlays() {
-        let of = |resource, tpu| super::of(resource, &json!({"nodeSelector": {TPU_LABEL: tpu}}));
+        let of = |resource, tpu| super::of(resource, &json!({"nodeSelector": {GENERATION: tpu}}));
         assert_eq!(of("amd.com/gpu", ""), ["amd-rocm"]);
         assert_eq!(of("google.com/tpu", "tpu-v6e-slice"), ["google-tpu"]);
         assert_eq!(of("google.com/tpu", "tpu7x"), ["google-tpu", "google-tpu-v7"]);
@@ -83,14 +99,15 @@ mod tests {
     fn every_overlay_is_shipped() {
         for (resource, _, overlays) in OVERLAYS {
             let annotation = |overlay: &&str| {
-                let preset = shipped(&format!("{OVERLAY}{overlay}")).unwrap_or_else(|| panic!("{overlay}"));
-                tree::text(&preset, &["spec", "annotations", labels::ACCELERATOR]).to_owned()
+                let preset =
+                    shipped(&format!("{ACCELERATOR}{overlay}")).unwrap_or_else(|| panic!("{overlay}"));
+                tree::text(preset, &["spec", "annotations", labels::ACCELERATOR])
             };
-            let named: Vec<String> = overlays.iter().map(annotation).filter(|it| !it.is_empty()).collect();
+            let named: Vec<&str> = overlays.iter().map(annotation).filter(|it| !it.is_empty()).collect();
             // Chips of Neuron are counted by the user, the overlay counts cores.
             let counted =
                 if resource == "aws.amazon.com/neuron" { "aws.amazon.com/neuroncore" } else { resource };
-            assert_eq!(named.last().map(String::as_str), Some(counted));
+            assert_eq!(named.last(), Some(&counted));
         }
     }
 

@@ -5,7 +5,7 @@ use llmisvc_core::{merge, shape, tree};
 use serde_json::{Map, Value, json};
 
 use super::args::Args;
-use super::overlays::{self, OVERLAY};
+use super::overlays;
 use crate::convert::Loss;
 
 /// One workload, with the arguments of vLLM apart, as these are not merged like a list.
@@ -84,7 +84,7 @@ fn main(pod: &mut Value) -> &mut Value {
 /// The accelerator's configs for `baseRefs`. That they are not known to work with the rest of the spec is a loss.
 pub fn accelerator(overlays: &[&str], spec: &Value, at: &str, lost: &mut Vec<Loss>) -> Vec<Value> {
     match overlays::refuse(overlays, spec) {
-        None => overlays.iter().map(|name| json!({"name": format!("{OVERLAY}{name}")})).collect(),
+        None => overlays.iter().map(|name| json!({"name": overlays::reference(name)})).collect(),
         Some(paths) => {
             let why = format!(
                 "the accelerator's config is not known to work with {paths}: set image, environment and probes, which \

@@ -3,6 +3,7 @@
 mod kinds;
 
 use llmisvc_core::images::repository;
+use llmisvc_core::validate::accelerator::extended;
 use llmisvc_core::{labels, tree};
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use super::Draft;
 use super::container::Containers;
 use super::parallelism::Ranks;
 use super::role::{Role, Shared};
-use crate::convert::common::overlays::{self, OVERLAY};
+use crate::convert::common::overlays;
 use crate::convert::keys::{Keys, put};
 
 pub use kinds::{KINDS, Kind, SIMULATOR_COMMAND, is_replaced, is_simulator};
@@ -81,7 +82,7 @@ impl Accelerator {
     }
 
     /// The image that our presets give the pods of a role; none where they are not for its accelerator.
-    pub fn image(&self, role: Role) -> Option<String> {
+    pub fn image(&self, role: Role) -> Option<&'static str> {
         self.kind(role).filter(|kind| self.is_preset(kind)).map(|_| overlays::image(self.overlays))
     }
 
@@ -95,7 +96,7 @@ impl Accelerator {
     /// Names the overlays in the service.
     pub fn choose(&self, keys: &mut Keys, draft: &mut Draft) {
         for overlay in self.overlays {
-            draft.base(&format!("{OVERLAY}{overlay}"));
+            draft.base(&overlays::reference(overlay));
         }
         if self.decode == "cpu" && self.overlays.is_empty() {
             draft.put(&["spec", "annotations", labels::ACCELERATOR], json!("none"));
@@ -148,10 +149,8 @@ fn simulates(container: &Value) -> bool {
 
 /// The accelerator that a container asks for by itself.
 pub fn requested(container: &Value) -> Option<&'static Kind> {
-    let names = ["limits", "requests"]
-        .into_iter()
-        .filter_map(|kind| tree::get(container, &["resources", kind])?.as_object());
-    names.flat_map(|map| map.keys()).find_map(|name| KINDS.iter().find(|kind| kind.resource == Some(name)))
+    let of = |name: &str| KINDS.iter().find(|kind| kind.resource == Some(name));
+    extended(container).into_iter().find_map(|(name, _)| of(name))
 }
 
 /// A claim, and its template beside the service.

@@ -49,14 +49,21 @@ pub struct Containers {
 }
 
 /// The containers of a role, and the ranks that flags say.
-pub fn all(keys: &mut Keys, role: Role, shared: &Shared, ranks: &mut Ranks, draft: &mut Draft) -> Containers {
+pub fn all(
+    keys: &mut Keys,
+    role: Role,
+    shared: &Shared,
+    preset: Option<&str>,
+    ranks: &mut Ranks,
+    draft: &mut Draft,
+) -> Containers {
     let mut containers = Containers::default();
     for (at, item) in keys.list(&format!("{}.containers", role.key())).into_iter().enumerate() {
         let named = tree::text(&item, &["name"]).to_owned();
         let step = if named.is_empty() { at.to_string() } else { named };
         let place = format!("{}.containers[{step}]", role.key());
         if at == 0 {
-            let mut server = Server { keys: Keys::new(item, place), role, shared, draft };
+            let mut server = Server { keys: Keys::new(item, place), role, shared, preset, draft };
             containers.list.push(server.convert(ranks, &mut containers.expert));
             let left = server.keys.lost(reasons::container);
             draft.lost.extend(left);
@@ -67,7 +74,7 @@ pub fn all(keys: &mut Keys, role: Role, shared: &Shared, ranks: &mut Ranks, draf
     if containers.list.is_empty() && (shared.model.cache.is_some() || shared.model.secret.is_some()) {
         let mut expert = false;
         let keys = Keys::new(json!({}), format!("{}.containers[0]", role.key()));
-        containers.list.push(Server { keys, role, shared, draft }.convert(ranks, &mut expert));
+        containers.list.push(Server { keys, role, shared, preset, draft }.convert(ranks, &mut expert));
     }
     containers.list.retain(|container| container != &json!({"name": "main"}));
     containers

@@ -71,7 +71,6 @@ pub fn convert(keys: &mut Keys, draft: &mut Draft) -> Result<(), ConvertError> {
     labels(keys, split, draft);
     scaling::convert(keys, draft);
     let accelerator = Accelerator::of(keys, &shared);
-    shared.images = Role::of(split).filter_map(|role| Some((role, accelerator.image(role)?))).collect();
     for role in Role::of(split) {
         role::convert(keys, role, &shared, &accelerator, draft)?;
     }

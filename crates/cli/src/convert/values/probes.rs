@@ -1,22 +1,13 @@
 //! Probes that say what the presets say already.
 
-use std::sync::LazyLock;
-
-use llmisvc_core::tree;
 use serde_json::Value;
+
+use crate::convert::common::overlays::main_of;
 
 /// The preset for single pods gives this probe.
 pub fn is_preset(name: &str, probe: &Value) -> bool {
-    bare(MAIN.get(name).unwrap_or(&Value::Null)) == bare(probe)
+    bare(main_of("config-llm-template").get(name).unwrap_or(&Value::Null)) == bare(probe)
 }
-
-/// `main` of the preset for single pods; parsed once, as presets are many.
-static MAIN: LazyLock<Value> = LazyLock::new(|| {
-    let presets = llmisvc_core::presets::shipped("");
-    let preset = presets.iter().find(|p| tree::text(p, &["metadata", "name"]) == "config-llm-template");
-    let containers = preset.map_or(&[][..], |preset| tree::list(preset, &["spec", "template", "containers"]));
-    tree::named(containers, "main").cloned().unwrap_or_default()
-});
 
 /// Without the port, which follows from the role, the scheme, which follows from the cluster, and what the API server
 /// would add.

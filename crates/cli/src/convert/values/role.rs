@@ -68,8 +68,6 @@ pub struct Shared {
     pub account: Option<String>,
     /// Scheduler of all pods.
     pub scheduler: Option<String>,
-    /// The image that presets give a role, where they are for its accelerator.
-    pub images: Vec<(Role, String)>,
 }
 
 impl Shared {
@@ -87,13 +85,7 @@ impl Shared {
             decode_port: if proxy { target } else { service_port },
             account: keys.text("serviceAccountOverride"),
             scheduler: keys.text("schedulerName"),
-            images: Vec::new(),
         }
-    }
-
-    /// The image that presets give a role; none where they are not for its accelerator.
-    pub fn image(&self, role: Role) -> Option<&str> {
-        self.images.iter().find(|(of, _)| *of == role).map(|(_, image)| image.as_str())
     }
 
     /// The port of a role's server, there and here.
@@ -122,7 +114,8 @@ pub fn convert(
 ) -> Result<(), ConvertError> {
     let mut ranks = Ranks::of(keys, role.key())?;
     let mut pod = json!({});
-    let mut containers = container::all(keys, role, shared, &mut ranks, draft);
+    let preset = accelerator.image(role);
+    let mut containers = container::all(keys, role, shared, preset, &mut ranks, draft);
     accelerator.give(keys, role, &ranks, &mut containers, &mut pod, draft);
     put(&mut pod, &["containers"], Value::Array(containers.list));
     pod::fields(keys, role, shared, &mut pod);

@@ -7,12 +7,10 @@ use llmisvc_core::node::Node;
 use llmisvc_core::{shape, tree};
 use serde_json::Value;
 
-use crate::convert::common::overlays::{image, image_of, shipped};
+use crate::convert::common::overlays::{ACCELERATOR, image, image_of, shipped};
 use crate::convert::values::accelerator::{KINDS, Kind};
 use crate::convert::{ConvertError, Loss};
 
-/// What overlays of accelerators are called.
-const ACCELERATOR: &str = "config-llm-accelerator-";
 const PREDICTED: &str = "config-llm-scheduler-predicted-latency";
 
 /// What shipped configs mean in the charts.
@@ -30,7 +28,7 @@ pub struct Overlay {
 
 /// The spec with its configs below it. Overlays of accelerators are not laid below, as the chart has them too.
 pub fn merged(service: &Value, objects: &[Value]) -> Result<(Value, Overlay), ConvertError> {
-    let mut overlay = Overlay { image: image(&[]), ..Overlay::default() };
+    let mut overlay = Overlay { image: image(&[]).to_owned(), ..Overlay::default() };
     let mut below = Node::empty(0);
     for (at, base) in tree::list(service, &["spec", "baseRefs"]).iter().enumerate() {
         let name = tree::text(base, &["name"]);
@@ -39,7 +37,7 @@ pub fn merged(service: &Value, objects: &[Value]) -> Result<(Value, Overlay), Co
             (None, PREDICTED) => overlay.predicts = true,
             (None, short) if short.starts_with(ACCELERATOR) => overlay.take(short),
             (None, short) => {
-                let preset = shipped(&preset(short)).ok_or_else(|| missing(at, name))?;
+                let preset = shipped(short).ok_or_else(|| missing(at, name))?;
                 below = laid(below, preset.get("spec"));
             }
         }
@@ -54,12 +52,12 @@ pub fn merged(service: &Value, objects: &[Value]) -> Result<(Value, Overlay), Co
 impl Overlay {
     /// One more overlay, which is for the accelerator of an earlier one or names its own.
     fn take(&mut self, short: &str) {
-        let is_last = |last: &&str| short == format!("{ACCELERATOR}{last}");
-        let named = |kind: &&Kind| kind.overlays(&Value::Null).last().is_some_and(is_last);
+        let overlay = short.trim_start_matches(ACCELERATOR);
+        let named = |kind: &&Kind| kind.overlays(&Value::Null).last() == Some(&overlay);
         self.kind = KINDS.iter().find(named).or(self.kind);
-        let own = image_of(&preset(short));
+        let own = image_of(overlay);
         if !own.is_empty() {
-            self.image = own;
+            own.clone_into(&mut self.image);
         }
         let why = "the chart gives the accelerator's resource only; write node selector, environment, flags and probes of \
                    the overlay into the values";
@@ -81,11 +79,6 @@ fn config<'a>(name: &str, objects: &'a [Value]) -> Option<&'a Value> {
 /// A preset's name without the prefixes that it may have.
 fn short(name: &str) -> &str {
     name.strip_prefix(OWN_PREFIX).or(name.strip_prefix("kserve-")).unwrap_or(name)
-}
-
-/// A shipped config by its name without prefix.
-fn preset(short: &str) -> String {
-    format!("kserve-{short}")
 }
 
 fn missing(at: usize, name: &str) -> ConvertError {

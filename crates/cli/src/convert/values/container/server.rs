@@ -21,6 +21,8 @@ pub struct Server<'a> {
     pub role: Role,
     /// What both roles share.
     pub shared: &'a Shared,
+    /// The image that presets give its pods; none where they are not for its accelerator.
+    pub preset: Option<&'a str>,
     /// The service.
     pub draft: &'a mut Draft,
 }
@@ -156,7 +158,7 @@ impl Server<'_> {
         if start != Start::Serve || !accelerator::is_replaced(&image) {
             return;
         }
-        let Some(preset) = self.shared.image(self.role) else {
+        let Some(preset) = self.preset else {
             let why = format!("{image} stays, as no preset is for this accelerator: {VERSION}");
             return self.draft.lose(self.keys.at("image"), why);
         };
