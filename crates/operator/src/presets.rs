@@ -16,8 +16,6 @@ use crate::wire::{Place, WireError};
 
 /// How long services wait for the presets that their specs ask for.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often the store is asked for them.
-const GLANCE: Duration = Duration::from_millis(50);
 
 /// Installs the presets, and returns when the watch has shown them: a service that is looked at before would be told that
 /// they are missing. A cluster that does not take them ends the wait, not the tries.
@@ -26,12 +24,7 @@ pub async fn stand(ctx: Arc<Context>, presets: Vec<Value>) {
     let places: BTreeSet<Ref> = names.map(|name| Ref::new(&ctx.options.system_namespace, name)).collect();
     let installing = Arc::clone(&ctx);
     tokio::spawn(async move { install(&installing, presets).await });
-    let shown = async {
-        while !places.is_subset(&ctx.stores.config_places()) {
-            tokio::time::sleep(GLANCE).await;
-        }
-    };
-    if tokio::time::timeout(PATIENCE, shown).await.is_err() {
+    if tokio::time::timeout(PATIENCE, ctx.stores.have_configs(&places)).await.is_err() {
         tracing::warn!("presets are still missing: services that need them say so");
     }
 }

@@ -19,6 +19,7 @@ impl Stores {
         let changed = lock(&self.configs).put(raw);
         let due = if known { BTreeSet::from([place]) } else { lock(&self.usage).rivals(&place) };
         self.configs_due.add_all(due);
+        self.config_shown.send_replace(());
         changed.map_or_else(BTreeSet::new, |place| self.config_dependents(&place))
     }
 
@@ -40,6 +41,13 @@ impl Stores {
     /// The places of all configs.
     pub fn config_places(&self) -> BTreeSet<Ref> {
         lock(&self.configs).places()
+    }
+
+    /// Returns once the watch has shown a config at each of these places.
+    pub async fn have_configs(&self, places: &BTreeSet<Ref>) {
+        let all = |(): &()| places.is_subset(&self.config_places());
+        let waited = self.config_shown.subscribe().wait_for(all).await.map(drop);
+        waited.expect("the sender lives as long as the stores");
     }
 
     /// The services that use a config.

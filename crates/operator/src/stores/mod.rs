@@ -77,6 +77,8 @@ pub struct Stores {
     /// Objects asked for by name.
     pub asked: Asked,
     synced: watch::Sender<BTreeSet<Watched>>,
+    /// Sent to whenever a config is shown.
+    config_shown: watch::Sender<()>,
 }
 
 impl Stores {
@@ -98,6 +100,7 @@ impl Stores {
             configs_due: Arc::default(),
             asked: Asked::default(),
             synced: watch::Sender::default(),
+            config_shown: watch::Sender::default(),
         }
     }
 
