@@ -27,7 +27,8 @@ pub fn objects(svc: &ValidService) -> Vec<Object> {
 }
 
 fn pod_monitor(svc: &ValidService, of: &Workload) -> Object {
-    let (own, ports) = (i64::from(of.serving().port()), ports(svc, of));
+    let own = i64::from(of.serving().port());
+    let ports = ports(svc, of).unwrap_or_else(|| vec![own]);
     let endpoints: Vec<Value> = ports.iter().map(|port| server(svc, &address(own, &ports, *port))).collect();
     let spec = json!({"selector": {"matchLabels": selector(svc, of)}, "podMetricsEndpoints": endpoints});
     let name = names::pod_monitor(&svc.id.name, of.role);
@@ -112,15 +113,11 @@ fn copied(from: &str, to: &str) -> Value {
 
 /// A pool may name a port for each data-parallel rank; behind a sidecar these are the sidecar's, which has no metrics of
 /// vLLM.
-fn ports(svc: &ValidService, of: &Workload) -> Vec<i64> {
-    let own = vec![i64::from(of.serving().port())];
-    if of.serving().sidecar {
-        return own;
-    }
-    let pool = svc.routing.scheduler.as_ref().map(|scheduler| tree::list(&scheduler.pool, &["targetPorts"]));
-    let ranks: Vec<i64> =
-        pool.into_iter().flatten().filter_map(|port| port.get("number")?.as_i64()).collect();
-    if ranks.is_empty() { own } else { ranks }
+fn ports(svc: &ValidService, of: &Workload) -> Option<Vec<i64>> {
+    let scheduler = svc.routing.scheduler.as_ref().filter(|_| !of.serving().sidecar)?;
+    let pool = tree::list(&scheduler.pool, &["targetPorts"]);
+    let ranks: Vec<i64> = pool.iter().filter_map(|port| port.get("number")?.as_i64()).collect();
+    (!ranks.is_empty()).then_some(ranks)
 }
 
 /// Pods are reached by address, and their certificate names the Service.

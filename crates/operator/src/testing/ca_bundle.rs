@@ -6,11 +6,10 @@ use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
 use serde_json::{Value, json};
 
 use super::Server;
-use crate::context::{Context, Core, Options};
+use crate::context::Context;
 use crate::memo::Mind;
 use crate::metrics::Outcome;
 use crate::reconcile::pass;
-use crate::stores::Stores;
 use crate::stores::raw::Raw;
 use crate::stores::watched::Watched;
 
@@ -28,9 +27,7 @@ fn config_map(name: &str, data: Value) -> Value {
 
 /// A cluster whose settings name a bundle, with one service that downloads.
 fn context(server: &Server) -> Arc<Context> {
-    let core = Core { decide: llmisvc_core::decide, status: llmisvc_core::status::status };
-    let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
-    let ctx = Context::new(server.wire(), Stores::new(Cluster::default()), core, options);
+    let ctx = super::context(server);
     for mut preset in llmisvc_core::presets::shipped(&Cluster::default().config_prefix) {
         preset["metadata"]["namespace"] = json!("kserve");
         ctx.stores.put(Watched::Configs, Raw::new(preset));

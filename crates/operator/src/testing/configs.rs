@@ -5,26 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use llmisvc_core::facts::{Cluster, Key, Ref};
+use llmisvc_core::facts::{Key, Ref};
 use llmisvc_core::labels::{APPLIED, CONFIG_FINALIZER, MANAGED_BY, MANAGED_BY_VALUE};
 use serde_json::{Value, json};
 
-use super::Server;
+use super::{Server, context};
 use crate::configs::{self, reconcile};
-use crate::context::{Context, Core, Options};
+use crate::context::Context;
 use crate::events;
-use crate::stores::Stores;
 use crate::stores::raw::Raw;
 use crate::stores::watched::Watched;
 
 const HOLD: &str = "merge llminferenceserviceconfigs/base";
 const STATUS: &str = "patch llminferenceserviceconfigs/base/status";
-
-fn context(server: &Server) -> Arc<Context> {
-    let core = Core { decide: llmisvc_core::decide, status: llmisvc_core::status::status };
-    let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
-    Context::new(server.wire(), Stores::new(Cluster::default()), core, options)
-}
 
 fn path(namespace: &str, name: &str) -> String {
     format!("/apis/serving.kserve.io/v1alpha2/namespaces/{namespace}/llminferenceserviceconfigs/{name}")

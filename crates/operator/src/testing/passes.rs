@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use llmisvc_api::conditions::reason;
-use llmisvc_core::facts::{Answer, Cluster, Key, Ref};
+use llmisvc_core::facts::{Answer, Key, Ref};
 use llmisvc_core::handover::Held;
 use llmisvc_core::labels::{Component, FINALIZER, base};
 use llmisvc_core::object::{Certificate, Object, TlsRequest};
@@ -16,12 +16,11 @@ use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use super::Server;
-use crate::context::{Context, Core, Options};
+use crate::context::{Context, Core};
 use crate::finalize;
 use crate::gather::Subject;
 use crate::memo::Mind;
 use crate::reconcile::{Enacted, enact, pass};
-use crate::stores::Stores;
 use crate::stores::raw::Raw;
 use crate::stores::watched::Watched;
 use llmisvc_core::status::{RefusalReason, StatusInput};
@@ -61,9 +60,7 @@ fn status(input: &StatusInput<'_>) -> Value {
 }
 
 pub fn context(server: &Server) -> Arc<Context> {
-    let core = Core { decide, status };
-    let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
-    Context::new(server.wire(), Stores::new(Cluster::default()), core, options)
+    super::context_of(Core { decide, status }, server)
 }
 
 pub(super) fn m() -> Ref {

@@ -3,13 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use llmisvc_core::facts::Cluster;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::Server;
-use crate::context::{Context, Core, Options};
-use crate::stores::Stores;
+use super::{Server, context};
 use crate::stores::raw::Raw;
 use crate::stores::watched::Watched;
 
@@ -22,12 +19,6 @@ fn preset(name: &str) -> Value {
         "metadata": {"name": name},
         "spec": {"template": {"containers": [{"name": "main"}]}},
     })
-}
-
-fn context(server: &Server) -> Arc<Context> {
-    let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
-    let core = Core { decide: llmisvc_core::decide, status: llmisvc_core::status::status };
-    Context::new(server.wire(), Stores::new(Cluster::default()), core, options)
 }
 
 async fn install(server: &Server) -> Vec<String> {

@@ -12,10 +12,9 @@ use llmisvc_kinds::Kind;
 use serde_json::{Value, json};
 
 use super::Server;
-use crate::context::{Context, Core, Options};
+use crate::context::Context;
 use crate::memo::{Asleep, Mind};
 use crate::reconcile::pass;
-use crate::stores::Stores;
 use crate::stores::raw::Raw;
 use crate::stores::watched::Watched;
 
@@ -47,9 +46,7 @@ pub(super) fn context(server: &Server) -> Arc<Context> {
 
 /// A cluster with our presets and the default account of the namespace `demo`.
 pub(super) fn context_with_presets(server: &Server) -> Arc<Context> {
-    let core = Core { decide: llmisvc_core::decide, status: llmisvc_core::status::status };
-    let options = Options { system_namespace: "kserve".to_owned(), identity: "test".to_owned() };
-    let ctx = Context::new(server.wire(), Stores::new(Cluster::default()), core, options);
+    let ctx = super::context(server);
     for preset in presets() {
         ctx.stores.put(Watched::Configs, Raw::new(preset));
     }

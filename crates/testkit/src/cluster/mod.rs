@@ -125,17 +125,22 @@ impl Cluster {
 
     /// KEDA's CRD of ScaledObjects, as an administrator brings it who installs KEDA; nobody acts on these here.
     pub fn add_keda(&self) -> Result<()> {
-        install::crds(self, &install::texts(&Tools::manifests_only()?.manifests("keda-crds"))?)
+        self.add_crds("keda-crds")
     }
 
     /// The Prometheus operator's CRDs of monitors, alike; nobody acts on these here.
     pub fn add_monitors(&self) -> Result<()> {
-        install::crds(self, &install::texts(&Tools::manifests_only()?.manifests("monitoring-crds"))?)
+        self.add_crds("monitoring-crds")
     }
 
     /// The CRDs of gateway implementations, of the kinds that the operator makes. CRDs of others stay as they are.
     pub fn add_gateway_kinds(&self) -> Result<()> {
-        install::crds(self, &install::texts(&Tools::manifests_only()?.manifests("gateway-crds"))?)
+        self.add_crds("gateway-crds")
+    }
+
+    /// Those of a folder of manifests.
+    fn add_crds(&self, folder: &str) -> Result<()> {
+        install::crds(self, &install::texts(&Tools::manifests_only()?.manifests(folder))?)
     }
 
     /// A local control plane that is this test's alone, whatever `KUBECONFIG` says; it ends with the value.
